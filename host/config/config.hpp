@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "event/binding.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::config {
+
+/// How events are taken; host-wide defaults that a domain may override key by key.
+struct EngineConfig {
+    std::uint32_t batch_max_events = 1000;
+    std::uint64_t batch_max_bytes = 4u << 20;
+    std::vector<std::uint32_t> retry_delays_ms{1000, 2000, 3000}; ///< the last one repeats
+    std::uint32_t max_retries = 3;
+    std::uint32_t hold_max_events = 10000; ///< events held back behind retries; at the bound the domain stops reading
+    std::uint64_t hold_max_bytes = 64u << 20;
+    std::uint32_t handler_budget_ms = 1000;
+    std::uint32_t crash_limit = 3;
+    std::uint32_t lease_ttl_ms = 10000;
+    std::uint32_t drain_timeout_ms = 30000;
+};
+
+/// One domain, as configured. Empty texts: the plugin's default for its domain.
+struct DomainConfig {
+    std::string name;
+    std::string service_name;              ///< "service.name"; the consumer's name begins with it
+    std::string plugin;                    ///< empty: the plugin that offers a domain of this name, else the host's default_plugin
+    std::string schema;
+    std::string group;
+    std::vector<std::string> topics;
+    std::optional<bool> parallel;
+    std::vector<event::Binding> bindings;  ///< override those of the plugin, topic by topic
+    std::string settings_json = "{}";      ///< handed to the plugin
+    EngineConfig engine;
+    std::filesystem::path file;            ///< where it came from; empty: the host file
+};
+
+struct HostConfig {
+    std::filesystem::path file;
+    std::string broker_url;  ///< embedded://FILE
+    std::string store_url;   ///< sqlite://DIRECTORY
+    std::filesystem::path plugins_directory;
+    std::filesystem::path domains_directory;   ///< empty: none
+    std::filesystem::path state_directory;     ///< private copies of plugins, crash marks, status
+    std::filesystem::path contracts_directory; ///< empty: only the built-in contracts
+    std::string default_plugin = "projection"; ///< empty: a domain that no plugin claims is refused
+    std::string log_level = "info";
+    std::string log_format = "auto"; ///< auto, json, text
+    bool plugin_defaults = true;     ///< plugins serve their default domains without any file
+    std::uint32_t plugins_poll_ms = 200;
+    bool plugins_inotify = true;
+    EngineConfig engine;
+    std::vector<DomainConfig> domains; ///< from the host file and the directory, sorted by name
+};
+
+/// One thing that is wrong: where (file and JSON pointer, or the variable's name), what, and what to write instead.
+struct Problem {
+    std::string where;
+    std::string what;
+};
+
+/// A key of the effective configuration with where its value came from, for `config check`.
+struct Setting {
+    std::string key;    ///< "engine.batch_max_events", "domains.linting.group"
+    std::string value;  ///< secrets masked
+    std::string source; ///< "default", "configs/embedded.json", "environment WEIR_STORE_URL"
+};
+
+struct Loaded {
+    HostConfig config;              ///< meaningful only where `problems` is empty
+    std::vector<Problem> problems;
+    std::vector<Setting> settings;
+};
+
+/// Reads and checks everything: the host file, its domain directory, `${VAR:-default}`, overriding variables. Never throws for what files hold.
+/// Relative paths are resolved against the host file's directory; those from the environment against the working directory.
+/// @param environment usually the process's own; a map so that tests need not change it
+Loaded load(const std::filesystem::path &host_file, const std::map<std::string, std::string> &environment);
+
+/// The process's environment.
+std::map<std::string, std::string> process_environment();
+
+} // namespace weir::config

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "event/time.hpp"
+#include "event/uuid.hpp"
+#include "store/schema.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir::store {
+
+enum class ChangeKind : std::uint8_t { upsert = 1, insert, update, erase };
+enum class CellOperation : std::uint8_t { set = 1, keep, add, max, min };
+
+struct Cell {
+    std::uint32_t column = 0;
+    CellOperation operation = CellOperation::set;
+    Value value;
+};
+
+struct Guard {
+    std::uint32_t column = 0;
+    Value value; ///< never null
+};
+
+/// One change to one row, checked and canonical (see `check_change`).
+struct Change {
+    std::uint32_t table = 0;
+    ChangeKind kind = ChangeKind::upsert;
+    Key key;                 ///< in the order of the primary key
+    std::vector<Cell> cells; ///< the others; no column twice
+    std::optional<Guard> guard;
+};
+
+/// Checks a change against its table and brings its values to canonical form: types, nulls, operations that fit their types, a guard that can be compared,
+/// and for upsert and insert that every column without a default and not nullable is stated. Returns the reason it is refused.
+std::optional<std::string> check_change(const Schema &schema, Change &change);
+
+/// What an event gives to a row that it makes: its clock for Default::now, its id for Default::new_id.
+struct Origin {
+    event::Micros now = 0;
+    event::Uuid event_id;
+};
+
+/// The primary meaning of a change, and the model that folding is held against: applies one change to one row (nothing: absent).
+/// @param stale set where the guard turned it away
+/// @return the reason the change is refused (overflow, null where none may be); the row is untouched then
+std::optional<std::string> apply_change(const Table &table, const Change &change, const Origin &origin, std::optional<Row> &row, bool &stale);
+
+/// How the rows of one shape are written. Rows are sorted by key, keys are unique within the whole flush of a table.
+struct BlindShape {
+    ChangeKind kind = ChangeKind::upsert;  ///< upsert or insert
+    std::vector<std::uint32_t> columns;    ///< those stated, key columns first in key order
+    std::vector<CellOperation> operations; ///< for each of `columns` where the row exists; `set` for key columns
+};
+struct BlindWrite {
+    BlindShape shape;
+    std::vector<Row> rows; ///< each as long as shape.columns
+};
+
+/// Everything that is to be written to one table. To be written in the order: erased, changed, created, blind.
+struct TableFlush {
+    std::uint32_t table = 0;
+    std::vector<Key> erased;                   ///< rows known to exist
+    std::vector<std::uint32_t> changed_columns; ///< columns in which any of `changed` differs; others need not be written
+    std::vector<Row> changed;                  ///< whole rows known to exist
+    std::vector<Row> created;                  ///< whole rows known to be absent; a conflict means: run the batch again
+    std::vector<BlindWrite> blind;
+};
+
+/// Where rows come from: one sorted, locking statement a call. Keys are sorted and unique. Returns one entry a key, in their order.
+using FetchRows = std::function<std::vector<std::optional<Row>>(std::uint32_t table, std::span<const Key> keys)>;
+
+/// The failure of one event's change when it is evaluated against the row.
+struct ChangeFailure {
+    std::size_t event = 0; ///< as given to `add`
+    std::string reason;
+};
+
+/**
+ * The rows that one batch works on: takes changes in order, reads through them, and folds them into one flush.
+ *
+ * Law: flushing what `finish` returns leaves the rows that `apply_change` of each change alone, in order, leaves.
+ * Not thread-safe. Order of calls: prefetch, then (read | add)*, then finish.
+ */
+class BatchRows {
+public:
+    /// @param schema outlives this
+    BatchRows(const Schema &schema, FetchRows fetch);
+    ~BatchRows();
+
+    /// Fetches rows ahead, one statement a table. Keys may repeat and come in any order.
+    void prefetch(std::uint32_t table, std::vector<Key> keys);
+
+    /// The row as it is after all changes added so far; nothing where it is absent. Fetches it where it isn't there yet.
+    /// A failure of an earlier change that comes to light here is kept for `failure`.
+    std::optional<Row> read(std::uint32_t table, const Key &key);
+
+    /// Adds an event's changes, all of them. `event` numbers grow.
+    void add(std::size_t event, const Origin &origin, std::span<const Change> changes);
+
+    /// The first event whose change could not be evaluated; the batch must then be run again without it.
+    const std::optional<ChangeFailure> &failure() const;
+
+    /// Fetches what guards, updates and erasures still need, evaluates, folds. Tables come in the order of their references: those referred to first;
+    /// erasures must be written in the reverse order before everything else. Where `failure` is set, the result is empty.
+    std::vector<TableFlush> finish();
+
+    /// Events of which at least one change was turned away by its guard, ascending. After `finish`.
+    const std::vector<std::size_t> &stale() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace weir::store

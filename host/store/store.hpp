@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "event/event.hpp"
+#include "event/time.hpp"
+#include "event/uuid.hpp"
+#include "store/changes.hpp"
+#include "store/schema.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace weir::store {
+
+/*
+ * Errors say what to do next. Each carries the server's own words, without values of rows.
+ */
+
+/// SQLSTATE 08, 57P, 53, 58 and their like (disk full, file gone): wait, and try the same again. Nothing was committed.
+class Unavailable : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+/// 22, 23, 54001: some row's data is refused. Roll back to the savepoint and find out whose.
+class DataRefused : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+/// 40001, 40P01, 55P03, 57014, or a created row that exists by now: roll back and run the batch again.
+class RunAgain : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+/// 42, 3F, 25, or tables that don't fit: nothing will work until somebody changes the schema or its rights; the message says what.
+class SchemaWrong : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+/// The commit may or may not have happened. Run the batch again on a new session; the ledger decides.
+class InDoubt : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+/// The lease of a partition is another's by now: stop reading it; nothing was committed.
+class Fenced : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+enum class Outcome : std::uint8_t { applied, stale, ignored, dead };
+std::string_view outcome_name(Outcome outcome) noexcept;
+
+struct LedgerEntry {
+    event::Uuid event_id;
+    event::Micros received_at = 0; ///< the broker's append time
+    Outcome outcome = Outcome::applied;
+};
+
+enum class DeadLetterStatus : std::uint8_t { pending, replayed, dropped };
+
+struct DeadLetter {
+    std::int64_t id = 0; ///< given by the store
+    event::Uuid event_id;
+    std::string topic;
+    std::uint32_t partition = 0;
+    std::string position;
+    std::string event_type;
+    std::optional<std::string> event_data; ///< the message as JSON, where it is JSON
+    std::string raw;                       ///< its bytes
+    std::string error_type;
+    std::string error_message;
+    std::uint32_t retry_count = 0;
+    DeadLetterStatus status = DeadLetterStatus::pending;
+    event::Micros created_at = 0;
+    event::Micros updated_at = 0;
+    std::string context; ///< JSON: key, headers, append time, incarnation: what a replay needs to decode it as it was
+};
+
+struct DeadLetterFilter {
+    std::optional<DeadLetterStatus> status;
+    std::string error_type; ///< empty: any
+    std::string topic;      ///< empty: any
+    std::int64_t after_id = 0;
+    std::size_t limit = 100;
+};
+
+struct OutboxEntry {
+    event::Uuid event_id;
+    std::string topic;
+    std::string key;
+    std::string event_type;
+    std::string envelope; ///< JSON
+    std::vector<event::Header> headers;
+    event::Micros created_at = 0;
+};
+
+/// How far a partition is decided: every position up to this one is in the ledger or was before.
+struct StoredPosition {
+    std::string topic;
+    std::uint32_t partition = 0;
+    std::string incarnation;
+    event::Position position;
+};
+
+/// The right to read a partition for a domain. Expires unless renewed; a higher epoch fences the lower.
+struct Lease {
+    std::string topic;
+    std::uint32_t partition = 0;
+    std::int64_t epoch = 0;
+    std::string holder;
+};
+
+/// What is known of an event that isn't decided: attempts that ended in `retry`, and crashes of the host while its handler ran.
+struct Attempts {
+    event::Uuid event_id;
+    std::uint32_t retries = 0;
+    std::uint32_t crashes = 0;
+    event::Micros retry_at = 0;
+    std::string last_error;
+};
+
+struct LedgerCounts {
+    std::uint64_t applied = 0; ///< stale ones included
+    std::uint64_t stale = 0;
+    std::uint64_t ignored = 0;
+    std::uint64_t dead = 0; ///< decided as dead letters, the replayed and dropped ones not included
+};
+
+/**
+ * One connection to a domain's schema, used by one thread at a time. Everything between `begin` and `commit` is one transaction; any exception but
+ * DataRefused leaves it to be ended by `rollback`. Never holds a statement open between calls.
+ */
+class Session {
+public:
+    virtual ~Session() = default;
+
+    /// Begins, locks the lease rows and checks their epochs; throws Fenced. Leases may be empty (routes, replay).
+    virtual void begin(std::span<const Lease> leases) = 0;
+    /// Commits; returns only where the server said that it did. Throws InDoubt where that is not known.
+    virtual void commit() = 0;
+    /// Ends the transaction, if there is one; never throws. A broken session stays broken: open another.
+    virtual void rollback() noexcept = 0;
+
+    /// Savepoints nest; `rollback_to` leaves the savepoint open, as SQL does.
+    virtual void savepoint(int depth) = 0;
+    virtual void rollback_to(int depth) = 0;
+    virtual void release(int depth) = 0;
+
+    /// Which of these ids the ledger holds. Ids are sorted and unique; so is the result.
+    virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
+    /// Writes decided events; ids are sorted and unique. One that is there already is RunAgain.
+    virtual void record(std::span<const LedgerEntry> entries) = 0;
+
+    /// Rows by key, locked until the transaction ends. Keys are sorted and unique; the result is in their order.
+    virtual std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) = 0;
+    /// Writes a batch's rows. Throws DataRefused (constraints), RunAgain (a created row exists).
+    virtual void flush(std::span<const TableFlush> tables) = 0;
+
+    virtual void add_dead_letters(std::span<const DeadLetter> letters) = 0;
+    virtual void add_outbox(std::span<const OutboxEntry> entries) = 0;
+    virtual void save_positions(std::span<const StoredPosition> positions) = 0;
+    virtual void save_attempts(std::span<const Attempts> attempts) = 0;
+    virtual void forget_attempts(std::span<const event::Uuid> ids) = 0;
+
+    /* Each of the following is a transaction of its own, unless one was begun. */
+
+    virtual std::vector<Attempts> attempts() = 0;
+    virtual std::vector<StoredPosition> positions() = 0;
+
+    /// Takes the lease where it is free, expired, its holder's already, or its holder is known to be gone; bumps the epoch unless it was the holder's. Nothing where
+    /// another holds it.
+    virtual std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder, std::chrono::milliseconds time_to_live) = 0;
+    /// Puts the expiry off. Throws Fenced.
+    virtual void renew_leases(std::span<const Lease> leases, std::chrono::milliseconds time_to_live) = 0;
+    /// Gives leases back; those that are another's by now are left alone.
+    virtual void release_leases(std::span<const Lease> leases) = 0;
+
+    virtual std::vector<DeadLetter> dead_letters(const DeadLetterFilter &filter) = 0;
+    virtual std::optional<DeadLetter> dead_letter(const event::Uuid &event_id) = 0;
+    /// Locks a pending dead letter within the transaction; nothing where it isn't pending any more.
+    virtual std::optional<DeadLetter> lock_dead_letter(std::int64_t id) = 0;
+    /// Marks it, and where `replayed`, changes the ledger's outcome from dead to `outcome`. Within the transaction.
+    virtual void settle_dead_letter(const DeadLetter &letter, DeadLetterStatus status, Outcome outcome) = 0;
+    /// Notes a replay that failed: its new reason and one more retry.
+    virtual void note_replay_failure(const DeadLetter &letter, const event::Refusal &refusal) = 0;
+
+    virtual LedgerCounts ledger_counts() = 0;
+    virtual std::uint64_t count_rows(std::uint32_t table) = 0;
+
+    /// Up to `limit` rows along an index (no index: the primary key), inclusive prefix bounds, after a full position or from the start.
+    struct Scan {
+        std::uint32_t table = 0;
+        std::optional<std::uint32_t> index;
+        Key from;
+        Key to;
+        Key after;
+        std::uint32_t limit = 100;
+    };
+    virtual std::vector<Row> scan(const Scan &scan) = 0;
+};
+
+/// What a migration did, for the log: "created table user_prefs", "added column identity_projection.status".
+using MigrationSteps = std::vector<std::string>;
+
+/// One domain's schema in a store. Thread-safe.
+class DomainStore {
+public:
+    virtual ~DomainStore() = default;
+
+    /// Creates and additively changes the tables, the standard ones included, in one transaction. Throws SchemaWrong, with everything that doesn't fit, before it changed anything.
+    /// Sessions opened afterwards know the schema. Repeating is harmless; two hosts may do it at once.
+    virtual MigrationSteps migrate(const Schema &schema) = 0;
+
+    /// Opens a session for the schema last migrated (or, for operators' commands before any migration, for the standard tables alone).
+    virtual std::unique_ptr<Session> open() = 0;
+};
+
+/// A place where domains' schemas live. Thread-safe.
+class Store {
+public:
+    virtual ~Store() = default;
+    /// @param schema_name `[a-z_][a-z0-9_]{0,62}`
+    virtual std::unique_ptr<DomainStore> domain(const std::string &schema_name) = 0;
+    /// Whether a schema is there already, so that operators' commands don't make one by a typing error.
+    virtual bool has_domain(const std::string &schema_name) = 0;
+    /// One sentence on what a commit survives, for `config check`.
+    virtual std::string guarantee() const = 0;
+};
+
+} // namespace weir::store
