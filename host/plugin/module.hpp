@@ -63,6 +63,8 @@ public:
     /// The file it was loaded from, for messages.
     virtual std::string origin() const = 0;
     virtual HandlerLookup handler(std::string_view event_type) const = 0;
+    /// The handlers that the file exports, sorted.
+    virtual const std::vector<std::string> &handler_symbols() const;
 };
 
 /// `handle_<plugin>_<event>` by the naming rule, for a plugin's name and an event type. [DESIGN: the plugin contract]
