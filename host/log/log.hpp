@@ -23,8 +23,7 @@ struct Field {
     Field(std::string_view n, bool v) : name(n), value(v) {}
     Field(std::string_view n, double v) : name(n), value(v) {}
     template <typename T>
-        requires std::is_integral_v<T>
-    Field(std::string_view n, T v) : name(n), value(static_cast<std::int64_t>(v)) {}
+    requires std::is_integral_v<T> Field(std::string_view n, T v) : name(n), value(static_cast<std::int64_t>(v)) {}
 };
 
 enum class Format : std::uint8_t { automatic, json, text }; ///< automatic: text on a terminal, else JSON lines
@@ -35,13 +34,21 @@ void configure(Level least, Format format);
 /// "debug", "info", "warn" or "error", any case; false where it is none of them.
 bool parse_level(std::string_view text, Level &out);
 
-/// Writes one line: a stable event name for machines ("plugin.refused") and a sentence for people, then the fields. Thread-safe; never throws.
-/// JSON: {"time","level","event","message",...fields}, one object a line.
+/// Writes one line: a stable event name for machines ("plugin.refused") and a sentence for people, then the fields. Thread-safe; never
+/// throws. JSON: {"time","level","event","message",...fields}, one object a line.
 void write(Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields = {});
 
-inline void debug(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::debug, event, message, fields); }
-inline void info(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::info, event, message, fields); }
-inline void warn(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::warn, event, message, fields); }
-inline void error(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) { write(Level::error, event, message, fields); }
+inline void debug(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::debug, event, message, fields);
+}
+inline void info(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::info, event, message, fields);
+}
+inline void warn(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::warn, event, message, fields);
+}
+inline void error(std::string_view event, std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::error, event, message, fields);
+}
 
 } // namespace weir::log

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/batch_cycle.hpp"
+
+#include "engine/dead_letter.hpp"
+#include "engine/settlement.hpp"
+#include "log/log.hpp"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+namespace {
+
+constexpr std::size_t kIgnoredTypesTold = 100; // a stream with endless types must not fill memory or log
+
+store::Outcome outcome_of(bool stale) { return stale ? store::Outcome::stale : store::Outcome::applied; }
+
+} // namespace
+
+struct BatchCycle::Attempt {
+    std::vector<Decision> decisions;     // by index in the batch
+    std::vector<std::size_t> copy_of;    // the first of the same id in the batch; itself where it is that
+    std::vector<WorkPtr> open;           // those to be settled
+    std::vector<std::size_t> open_index; // where they stand in the batch
+    std::vector<store::LedgerEntry> ledger;
+    std::vector<store::DeadLetter> dead_letters;
+    std::vector<store::OutboxEntry> outbox;
+    std::vector<store::Attempts> attempts;
+    std::vector<event::Uuid> forgotten;
+    struct Wait {
+        WorkPtr work;
+        std::uint32_t retries = 0;
+        std::chrono::milliseconds delay{0};
+        bool overdue = false;
+        bool held = false;
+    };
+    std::vector<Wait> waits;
+};
+
+BatchCycle::BatchCycle(const DomainSpec &spec, const plugin::Description &description, HandlerLanes &lanes, KeyGate &gate,
+                       PartitionKeeper &partitions, broker::Consumer &consumer)
+    : spec_(spec), description_(description), lanes_(lanes), gate_(gate), partitions_(partitions), consumer_(consumer) {}
+
+std::size_t BatchCycle::run(store::Session &session, std::span<const WorkPtr> batch, Counts &counts) {
+    Attempt attempt;
+    try {
+        session.begin(partitions_.leases());
+        drop_decided(session, batch, attempt);
+        Settlement settlement(session, description_, lanes_);
+        const std::vector<Ran> ran = settlement.settle(attempt.open);
+        decide(attempt, ran, settlement.stale());
+        write(session, attempt);
+        session.commit();
+    } catch (...) {
+        session.rollback();
+        throw;
+    }
+    return after_commit(batch, attempt, counts);
+}
+
+void BatchCycle::drop_decided(store::Session &session, std::span<const WorkPtr> batch, Attempt &attempt) {
+    attempt.decisions.assign(batch.size(), Decision::none);
+    attempt.copy_of.resize(batch.size());
+    std::unordered_map<event::Uuid, std::size_t> first;
+    std::vector<event::Uuid> ids;
+    first.reserve(batch.size());
+    ids.reserve(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const auto [at, is_first] = first.try_emplace(batch[i]->event->id, i);
+        attempt.copy_of[i] = at->second;
+        if (is_first) {
+            ids.push_back(batch[i]->event->id);
+        }
+    }
+    std::sort(ids.begin(), ids.end());
+    const std::vector<event::Uuid> decided = session.decided(ids);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (std::binary_search(decided.begin(), decided.end(), batch[i]->event->id)) {
+            attempt.decisions[i] = Decision::duplicate;
+        } else if (attempt.copy_of[i] == i) {
+            attempt.open.push_back(batch[i]);
+            attempt.open_index.push_back(i);
+        }
+    }
+}
+
+void BatchCycle::decide(Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale) {
+    for (std::size_t i = 0; i < ran.size(); ++i) {
+        const WorkPtr &work = attempt.open[i];
+        const HandlerResult &result = ran[i].result;
+        Decision &decision = attempt.decisions[attempt.open_index[i]];
+        if (ran[i].state != Ran::State::finished) {
+            attempt.waits.push_back({work, work->retries, {}, ran[i].state == Ran::State::overdue, ran[i].state == Ran::State::held});
+            continue;
+        }
+        switch (result.status) {
+        case WEIR_OK:
+            decision = stale[i] ? Decision::stale : Decision::applied;
+            attempt.outbox.insert(attempt.outbox.end(), result.emitted.begin(), result.emitted.end());
+            break;
+        case WEIR_SKIP:
+            decision = Decision::ignored;
+            break;
+        case WEIR_FATAL:
+            throw PluginFatal(result.error.type + ": " + result.error.message);
+        case WEIR_RETRY:
+            plan_retry(attempt, i, result);
+            if (attempt.waits.size() && attempt.waits.back().work == work) {
+                continue;
+            }
+            decision = Decision::dead;
+            break;
+        default:
+            decision = Decision::dead;
+            attempt.dead_letters.push_back(make_dead_letter(*work->event, result.error, work->retries));
+        }
+        if (work->has_attempts) {
+            attempt.forgotten.push_back(work->event->id);
+        }
+    }
+    for (std::size_t i = 0; i < attempt.decisions.size(); ++i) {
+        const std::size_t first = attempt.copy_of[i];
+        if (first != i && attempt.decisions[i] == Decision::none && attempt.decisions[first] != Decision::none) {
+            attempt.decisions[i] = Decision::duplicate; // a copy follows the first's fate
+        }
+    }
+}
+
+// A retry waits; the one after the last allowed is a dead letter.
+void BatchCycle::plan_retry(Attempt &attempt, std::size_t index, const HandlerResult &result) {
+    const WorkPtr &work = attempt.open[index];
+    const std::uint32_t retries = work->retries + 1;
+    if (retries > spec_.options.max_retries) {
+        attempt.dead_letters.push_back(make_dead_letter(
+            *work->event,
+            {"retries_exhausted", result.error.type + " after " + std::to_string(work->retries) + " retries: " + result.error.message},
+            work->retries));
+        return;
+    }
+    const auto &delays = spec_.options.retry_delays;
+    const auto delay = delays.empty() ? std::chrono::milliseconds(0) : delays[std::min<std::size_t>(retries, delays.size()) - 1];
+    attempt.attempts.push_back({work->event->id, retries, work->crashes, event::now() + delay.count() * 1000, result.error.type});
+    attempt.waits.push_back({work, retries, delay, false, false});
+    log::info("event.retry", "A handler asked for a retry",
+              {{"domain", spec_.name},
+               {"event_id", work->event->id.text()},
+               {"correlation_id", work->event->correlation_id},
+               {"event_type", work->event->type},
+               {"retry", retries},
+               {"delay_ms", delay.count()},
+               {"error_type", result.error.type}});
+}
+
+void BatchCycle::write(store::Session &session, Attempt &attempt) {
+    for (std::size_t i = 0; i < attempt.open.size(); ++i) {
+        const Decision decision = attempt.decisions[attempt.open_index[i]];
+        if (decision == Decision::none) {
+            continue;
+        }
+        const event::Event &event = *attempt.open[i]->event;
+        const store::Outcome outcome = decision == Decision::dead      ? store::Outcome::dead
+                                       : decision == Decision::ignored ? store::Outcome::ignored
+                                                                       : outcome_of(decision == Decision::stale);
+        attempt.ledger.push_back({event.id, event.message->appended_at, outcome});
+    }
+    std::sort(attempt.ledger.begin(), attempt.ledger.end(), [](const auto &a, const auto &b) { return a.event_id < b.event_id; });
+    std::sort(attempt.forgotten.begin(), attempt.forgotten.end());
+    if (!attempt.dead_letters.empty()) {
+        session.add_dead_letters(attempt.dead_letters);
+    }
+    if (!attempt.outbox.empty()) {
+        session.add_outbox(attempt.outbox);
+    }
+    if (!attempt.ledger.empty()) {
+        session.record(attempt.ledger);
+    }
+    if (!attempt.attempts.empty()) {
+        session.save_attempts(attempt.attempts);
+    }
+    if (!attempt.forgotten.empty()) {
+        session.forget_attempts(attempt.forgotten);
+    }
+    // Those of the batches before: a position may say less than the ledger, never more.
+    if (!spec_.parallel) {
+        if (const auto positions = partitions_.changed_positions(); !positions.empty()) {
+            session.save_positions(positions);
+        }
+    }
+}
+
+void BatchCycle::say_ignored(const event::Event &event) {
+    if (ignored_types_.size() < kIgnoredTypesTold && ignored_types_.insert(event.type).second) {
+        log::info("event.ignored", "No handler for this event type; its events are counted as ignored",
+                  {{"domain", spec_.name}, {"plugin", description_.name}, {"event_type", event.type}});
+    }
+}
+
+std::size_t BatchCycle::after_commit(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts) {
+    std::vector<std::shared_ptr<const event::Message>> decided;
+    decided.reserve(batch.size());
+    ++counts.batches;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        const event::Event &event = *batch[i]->event;
+        switch (attempt.decisions[i]) {
+        case Decision::none:
+            continue;
+        case Decision::stale:
+            ++counts.stale;
+            [[fallthrough]];
+        case Decision::applied:
+            ++counts.applied;
+            break;
+        case Decision::duplicate:
+            ++counts.duplicates;
+            break;
+        case Decision::ignored:
+            ++counts.ignored;
+            say_ignored(event);
+            break;
+        case Decision::dead:
+            ++counts.dead_letters;
+            break;
+        }
+        ++counts.messages;
+        decided.push_back(event.message);
+        partitions_.decided(*event.message);
+        gate_.decided(batch[i]);
+    }
+    for (const store::DeadLetter &letter : attempt.dead_letters) {
+        log::warn("event.dead_letter", "An event became a dead letter",
+                  {{"domain", spec_.name},
+                   {"event_id", letter.event_id.text()},
+                   {"event_type", letter.event_type},
+                   {"topic", letter.topic},
+                   {"position", letter.position},
+                   {"error_type", letter.error_type},
+                   {"reason", letter.error_message}});
+    }
+    const auto now = KeyGate::Clock::now();
+    for (Attempt::Wait &wait : attempt.waits) {
+        if (wait.overdue) {
+            gate_.wait_for_handler(wait.work);
+        } else if (wait.held) {
+            gate_.hold_behind(wait.work);
+        } else {
+            ++counts.retries;
+            wait.work->retries = wait.retries;
+            wait.work->has_attempts = true;
+            wait.work->late = nullptr;
+            gate_.wait_until(wait.work, now + wait.delay);
+        }
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (attempt.decisions[i] == Decision::none && attempt.copy_of[i] != i) {
+            gate_.hold_behind(batch[i]); // a copy of one that waits; when it runs, the ledger or the first's fate decides
+        }
+    }
+    if (!decided.empty()) {
+        consumer_.ack(decided);
+    }
+    return decided.size();
+}
+
+} // namespace weir::engine

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/domain.hpp"
+#include "engine/handler_lane.hpp"
+#include "engine/key_gate.hpp"
+#include "engine/partition_keeper.hpp"
+#include "engine/work.hpp"
+#include "store/store.hpp"
+
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::engine {
+
+/// A handler returned WEIR_FATAL: the domain stops with nothing decided.
+class PluginFatal : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/**
+ * Takes one batch from its events to its commit and its acknowledgement:
+ * begin, drop what is decided, settle, dead letters, outbox, ledger, positions, commit, ack. One thread.
+ */
+class BatchCycle {
+public:
+    BatchCycle(const DomainSpec &spec, const plugin::Description &description, HandlerLanes &lanes, KeyGate &gate,
+               PartitionKeeper &partitions, broker::Consumer &consumer);
+
+    /// Runs it once. Throws what the store throws, and PluginFatal, after a rollback; then nothing was decided or acknowledged, and the
+    /// same events can be given again. @return how many events were decided
+    std::size_t run(store::Session &session, std::span<const WorkPtr> batch, Counts &counts);
+
+private:
+    enum class Decision : std::uint8_t { none, applied, stale, ignored, dead, duplicate };
+    struct Attempt; // one run's working state
+
+    void drop_decided(store::Session &session, std::span<const WorkPtr> batch, Attempt &attempt);
+    void decide(Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale);
+    void write(store::Session &session, Attempt &attempt);
+    std::size_t after_commit(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts);
+    void plan_retry(Attempt &attempt, std::size_t index, const HandlerResult &result);
+    void say_ignored(const event::Event &event);
+
+    const DomainSpec &spec_;
+    const plugin::Description &description_;
+    HandlerLanes &lanes_;
+    KeyGate &gate_;
+    PartitionKeeper &partitions_;
+    broker::Consumer &consumer_;
+    std::set<std::string> ignored_types_; // those the log has told of
+};
+
+} // namespace weir::engine

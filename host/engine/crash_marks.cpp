@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/crash_marks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <mutex>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace weir::engine {
+
+// Fixed-size text, so that a half-written record is at worst a cut-off name. `running` is written last and cleared first.
+struct CrashMarks::Record {
+    volatile std::uint32_t running;
+    volatile std::int32_t signal;
+    std::uint8_t event_id[16];
+    char topic[128];
+    char position[48];
+    char plugin[128];
+    char handler[160];
+};
+
+struct CrashMarks::Pool {
+    std::mutex mutex;
+    std::array<bool, kSlots> taken{};
+};
+
+namespace {
+
+// The slot of the handler that runs on this thread, for the signal handler. initial-exec, so that reading it allocates nothing.
+[[gnu::tls_model("initial-exec")]] thread_local volatile std::int32_t *running_signal = nullptr;
+
+constexpr std::size_t kFileBytes = 32u * 512u;
+
+void put(char *target, std::size_t capacity, std::string_view text) noexcept {
+    const std::size_t count = std::min(capacity - 1, text.size());
+    std::memcpy(target, text.data(), count);
+    target[count] = '\0';
+}
+
+void on_fatal_signal(int number) {
+    if (running_signal) {
+        *running_signal = number;
+    }
+    // SA_RESETHAND has restored the default: the fault repeats, or the raised signal ends the process now.
+    raise(number);
+}
+
+std::string file_prefix(const std::string &domain) { return domain + "."; }
+
+bool is_mark_of(const std::filesystem::path &file, const std::string &domain) {
+    const std::string name = file.filename().string();
+    return name.starts_with(file_prefix(domain)) && name.ends_with(".mark") &&
+           name.find('.', domain.size() + 1) == name.size() - 5; // a domain "a" must not find the marks of "a.b"
+}
+
+// Calls `use` with each mark file whose process is gone; the file is locked meanwhile.
+template <typename Use> void for_each_dead(const std::filesystem::path &directory, const std::string &domain, Use use) {
+    std::error_code error;
+    for (const auto &entry : std::filesystem::directory_iterator(directory, error)) {
+        if (!is_mark_of(entry.path(), domain)) {
+            continue;
+        }
+        const int file = open(entry.path().c_str(), O_RDWR | O_CLOEXEC);
+        if (file < 0) {
+            continue;
+        }
+        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+            use(entry.path(), file);
+        }
+        close(file);
+    }
+}
+
+} // namespace
+
+void install_crash_signal_handlers() {
+    struct sigaction action {};
+    action.sa_handler = on_fatal_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER | SA_ONSTACK);
+    sigemptyset(&action.sa_mask);
+    for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS}) {
+        sigaction(number, &action, nullptr);
+    }
+}
+
+CrashMarks::CrashMarks(const std::filesystem::path &directory, const std::string &domain) : pool_(std::make_unique<Pool>()) {
+    static_assert(sizeof(Record) <= 512);
+    std::filesystem::create_directories(directory);
+    // Named `.mark` only once it is locked: before, a neighbour would take it for a dead process's.
+    path_ = directory / (file_prefix(domain) + event::Uuid::random().text() + ".mark");
+    const std::filesystem::path unlocked = path_.string() + ".new";
+    file_ = open(unlocked.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file_ < 0 || flock(file_, LOCK_EX | LOCK_NB) != 0 || ftruncate(file_, kFileBytes) != 0 ||
+        rename(unlocked.c_str(), path_.c_str()) != 0) {
+        const int reason = errno;
+        unlink(unlocked.c_str());
+        if (file_ >= 0) {
+            close(file_);
+        }
+        throw std::system_error(reason, std::generic_category(), "state_directory: cannot write " + path_.string());
+    }
+    memory_ = mmap(nullptr, kFileBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
+    if (memory_ == MAP_FAILED) {
+        const int reason = errno;
+        close(file_);
+        throw std::system_error(reason, std::generic_category(), "state_directory: cannot map " + path_.string());
+    }
+}
+
+CrashMarks::~CrashMarks() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+    munmap(memory_, kFileBytes);
+    close(file_);
+}
+
+CrashMarks::Record *CrashMarks::record(std::size_t index) const noexcept {
+    return reinterpret_cast<Record *>(static_cast<char *>(memory_) + index * 512);
+}
+
+CrashMarks::Slot::Slot(std::shared_ptr<CrashMarks> marks, const std::string &plugin) : marks_(std::move(marks)), index_(kSlots) {
+    const std::lock_guard lock(marks_->pool_->mutex);
+    for (std::size_t i = 0; i < kSlots; ++i) {
+        if (!marks_->pool_->taken[i]) {
+            marks_->pool_->taken[i] = true;
+            index_ = i;
+            break;
+        }
+    }
+    if (index_ == kSlots) {
+        throw std::length_error("more handler threads than crash marks");
+    }
+    put(marks_->record(index_)->plugin, sizeof(Record::plugin), plugin);
+}
+
+CrashMarks::Slot::~Slot() {
+    end();
+    const std::lock_guard lock(marks_->pool_->mutex);
+    marks_->pool_->taken[index_] = false;
+}
+
+void CrashMarks::Slot::begin(const event::Event &event, const std::string &handler) noexcept {
+    Record *record = marks_->record(index_);
+    std::memcpy(record->event_id, event.id.bytes.data(), sizeof(record->event_id));
+    put(record->topic, sizeof(record->topic), event.message->topic);
+    put(record->position, sizeof(record->position), event::format_position(event.message->position, event.message->two_part_position));
+    put(record->handler, sizeof(record->handler), handler);
+    record->signal = 0;
+    running_signal = &record->signal;
+    record->running = 1;
+}
+
+void CrashMarks::Slot::end() noexcept {
+    marks_->record(index_)->running = 0;
+    running_signal = nullptr;
+}
+
+std::vector<CrashMarks::Found> CrashMarks::find(const std::filesystem::path &directory, const std::string &domain) {
+    std::vector<Found> result;
+    for_each_dead(directory, domain, [&](const std::filesystem::path &, int file) {
+        for (std::size_t i = 0; i < kSlots; ++i) {
+            Record record{};
+            if (pread(file, &record, sizeof(record), static_cast<off_t>(i * 512)) != static_cast<ssize_t>(sizeof(record)) ||
+                record.running == 0) {
+                continue;
+            }
+            record.topic[sizeof(record.topic) - 1] = record.position[sizeof(record.position) - 1] = '\0';
+            record.plugin[sizeof(record.plugin) - 1] = record.handler[sizeof(record.handler) - 1] = '\0';
+            Found found;
+            std::memcpy(found.event_id.bytes.data(), record.event_id, sizeof(record.event_id));
+            found.topic = record.topic;
+            found.position = record.position;
+            found.plugin = record.plugin;
+            found.handler = record.handler;
+            found.signal = record.signal;
+            result.push_back(std::move(found));
+        }
+    });
+    return result;
+}
+
+void CrashMarks::forget(const std::filesystem::path &directory, const std::string &domain) {
+    for_each_dead(directory, domain, [](const std::filesystem::path &path, int) {
+        std::error_code ignored;
+        std::filesystem::remove(path, ignored);
+    });
+}
+
+} // namespace weir::engine

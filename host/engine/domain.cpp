@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/domain.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace weir::engine {
+
+namespace {
+auto binding_tuple(const event::Binding &binding) {
+    return std::tie(binding.topic, binding.envelope_required, binding.aliases, binding.keys, binding.event_id, binding.event_type,
+                    binding.occurred_at, binding.tenant_id, binding.correlation_id, binding.payload);
+}
+} // namespace
+
+bool needs_restart(const DomainSpec &running, const DomainSpec &wanted) {
+    const auto same_binding = [](const event::Binding &a, const event::Binding &b) { return binding_tuple(a) == binding_tuple(b); };
+    const auto tuple = [](const DomainSpec &spec) {
+        return std::tie(spec.name, spec.plugin, spec.schema, spec.group, spec.topics, spec.parallel, spec.settings_json, spec.options);
+    };
+    return tuple(running) != tuple(wanted) ||
+           !std::equal(running.bindings.begin(), running.bindings.end(), wanted.bindings.begin(), wanted.bindings.end(), same_binding);
+}
+
+const char *phase_name(Phase phase) noexcept {
+    switch (phase) {
+    case Phase::starting:
+        return "starting";
+    case Phase::standby:
+        return "standby";
+    case Phase::serving:
+        return "serving";
+    case Phase::waiting:
+        return "waiting";
+    case Phase::halted:
+        return "halted";
+    case Phase::stopped:
+        return "stopped";
+    }
+    return "unknown";
+}
+
+std::size_t EventBudget::take(std::size_t wanted) noexcept {
+    std::int64_t left = left_.load();
+    while (left > 0) {
+        const std::int64_t granted = std::min(left, static_cast<std::int64_t>(wanted));
+        if (left_.compare_exchange_weak(left, left - granted)) {
+            return static_cast<std::size_t>(granted);
+        }
+    }
+    return 0;
+}
+
+} // namespace weir::engine

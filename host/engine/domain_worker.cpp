@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/domain_worker.hpp"
+
+#include "engine/domain_service.hpp"
+#include "engine/wakeup.hpp"
+#include "log/log.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+namespace weir::engine {
+
+namespace {
+constexpr auto kFirstBackoff = std::chrono::milliseconds(50);
+constexpr auto kLastBackoff = std::chrono::milliseconds(5000);
+} // namespace
+
+// The thread of a domain and what others may ask of it.
+class DomainWorker::Life {
+public:
+    Life(DomainSpec spec, std::shared_ptr<const plugin::Module> module, Environment environment)
+        : spec_(std::move(spec)), environment_(std::move(environment)), module_(std::move(module)) {
+        status_.name = spec_.name;
+        status_.plugin = spec_.plugin;
+        thread_ = std::thread([this] { loop(); });
+    }
+
+    ~Life() {
+        request_stop();
+        wait();
+    }
+
+    void wait() {
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+    void request_stop() {
+        stop_ = true;
+        bell_.ring();
+    }
+
+    void offer(std::shared_ptr<const plugin::Module> module) {
+        {
+            const std::lock_guard lock(mutex_);
+            offered_ = std::move(module);
+        }
+        bell_.ring();
+    }
+
+    DomainStatus status() const {
+        const std::lock_guard lock(mutex_);
+        return status_;
+    }
+
+    bool drained() {
+        const std::lock_guard lock(service_mutex_);
+        return service_ && service_->drained();
+    }
+
+    const DomainSpec &spec() const { return spec_; }
+    std::atomic<bool> abandoned_{false};
+
+private:
+    void loop() {
+        auto backoff = kFirstBackoff;
+        while (!stop_) {
+            take_offer();
+            std::string reason;
+            Phase phase = Phase::waiting;
+            bool halted = false;
+            try {
+                serve(backoff);
+                continue;
+            } catch (const PluginFatal &failure) {
+                reason = std::string("the plugin stopped the domain: ") + failure.what() + "; replace the plugin or change its settings";
+                halted = true;
+            } catch (const PluginDeclined &failure) {
+                reason = std::string("the plugin declined to start: ") + failure.what();
+                halted = true;
+            } catch (const store::SchemaWrong &failure) {
+                reason = std::string("the schema doesn't fit: ") + failure.what();
+            } catch (const std::exception &failure) {
+                reason = failure.what();
+            }
+            phase = halted ? Phase::halted : Phase::waiting;
+            close_service();
+            say(phase, reason);
+            if (halted) {
+                wait_for_offer();
+                backoff = kFirstBackoff;
+            } else {
+                bell_.wait_for(backoff);
+                backoff = std::min(backoff * 2, kLastBackoff);
+            }
+        }
+        close_service();
+        say(Phase::stopped, "stopped");
+    }
+
+    void serve(std::chrono::milliseconds &backoff) {
+        auto service = std::make_shared<DomainService>(spec_, module_, environment_, bell_);
+        {
+            const std::lock_guard lock(service_mutex_);
+            service_ = service;
+        }
+        while (!stop_) {
+            if (auto next = take_offered()) {
+                if (service->swap(next)) {
+                    module_ = next;
+                }
+            }
+            const auto wake_at = service->step(counts_);
+            publish(*service);
+            backoff = kFirstBackoff;
+            if (!stop_) {
+                bell_.wait_until(wake_at);
+            }
+        }
+        service->drain(counts_);
+        publish(*service);
+        abandoned_ = service->overdue() > 0;
+    }
+
+    void close_service() {
+        std::shared_ptr<DomainService> closing;
+        const std::lock_guard lock(service_mutex_);
+        closing.swap(service_);
+    }
+
+    std::shared_ptr<const plugin::Module> take_offered() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(offered_, nullptr);
+    }
+
+    void take_offer() {
+        if (auto next = take_offered()) {
+            module_ = std::move(next);
+        }
+    }
+
+    void wait_for_offer() {
+        for (;;) {
+            {
+                const std::lock_guard lock(mutex_);
+                if (offered_ || stop_) {
+                    return;
+                }
+            }
+            bell_.wait_for(std::chrono::seconds(1));
+        }
+    }
+
+    // What others see; a change of phase or reason is said once.
+    void say(Phase phase, const std::string &reason) {
+        bool news = false;
+        {
+            const std::lock_guard lock(mutex_);
+            news = status_.phase != phase || status_.reason != reason;
+            status_.phase = phase;
+            status_.ready = false;
+            status_.reason = reason;
+            status_.counts = counts_;
+        }
+        if (news && phase != Phase::stopped) {
+            log::error("domain.not_ready", "A domain is not ready",
+                       {{"domain", spec_.name}, {"phase", phase_name(phase)}, {"reason", reason}});
+        }
+    }
+
+    void publish(const DomainService &service) {
+        DomainStatus next = service.status();
+        next.counts = counts_;
+        bool became_ready = false;
+        bool became_unready = false;
+        {
+            const std::lock_guard lock(mutex_);
+            became_ready = next.ready && !status_.ready;
+            became_unready = !next.ready && (status_.ready || status_.reason != next.reason) && next.phase != Phase::starting;
+            status_ = next;
+        }
+        if (became_ready) {
+            log::info("domain.ready", "A domain is ready",
+                      {{"domain", spec_.name},
+                       {"phase", phase_name(next.phase)},
+                       {"plugin", next.plugin},
+                       {"version", next.plugin_version},
+                       {"generation", next.generation},
+                       {"partitions", next.partitions}});
+        } else if (became_unready) {
+            log::error("domain.not_ready", "A domain is not ready",
+                       {{"domain", spec_.name}, {"phase", phase_name(next.phase)}, {"reason", next.reason}});
+        }
+    }
+
+    const DomainSpec spec_;
+    const Environment environment_;
+    std::shared_ptr<const plugin::Module> module_; // the thread's own
+    Counts counts_;                                // the thread's own
+
+    mutable std::mutex mutex_;
+    std::shared_ptr<const plugin::Module> offered_;
+    DomainStatus status_;
+
+    std::mutex service_mutex_;
+    std::shared_ptr<DomainService> service_;
+
+    std::atomic<bool> stop_{false};
+    Wakeup bell_;
+    std::thread thread_;
+};
+
+DomainWorker::DomainWorker(DomainSpec spec, std::shared_ptr<const plugin::Module> module, Environment environment)
+    : life_(std::make_shared<Life>(std::move(spec), std::move(module), std::move(environment))) {}
+DomainWorker::~DomainWorker() = default;
+const DomainSpec &DomainWorker::spec() const { return life_->spec(); }
+void DomainWorker::offer(std::shared_ptr<const plugin::Module> module) { life_->offer(std::move(module)); }
+void DomainWorker::request_stop() { life_->request_stop(); }
+void DomainWorker::wait() { life_->wait(); }
+DomainStatus DomainWorker::status() const { return life_->status(); }
+bool DomainWorker::drained() { return life_->drained(); }
+bool DomainWorker::abandoned_handlers() const { return life_->abandoned_; }
+
+} // namespace weir::engine

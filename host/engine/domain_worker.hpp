@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "broker/broker.hpp"
+#include "engine/domain.hpp"
+#include "event/contracts.hpp"
+#include "plugin/module.hpp"
+#include "store/store.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace weir::engine {
+
+/// What a process's domains share. Everything outlives the workers.
+struct Environment {
+    broker::Broker *broker = nullptr;
+    store::Store *store = nullptr;
+    const event::Contracts *contracts = nullptr;
+    std::filesystem::path state_directory; ///< crash marks go to `marks` below it
+    EventBudget *budget = nullptr;
+};
+
+/**
+ * Serves one domain on a thread of its own, from its start to its last commit: reads, runs handlers, commits, acknowledges; waits out
+ * outages; takes over new generations of its plugin between two batches. All functions are thread-safe.
+ */
+class DomainWorker {
+public:
+    DomainWorker(DomainSpec spec, std::shared_ptr<const plugin::Module> module, Environment environment);
+    /// Stops and waits for the batch that runs.
+    ~DomainWorker();
+    DomainWorker(const DomainWorker &) = delete;
+    DomainWorker &operator=(const DomainWorker &) = delete;
+
+    const DomainSpec &spec() const;
+
+    /// A new generation of the plugin, taken over after the current batch. One that declines is refused, and the old one goes on.
+    void offer(std::shared_ptr<const plugin::Module> module);
+
+    /// Begins to drain: the current batch ends, overdue handlers get until `drain_timeout`, leases are given back.
+    void request_stop();
+    /// Waits until it has stopped, after `request_stop`.
+    void wait();
+
+    DomainStatus status() const;
+
+    /// Nothing left to do in the whole group: no backlog, nothing pending, no retry waiting. False while that can't be known.
+    bool drained();
+
+    /// Whether a handler never returned and its thread is still there: the process can't end by returning from main then.
+    bool abandoned_handlers() const;
+
+private:
+    class Life;
+    std::shared_ptr<Life> life_;
+};
+
+} // namespace weir::engine

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/event_reader.hpp"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+namespace {
+constexpr auto kReadWait = std::chrono::milliseconds(250);
+constexpr auto kFirstBackoff = std::chrono::milliseconds(50);
+constexpr auto kLastBackoff = std::chrono::milliseconds(2000);
+} // namespace
+
+EventReader::EventReader(broker::Consumer &consumer, const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders, Limits limits,
+                         Wakeup &ready)
+    : consumer_(consumer), decoders_(decoders), limits_(limits), ready_(ready), thread_([this] { loop(); }) {}
+
+EventReader::~EventReader() {
+    stop_ = true;
+    mine_.ring();
+    consumer_.wake();
+    thread_.join();
+}
+
+void EventReader::loop() {
+    auto backoff = kFirstBackoff;
+    while (!stop_) {
+        try {
+            read_once();
+            backoff = kFirstBackoff;
+        } catch (const std::exception &failure) {
+            {
+                const std::lock_guard lock(mutex_);
+                error_ = failure.what();
+            }
+            ready_.ring();
+            mine_.wait_for(backoff);
+            backoff = std::min(backoff * 2, kLastBackoff);
+        }
+    }
+}
+
+void EventReader::read_once() {
+    std::map<broker::Partition, std::uint64_t> claims;
+    {
+        const std::lock_guard lock(mutex_);
+        claims = claims_; // before the read: what an old claim still hands out must not carry the new number
+    }
+    bool wait = false;
+    {
+        const std::lock_guard lock(mutex_);
+        wait = paused_ || queue_.size() >= 2 * limits_.batch_events || queued_bytes_ >= 2 * limits_.batch_bytes;
+    }
+    if (wait) {
+        mine_.wait_for(kReadWait);
+        return;
+    }
+    const auto messages = consumer_.read({limits_.batch_events, limits_.batch_bytes}, kReadWait);
+    std::vector<Read> read;
+    read.reserve(messages.size());
+    std::size_t bytes = 0;
+    for (const auto &message : messages) {
+        const auto decoder = decoders_.find(message->topic);
+        if (decoder == decoders_.end()) {
+            continue; // a topic that was not asked for; it stays pending, and nobody's
+        }
+        bytes += message->bytes();
+        read.push_back(
+            {std::make_shared<const event::Event>(decoder->second->decode(message)), claims[{message->topic, message->partition}]});
+    }
+    bool news = !read.empty();
+    {
+        const std::lock_guard lock(mutex_);
+        news = news || !error_.empty();
+        error_.clear();
+        queued_bytes_ += bytes;
+        std::move(read.begin(), read.end(), std::back_inserter(queue_));
+    }
+    if (news) {
+        ready_.ring();
+    }
+}
+
+std::vector<EventReader::Read> EventReader::take(std::size_t max_events, std::size_t max_bytes) {
+    std::vector<Read> result;
+    {
+        const std::lock_guard lock(mutex_);
+        std::size_t bytes = 0;
+        while (!queue_.empty() && result.size() < max_events) {
+            const std::size_t next = queue_.front().event->message->bytes();
+            if (!result.empty() && bytes + next > max_bytes) {
+                break;
+            }
+            bytes += next;
+            result.push_back(std::move(queue_.front()));
+            queue_.pop_front();
+        }
+        queued_bytes_ -= bytes;
+    }
+    if (!result.empty()) {
+        mine_.ring();
+    }
+    return result;
+}
+
+bool EventReader::empty() const {
+    const std::lock_guard lock(mutex_);
+    return queue_.empty();
+}
+
+void EventReader::pause(bool paused) {
+    const std::lock_guard lock(mutex_);
+    if (paused_ != paused) {
+        paused_ = paused;
+        mine_.ring();
+    }
+}
+
+std::uint64_t EventReader::next_claim(const broker::Partition &partition) {
+    const std::lock_guard lock(mutex_);
+    return ++claims_[partition];
+}
+
+std::uint64_t EventReader::claim_of(const std::string &topic, std::uint32_t partition) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = claims_.find({topic, partition});
+    return found == claims_.end() ? 0 : found->second;
+}
+
+std::string EventReader::error() const {
+    const std::lock_guard lock(mutex_);
+    return error_;
+}
+
+} // namespace weir::engine

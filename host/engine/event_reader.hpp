@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "broker/broker.hpp"
+#include "engine/wakeup.hpp"
+#include "event/decoder.hpp"
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weir::engine {
+
+/// Reads and decodes ahead on a thread of its own, so that batch N+1 is ready while batch N commits. What it holds is bounded by two
+/// batches.
+class EventReader {
+public:
+    struct Read {
+        std::shared_ptr<const event::Event> event;
+        std::uint64_t claim = 0; ///< of its partition, when it was read
+    };
+    struct Limits {
+        std::size_t batch_events = 1000;
+        std::size_t batch_bytes = 4u << 20;
+    };
+
+    /// @param decoders by topic; one for every topic of the consumer; outlives this, as does the consumer
+    /// @param ready rung when there is something to take, or an error to look at
+    EventReader(broker::Consumer &consumer, const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders, Limits limits,
+                Wakeup &ready);
+    ~EventReader();
+    EventReader(const EventReader &) = delete;
+    EventReader &operator=(const EventReader &) = delete;
+
+    /// Takes what has been read, in order, at most so much.
+    std::vector<Read> take(std::size_t max_events, std::size_t max_bytes);
+    /// Whether nothing waits to be taken.
+    bool empty() const;
+
+    /// While paused, nothing new is asked of the broker.
+    void pause(bool paused);
+
+    /// Counts a partition's claims: what is read from now on carries the new number.
+    std::uint64_t next_claim(const broker::Partition &partition);
+    std::uint64_t claim_of(const std::string &topic, std::uint32_t partition) const;
+
+    /// Why the broker could not be read, while it can't; else empty.
+    std::string error() const;
+
+private:
+    void loop();
+    void read_once();
+
+    broker::Consumer &consumer_;
+    const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders_;
+    const Limits limits_;
+    Wakeup &ready_;
+    Wakeup mine_;
+
+    mutable std::mutex mutex_;
+    std::deque<Read> queue_;
+    std::size_t queued_bytes_ = 0;
+    bool paused_ = false;
+    std::string error_;
+    std::map<broker::Partition, std::uint64_t> claims_;
+
+    std::atomic<bool> stop_{false};
+    std::thread thread_;
+};
+
+} // namespace weir::engine

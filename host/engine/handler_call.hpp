@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "event/event.hpp"
+#include "plugin/module.hpp"
+#include "store/store.hpp"
+
+#include "weir/abi.h"
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::engine {
+
+/// What one run of a handler came to.
+struct HandlerResult {
+    weir_status status = WEIR_OK;
+    std::vector<store::Change> changes;
+    std::vector<store::OutboxEntry> emitted;
+    event::Refusal error; ///< why, where the status is not WEIR_OK or WEIR_SKIP
+    /// What it read, for those that are applied later than they ran.
+    struct ReadRow {
+        std::uint32_t table;
+        store::Key key;
+        std::optional<store::Row> row;
+    };
+    std::vector<ReadRow> reads;
+};
+
+/// Reads one row for a handler; called on the handler's thread.
+using ReadRowFunction = std::function<std::optional<store::Row>(std::uint32_t table, const store::Key &key)>;
+
+/// Everything that a handler sees of the host during one run: the event, the call, and what they hand out. Used by one thread at a time.
+class HandlerCall {
+public:
+    HandlerCall(const plugin::Description &description, std::string domain);
+    HandlerCall(const HandlerCall &) = delete;
+    HandlerCall &operator=(const HandlerCall &) = delete;
+
+    /// Runs the handler once. Exceptions of `read` (an outage, say) are not shown to the handler: it is told WEIR_REFUSED, and they are
+    /// thrown on here.
+    HandlerResult run(weir_handler_v1 handler, void *instance, const event::Event &event, std::uint32_t attempt,
+                      const ReadRowFunction &read);
+
+private:
+    struct Callbacks; // the C functions behind the two tables
+    friend struct Callbacks;
+
+    weir_view keep(std::string text);
+    weir_answer take_change(const weir_change_v1 &stated);
+    weir_answer read_row(std::uint32_t table, const weir_cell_v1 *cells, std::uint32_t count, std::uint32_t stride,
+                         const weir_row_v1 **out);
+    weir_answer take_emit(const weir_emit_v1 &emitted);
+    void refuse(std::string type, std::string message);
+
+    const plugin::Description &description_;
+    std::string domain_;
+    weir_event_v1 event_view_{};
+    weir_call_v1 call_view_{};
+
+    const event::Event *event_ = nullptr;
+    std::string event_id_text_;
+    const ReadRowFunction *read_ = nullptr;
+    HandlerResult result_;
+    bool refused_ = false;
+    std::exception_ptr failure_;
+    std::deque<std::string> texts_; // what views handed out point to
+    std::deque<std::vector<weir_cell_v1>> row_cells_;
+    std::deque<weir_row_v1> rows_;
+    std::deque<store::Row> row_values_;
+};
+
+} // namespace weir::engine

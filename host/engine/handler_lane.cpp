@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/handler_lane.hpp"
+
+#include "log/log.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace weir::engine {
+
+using Clock = std::chrono::steady_clock;
+
+// What the lanes of one domain and generation share; kept by each overdue handler until it returns.
+struct HandlerLanes::Common {
+    explicit Common(Setup given) : setup(std::move(given)) {
+        const plugin::Description &about = setup.instance->module().description();
+        plugin_label = about.name + " " + about.version + ", generation " + std::to_string(setup.instance->module().generation());
+    }
+
+    Setup setup;
+    std::string plugin_label;
+
+    mutable std::mutex mutex;
+    std::condition_variable overdue_changed;
+    std::vector<Overdue> overdue;
+
+    void add_overdue(const Overdue &entry) {
+        const std::lock_guard lock(mutex);
+        overdue.push_back(entry);
+    }
+    void remove_overdue(const event::Uuid &id) {
+        const std::lock_guard lock(mutex);
+        std::erase_if(overdue, [&](const Overdue &entry) { return entry.event_id == id; });
+        overdue_changed.notify_all();
+    }
+};
+
+// A stretch of events, between the user's thread and a lane. The mutex decides who may touch the rows: the lane while it is attached.
+struct HandlerLanes::Range {
+    std::vector<WorkPtr> work;
+    std::vector<Ran> ran;
+    std::size_t first = 0; // those before it are done
+    std::unordered_set<std::string> *blocked = nullptr;
+    store::BatchRows *rows = nullptr;
+
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool attached = true;
+    bool finished = false;
+    std::exception_ptr error;
+    std::size_t current = 0; // the event whose handler runs
+    bool in_handler = false;
+    Clock::time_point since; // when it began
+    std::string handler;     // its symbol
+};
+
+struct HandlerLanes::Lane {
+    explicit Lane(std::shared_ptr<Common> shared)
+        : common(std::move(shared)), slot(common->setup.marks, common->plugin_label),
+          call(common->setup.instance->module().description(), common->setup.domain) {}
+
+    std::shared_ptr<Common> common;
+    CrashMarks::Slot slot;
+    HandlerCall call;
+
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::shared_ptr<Range> job;
+    bool stop = false;
+    std::thread thread;
+
+    void loop();
+    bool process(Range &range);
+    bool run_one(Range &range, std::size_t index);
+    bool reuse_late(Range &range, std::size_t index);
+    void take(Range &range, std::size_t index, HandlerResult result);
+};
+
+namespace {
+
+Ran settled_without_handler(const event::Event &event, const plugin::HandlerLookup &lookup, std::uint32_t crashes,
+                            const std::string &plugin) {
+    Ran ran;
+    ran.state = Ran::State::finished;
+    if (event.refusal) {
+        ran.result.status = WEIR_REJECT;
+        ran.result.error = *event.refusal;
+    } else if (lookup.handler) {
+        ran.result.status = WEIR_REJECT;
+        ran.result.error = {"crash_limit", "the host died " + std::to_string(crashes) + " times while " + lookup.symbol + " of " + plugin +
+                                               " ran for this event"};
+    } else if (!lookup.other_version.empty()) {
+        ran.result.status = WEIR_REJECT;
+        ran.result.error = {"unsupported_version", "the plugin has no handler for " + event.type + ", only " + lookup.other_version};
+    } else {
+        ran.result.status = WEIR_SKIP;
+    }
+    return ran;
+}
+
+} // namespace
+
+void HandlerLanes::Lane::loop() {
+    for (;;) {
+        std::shared_ptr<Range> range;
+        {
+            std::unique_lock lock(mutex);
+            changed.wait(lock, [&] { return stop || job; });
+            if (!job) {
+                return;
+            }
+            range = std::move(job);
+            job = nullptr;
+        }
+        if (!process(*range)) {
+            return; // left behind: another lane has taken over
+        }
+        const std::lock_guard lock(range->mutex);
+        range->finished = true;
+        range->changed.notify_all();
+    }
+}
+
+// @return false where the lane was left behind
+bool HandlerLanes::Lane::process(Range &range) {
+    for (std::size_t i = range.first; i < range.work.size(); ++i) {
+        const Work &work = *range.work[i];
+        if (!work.order_key.empty() && range.blocked->contains(work.order_key)) {
+            range.ran[i].state = Ran::State::held;
+            continue;
+        }
+        if (work.running_alone) { // the batch runs again; the handler left behind still has this one
+            range.ran[i].state = Ran::State::overdue;
+            if (!work.order_key.empty()) {
+                range.blocked->insert(work.order_key);
+            }
+            continue;
+        }
+        try {
+            if (!run_one(range, i)) {
+                return false;
+            }
+        } catch (...) {
+            range.error = std::current_exception();
+            return true;
+        }
+    }
+    return true;
+}
+
+// A result of an overdue handler holds where the rows that it read are still as they were.
+bool HandlerLanes::Lane::reuse_late(Range &range, std::size_t index) {
+    const Work &work = *range.work[index];
+    if (!work.late) {
+        return false;
+    }
+    for (const HandlerResult::ReadRow &read : work.late->reads) {
+        if (range.rows->read(read.table, read.key) != read.row) {
+            return false;
+        }
+    }
+    take(range, index, *work.late);
+    return true;
+}
+
+bool HandlerLanes::Lane::run_one(Range &range, std::size_t index) {
+    const Work &work = *range.work[index];
+    const event::Event &event = *work.event;
+    const plugin::Instance &instance = *common->setup.instance;
+    const plugin::HandlerLookup lookup = event.refusal ? plugin::HandlerLookup{} : instance.module().handler(event.type);
+    if (event.refusal || !lookup.handler || work.crashes >= common->setup.crash_limit) {
+        range.ran[index] = settled_without_handler(event, lookup, work.crashes, common->plugin_label);
+        return true;
+    }
+    if (reuse_late(range, index)) {
+        return true;
+    }
+
+    const auto read = [&](std::uint32_t table, const store::Key &key) -> std::optional<store::Row> {
+        {
+            const std::lock_guard lock(range.mutex);
+            if (range.attached) {
+                return range.rows->read(table, key);
+            }
+        }
+        return common->setup.read_alone(table, key);
+    };
+    {
+        const std::lock_guard lock(range.mutex);
+        range.current = index;
+        range.handler = lookup.symbol;
+        range.since = Clock::now();
+        range.in_handler = true;
+    }
+    slot.begin(event, lookup.symbol);
+    std::optional<HandlerResult> result;
+    std::exception_ptr failure;
+    try {
+        result = call.run(lookup.handler, instance.handle(), event, work.retries + 1, read);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    slot.end();
+
+    const std::unique_lock lock(range.mutex);
+    range.in_handler = false;
+    if (!range.attached) {
+        const WorkPtr mine = range.work[index];
+        common->setup.late(mine, std::move(result));
+        common->remove_overdue(event.id);
+        return false;
+    }
+    if (failure) {
+        std::rethrow_exception(failure);
+    }
+    take(range, index, std::move(*result));
+    return true;
+}
+
+void HandlerLanes::Lane::take(Range &range, std::size_t index, HandlerResult result) {
+    const Work &work = *range.work[index];
+    if (result.status == WEIR_RETRY && !work.order_key.empty()) {
+        range.blocked->insert(work.order_key);
+    }
+    if (result.status == WEIR_OK && !result.changes.empty()) {
+        range.rows->add(index, {work.event->message->appended_at, work.event->id}, result.changes);
+    }
+    range.ran[index].state = Ran::State::finished;
+    range.ran[index].result = std::move(result);
+}
+
+HandlerLanes::HandlerLanes(Setup setup) : common_(std::make_shared<Common>(std::move(setup))) { start_lane(); }
+
+HandlerLanes::~HandlerLanes() {
+    {
+        const std::lock_guard lock(lane_->mutex);
+        lane_->stop = true;
+        lane_->changed.notify_all();
+    }
+    lane_->thread.join();
+}
+
+void HandlerLanes::start_lane() {
+    lane_ = std::make_shared<Lane>(common_);
+    // The thread keeps its lane: left behind, it is its only owner.
+    lane_->thread = std::thread([lane = lane_] { lane->loop(); });
+}
+
+std::vector<Overdue> HandlerLanes::overdue() const {
+    const std::lock_guard lock(common_->mutex);
+    return common_->overdue;
+}
+
+std::vector<Ran> HandlerLanes::run(std::span<const WorkPtr> work, store::BatchRows &rows, std::unordered_set<std::string> &blocked) {
+    std::vector<Ran> result(work.size());
+    std::size_t done = 0;
+    while (done < work.size()) {
+        auto range = std::make_shared<Range>();
+        // Indexes of a range are those of `work`, so that changes are added under the right one.
+        range->work.assign(work.begin(), work.end());
+        range->ran.resize(work.size());
+        range->first = done;
+        range->blocked = &blocked;
+        range->rows = &rows;
+        hand_over(range);
+        const std::size_t reached = await(*range);
+        for (std::size_t i = done; i < reached; ++i) {
+            result[i] = std::move(range->ran[i]);
+        }
+        done = reached;
+    }
+    return result;
+}
+
+void HandlerLanes::hand_over(const std::shared_ptr<Range> &range) {
+    const std::lock_guard lock(lane_->mutex);
+    lane_->job = range;
+    lane_->changed.notify_all();
+}
+
+// Waits until the range is finished or a handler in it is past its budget. @return the index up to which its results stand
+std::size_t HandlerLanes::await(Range &range) {
+    const auto budget = common_->setup.budget;
+    std::unique_lock lock(range.mutex);
+    bool told = false;
+    while (!range.changed.wait_for(lock, std::max(budget / 4, std::chrono::milliseconds(1)), [&] { return range.finished; })) {
+        if (!range.in_handler || Clock::now() - range.since < budget) {
+            continue;
+        }
+        const Work &work = *range.work[range.current];
+        if (overdue().size() >= common_->setup.max_overdue) {
+            if (!told) {
+                log::error("handler.all_overdue",
+                           "No more handlers can be left running beside the batches; the domain waits for one to return",
+                           {{"domain", common_->setup.domain},
+                            {"plugin", common_->plugin_label},
+                            {"handler", range.handler},
+                            {"event_id", work.event->id.text()}});
+                told = true;
+            }
+            continue;
+        }
+        return leave_behind(range);
+    }
+    if (range.error) {
+        std::rethrow_exception(range.error);
+    }
+    return range.work.size();
+}
+
+std::size_t HandlerLanes::leave_behind(Range &range) {
+    const std::size_t index = range.current;
+    const Work &work = *range.work[index];
+    range.attached = false;
+    range.work[index]->running_alone = true;
+    range.ran[index].state = Ran::State::overdue;
+    if (!work.order_key.empty()) {
+        range.blocked->insert(work.order_key);
+    }
+    common_->add_overdue({range.handler, work.event->id, range.since});
+    log::warn("handler.overdue", "A handler is past handler_budget_ms; its event goes on alone, with its key held",
+              {{"domain", common_->setup.domain},
+               {"plugin", common_->plugin_label},
+               {"handler", range.handler},
+               {"event_id", work.event->id.text()},
+               {"correlation_id", work.event->correlation_id},
+               {"topic", work.event->message->topic},
+               {"budget_ms", common_->setup.budget.count()}});
+    lane_->thread.detach();
+    start_lane();
+    return index + 1;
+}
+
+} // namespace weir::engine

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/partition_keeper.hpp"
+
+#include "log/log.hpp"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+namespace {
+// How often new partitions and free leases are looked for: often enough that a standby takes over, and a new topic is read, within a
+// second.
+constexpr auto kLookEvery = std::chrono::milliseconds(250);
+} // namespace
+
+PartitionKeeper::PartitionKeeper(const DomainSpec &spec, broker::Consumer &consumer, EventReader &reader, std::function<void()> taken_over)
+    : spec_(spec), consumer_(consumer), reader_(reader), taken_over_(std::move(taken_over)) {}
+
+void PartitionKeeper::keep(store::Session &session) {
+    const auto now = Clock::now();
+    next_ = now + kLookEvery;
+    const std::vector<broker::Partition> partitions = consumer_.partitions();
+    known_ = partitions.size();
+    if (spec_.parallel) {
+        if (now >= renew_at_) {
+            consumer_.renew(spec_.options.lease_time_to_live);
+            renew_at_ = now + spec_.options.lease_time_to_live / 3;
+        }
+        return;
+    }
+    if (now >= renew_at_ && !leases_.empty()) {
+        try {
+            session.renew_leases(leases_, spec_.options.lease_time_to_live);
+        } catch (const store::Fenced &) {
+            fenced();
+        }
+        renew_at_ = now + spec_.options.lease_time_to_live / 3;
+    }
+    for (const broker::Partition &partition : partitions) {
+        const bool held = std::any_of(leases_.begin(), leases_.end(), [&](const store::Lease &lease) {
+            return lease.topic == partition.topic && lease.partition == partition.number;
+        });
+        if (!held) {
+            take(session, partition);
+        }
+    }
+}
+
+void PartitionKeeper::take(store::Session &session, const broker::Partition &partition) {
+    auto lease = session.acquire_lease(partition.topic, partition.number, spec_.consumer, spec_.options.lease_time_to_live);
+    if (!lease) {
+        return;
+    }
+    taken_over_();
+    Progress progress;
+    progress.incarnation = consumer_.incarnation(partition);
+    std::optional<event::Position> stored;
+    for (const store::StoredPosition &position : session.positions()) {
+        if (position.topic == partition.topic && position.partition == partition.number && position.incarnation == progress.incarnation) {
+            stored = position.position;
+        }
+    }
+    progress.saved = stored;
+    reader_.next_claim(partition);
+    consumer_.claim(partition, stored);
+    progress_[partition] = std::move(progress);
+    log::info("partition.claimed", "Reading a partition",
+              {{"domain", spec_.name}, {"topic", partition.topic}, {"partition", partition.number}, {"epoch", lease->epoch}});
+    leases_.push_back(std::move(*lease));
+}
+
+void PartitionKeeper::stop_reading(const broker::Partition &partition) {
+    reader_.next_claim(partition);
+    consumer_.release(partition);
+    progress_.erase(partition);
+}
+
+void PartitionKeeper::fenced() {
+    for (const store::Lease &lease : leases_) {
+        log::warn("partition.fenced", "Another host has taken over a partition; what was read of it is dropped here and done there",
+                  {{"domain", spec_.name}, {"topic", lease.topic}, {"partition", lease.partition}, {"epoch", lease.epoch}});
+        stop_reading({lease.topic, lease.partition});
+    }
+    leases_.clear();
+    next_ = Clock::now() + kLookEvery;
+}
+
+void PartitionKeeper::release(store::Session &session) {
+    for (const store::Lease &lease : leases_) {
+        stop_reading({lease.topic, lease.partition});
+    }
+    session.release_leases(leases_);
+    leases_.clear();
+}
+
+void PartitionKeeper::seen(const event::Message &message) {
+    const auto found = progress_.find({message.topic, message.partition});
+    if (found != progress_.end()) {
+        found->second.tracker.seen(message.position);
+    }
+}
+
+void PartitionKeeper::decided(const event::Message &message) {
+    const auto found = progress_.find({message.topic, message.partition});
+    if (found != progress_.end()) {
+        found->second.tracker.decided(message.position);
+    }
+}
+
+std::vector<store::StoredPosition> PartitionKeeper::changed_positions() {
+    std::vector<store::StoredPosition> result;
+    for (auto &[partition, progress] : progress_) {
+        const auto &through = progress.tracker.through();
+        if (through && progress.saved != through) {
+            result.push_back({partition.topic, partition.number, progress.incarnation, *through});
+            progress.saved = through;
+        }
+    }
+    return result;
+}
+
+} // namespace weir::engine

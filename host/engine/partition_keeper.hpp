@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "broker/broker.hpp"
+#include "engine/domain.hpp"
+#include "engine/event_reader.hpp"
+#include "engine/position_tracker.hpp"
+#include "store/store.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace weir::engine {
+
+/**
+ * The partitions that a domain reads: finds them, takes their leases, claims them, and gives them back. In an ordered domain a partition is
+ * read only under its lease, and what a predecessor left pending comes before anything new. A parallel domain has no leases: its readers
+ * share. One thread.
+ */
+class PartitionKeeper {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    /// @param taken_over called when a lease was got, before anything of its partition is read
+    PartitionKeeper(const DomainSpec &spec, broker::Consumer &consumer, EventReader &reader, std::function<void()> taken_over);
+
+    /// Takes what is free and renews what is held, where that is due. Throws what store and broker throw; Fenced is handled here.
+    void keep(store::Session &session);
+    /// When `keep` wants to be called again.
+    Clock::time_point next() const { return next_; }
+
+    /// Somebody else has a lease by now: stops reading all partitions; those still free are taken again by `keep`.
+    void fenced();
+    /// Gives everything back.
+    void release(store::Session &session);
+
+    const std::vector<store::Lease> &leases() const { return leases_; }
+    /// Partitions that are read; in a parallel domain all there are.
+    std::size_t reading() const { return spec_.parallel ? known_ : leases_.size(); }
+    /// Whether there are partitions and another host reads all of them.
+    bool standby() const { return !spec_.parallel && known_ > 0 && leases_.empty(); }
+
+    void seen(const event::Message &message);
+    void decided(const event::Message &message);
+    /// How far the partitions are decided, where that has changed since the last call.
+    std::vector<store::StoredPosition> changed_positions();
+
+private:
+    struct Progress {
+        std::string incarnation;
+        PositionTracker tracker;
+        std::optional<event::Position> saved;
+    };
+    void take(store::Session &session, const broker::Partition &partition);
+    void stop_reading(const broker::Partition &partition);
+
+    const DomainSpec &spec_;
+    broker::Consumer &consumer_;
+    EventReader &reader_;
+    std::function<void()> taken_over_;
+    std::vector<store::Lease> leases_;
+    std::map<broker::Partition, Progress> progress_;
+    std::size_t known_ = 0;
+    Clock::time_point next_ = Clock::time_point::min();
+    Clock::time_point renew_at_ = Clock::time_point::min();
+};
+
+} // namespace weir::engine

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/supervisor.hpp"
+
+#include "log/log.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace weir::engine {
+
+namespace {
+
+const plugin::DomainDefaults *defaults_for(const plugin::Description &plugin, const std::string &domain) {
+    for (const plugin::DomainDefaults &entry : plugin.domains) {
+        if (entry.name == domain) {
+            return &entry;
+        }
+    }
+    return nullptr;
+}
+
+// Configured bindings first, then the plugin's for the topics that have none: those of the domain, else of any domain it offers.
+void add_bindings(DomainSpec &spec, const plugin::Description &plugin) {
+    for (const std::string &topic : spec.topics) {
+        const auto names_topic = [&](const event::Binding &binding) { return binding.topic == topic; };
+        if (std::any_of(spec.bindings.begin(), spec.bindings.end(), names_topic)) {
+            continue;
+        }
+        const plugin::DomainDefaults *own = defaults_for(plugin, spec.name);
+        std::vector<const plugin::DomainDefaults *> offers;
+        if (own) {
+            offers.push_back(own);
+        }
+        for (const plugin::DomainDefaults &entry : plugin.domains) {
+            offers.push_back(&entry);
+        }
+        for (const plugin::DomainDefaults *entry : offers) {
+            const auto found = std::find_if(entry->bindings.begin(), entry->bindings.end(), names_topic);
+            if (found != entry->bindings.end()) {
+                spec.bindings.push_back(*found);
+                break;
+            }
+        }
+    }
+}
+
+} // namespace
+
+std::optional<std::string> resolve(const DomainRequest &request, const plugin::Description &plugin, const std::string &process_id,
+                                   DomainSpec &out) {
+    static const plugin::DomainDefaults none;
+    const plugin::DomainDefaults *offered = defaults_for(plugin, request.name);
+    const plugin::DomainDefaults &defaults = offered ? *offered : none;
+    const auto choose = [](const std::string &wanted, const std::string &fallback) { return wanted.empty() ? fallback : wanted; };
+    out.name = request.name;
+    out.plugin = plugin.name;
+    out.schema = choose(choose(request.schema, defaults.schema), request.name);
+    std::replace(out.schema.begin(), out.schema.end(), '-', '_');
+    out.group = choose(choose(request.group, defaults.group), request.name);
+    out.consumer = choose(request.service_name, "weir") + "-" + process_id;
+    out.topics = request.topics.empty() ? defaults.topics : request.topics;
+    out.parallel = request.parallel.value_or(defaults.parallel);
+    out.bindings = request.bindings;
+    out.settings_json = request.settings_json;
+    out.options = request.options;
+    if (out.topics.empty()) {
+        return "no topics: set \"topics\" of domain " + request.name + "; plugin " + plugin.name + " has no default for it";
+    }
+    add_bindings(out, plugin);
+    return std::nullopt;
+}
+
+Supervisor::Supervisor(Environment environment, std::string process_id)
+    : environment_(std::move(environment)), process_id_(std::move(process_id)) {}
+
+Supervisor::~Supervisor() { stop(); }
+
+void Supervisor::apply(Plan plan) {
+    const std::lock_guard one(reconcile_mutex_);
+    {
+        const std::lock_guard lock(mutex_);
+        plan_ = std::move(plan);
+    }
+    reconcile();
+}
+
+void Supervisor::plugin_loaded(std::shared_ptr<const plugin::Module> module) {
+    const std::lock_guard one(reconcile_mutex_);
+    {
+        const std::lock_guard lock(mutex_);
+        const std::string &name = module->description().name;
+        module_order_.try_emplace(name, next_order_++);
+        modules_[name] = std::move(module);
+    }
+    reconcile();
+}
+
+void Supervisor::plugin_removed(const std::string &name) {
+    const std::lock_guard one(reconcile_mutex_);
+    {
+        const std::lock_guard lock(mutex_);
+        modules_.erase(name);
+        module_order_.erase(name);
+    }
+    reconcile();
+}
+
+std::shared_ptr<const plugin::Module> Supervisor::module_for(const DomainRequest &request, std::string &reason) const {
+    const auto named = [&](const std::string &name) {
+        const auto found = modules_.find(name);
+        return found == modules_.end() ? nullptr : found->second;
+    };
+    if (!request.plugin.empty()) {
+        auto module = named(request.plugin);
+        if (!module) {
+            reason = "plugin " + request.plugin + " (key \"plugin\" of domain " + request.name + ") is not in the plugin directory";
+        }
+        return module;
+    }
+    std::shared_ptr<const plugin::Module> claiming;
+    std::uint64_t order = 0;
+    for (const auto &[name, module] : modules_) {
+        if (defaults_for(module->description(), request.name) && (!claiming || module_order_.at(name) < order)) {
+            claiming = module;
+            order = module_order_.at(name);
+        }
+    }
+    if (claiming) {
+        return claiming;
+    }
+    if (plan_.default_plugin.empty()) {
+        reason = "no plugin offers domain " + request.name + "; name one with the key \"plugin\", or set \"plugins.default\"";
+        return nullptr;
+    }
+    auto module = named(plan_.default_plugin);
+    if (!module) {
+        reason = "no plugin offers domain " + request.name + ", and the default plugin " + plan_.default_plugin +
+                 " (key \"plugins.default\") is not in the plugin directory";
+    }
+    return module;
+}
+
+void Supervisor::add_defaults(std::map<std::string, Wanted> &result, std::map<std::string, std::string> &unserved) const {
+    std::vector<std::pair<std::uint64_t, std::shared_ptr<const plugin::Module>>> ordered;
+    for (const auto &[name, module] : modules_) {
+        ordered.emplace_back(module_order_.at(name), module);
+    }
+    std::sort(ordered.begin(), ordered.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+    for (const auto &[order, module] : ordered) {
+        const plugin::Description &about = module->description();
+        for (const plugin::DomainDefaults &entry : about.domains) {
+            const auto claimed = result.find(entry.name);
+            if (claimed != result.end()) {
+                const std::string &owner = claimed->second.spec.plugin;
+                const bool configured = std::any_of(plan_.domains.begin(), plan_.domains.end(),
+                                                    [&](const DomainRequest &request) { return request.name == entry.name; });
+                if (owner != about.name && !configured) {
+                    unserved[entry.name + " (" + about.name + ")"] =
+                        "domain " + entry.name + " is claimed by two plugins, " + owner + " and " + about.name + "; " + owner +
+                        " serves it. Remove one, or give each a domain with the key \"plugin\"";
+                }
+                continue;
+            }
+            if (unserved.contains(entry.name)) {
+                continue;
+            }
+            DomainRequest request;
+            request.name = entry.name;
+            request.options = plan_.default_options;
+            DomainSpec spec;
+            if (auto problem = resolve(request, about, process_id_, spec)) {
+                unserved[entry.name] = *problem;
+            } else {
+                result[entry.name] = {std::move(spec), module};
+            }
+        }
+    }
+}
+
+std::map<std::string, Supervisor::Wanted> Supervisor::wanted(std::map<std::string, std::string> &unserved) const {
+    std::map<std::string, Wanted> result;
+    for (const DomainRequest &request : plan_.domains) {
+        std::string reason;
+        const auto module = module_for(request, reason);
+        DomainSpec spec;
+        if (!module) {
+            unserved[request.name] = reason;
+        } else if (auto problem = resolve(request, module->description(), process_id_, spec)) {
+            unserved[request.name] = *problem;
+        } else {
+            result[request.name] = {std::move(spec), module};
+        }
+    }
+    if (plan_.plugin_defaults) {
+        add_defaults(result, unserved);
+    }
+    // Two domains in one schema would share a ledger: an event that one has decided would be a duplicate for the other.
+    std::map<std::string, std::string> schema_owner;
+    for (auto entry = result.begin(); entry != result.end();) {
+        const auto [owner, is_first] = schema_owner.try_emplace(entry->second.spec.schema, entry->first);
+        if (is_first) {
+            ++entry;
+            continue;
+        }
+        unserved[entry->first] = "domains " + owner->second + " and " + entry->first + " name the same schema " + owner->first +
+                                 "; give one of them another \"schema\"";
+        entry = result.erase(entry);
+    }
+    return result;
+}
+
+// Brings the workers in line with plan and plugins. The caller holds reconcile_mutex_.
+void Supervisor::reconcile() {
+    std::map<std::string, std::unique_ptr<DomainWorker>> leaving;
+    std::map<std::string, Wanted> all;
+    std::map<std::string, std::string> unserved;
+    {
+        const std::lock_guard lock(mutex_);
+        all = wanted(unserved);
+        for (auto worker = workers_.begin(); worker != workers_.end();) {
+            const auto found = all.find(worker->first);
+            if (found != all.end() && !needs_restart(worker->second->spec(), found->second.spec)) {
+                ++worker;
+                continue;
+            }
+            serving_.erase(worker->first);
+            leaving.emplace(worker->first, std::move(worker->second));
+            worker = workers_.erase(worker);
+        }
+        for (const auto &[domain, reason] : unserved) {
+            if (const auto known = unserved_.find(domain); known == unserved_.end() || known->second != reason) {
+                log::error("domain.unserved", "A domain is not served", {{"domain", domain}, {"reason", reason}});
+            }
+        }
+        unserved_ = unserved;
+    }
+    end(std::move(leaving));
+    const std::lock_guard lock(mutex_);
+    for (auto &[domain, wanted] : all) {
+        const auto worker = workers_.find(domain);
+        if (worker == workers_.end()) {
+            log::info("domain.starting", "Starting a domain",
+                      {{"domain", domain}, {"plugin", wanted.spec.plugin}, {"schema", wanted.spec.schema}, {"group", wanted.spec.group}});
+            workers_[domain] = std::make_unique<DomainWorker>(wanted.spec, wanted.module, environment_);
+        } else if (serving_[domain] != wanted.module) {
+            worker->second->offer(wanted.module);
+        }
+        serving_[domain] = wanted.module;
+    }
+}
+
+void Supervisor::end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving) {
+    for (auto &[domain, worker] : leaving) {
+        log::info("domain.draining", "A domain drains and leaves", {{"domain", domain}});
+        worker->request_stop();
+    }
+    for (auto &[domain, worker] : leaving) {
+        worker->wait();
+        const std::lock_guard lock(mutex_);
+        abandoned_ = abandoned_ || worker->abandoned_handlers();
+        ended_.push_back(worker->status());
+        log::info("domain.stopped", "A domain has stopped", {{"domain", domain}, {"messages", ended_.back().counts.messages}});
+    }
+}
+
+std::vector<DomainStatus> Supervisor::status() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<DomainStatus> result;
+    for (const auto &[domain, worker] : workers_) {
+        result.push_back(worker->status());
+    }
+    for (const auto &[domain, reason] : unserved_) {
+        DomainStatus status;
+        status.name = domain;
+        status.phase = Phase::waiting;
+        status.reason = reason;
+        result.push_back(std::move(status));
+    }
+    // A domain that was restarted goes on counting where its predecessor stopped.
+    for (const DomainStatus &ended : ended_) {
+        const auto successor =
+            std::find_if(result.begin(), result.end(), [&](const DomainStatus &status) { return status.name == ended.name; });
+        if (successor == result.end()) {
+            result.push_back(ended);
+            continue;
+        }
+        Counts &counts = successor->counts;
+        counts.messages += ended.counts.messages;
+        counts.applied += ended.counts.applied;
+        counts.duplicates += ended.counts.duplicates;
+        counts.stale += ended.counts.stale;
+        counts.ignored += ended.counts.ignored;
+        counts.dead_letters += ended.counts.dead_letters;
+        counts.retries += ended.counts.retries;
+        counts.batches += ended.counts.batches;
+    }
+    return result;
+}
+
+bool Supervisor::drained() {
+    const std::lock_guard lock(mutex_);
+    return unserved_.empty() && std::all_of(workers_.begin(), workers_.end(), [](const auto &entry) { return entry.second->drained(); });
+}
+
+bool Supervisor::stop() {
+    const std::lock_guard one(reconcile_mutex_);
+    std::map<std::string, std::unique_ptr<DomainWorker>> leaving;
+    {
+        const std::lock_guard lock(mutex_);
+        leaving.swap(workers_);
+        serving_.clear();
+    }
+    end(std::move(leaving));
+    const std::lock_guard lock(mutex_);
+    return !abandoned_;
+}
+
+} // namespace weir::engine

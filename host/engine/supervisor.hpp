@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/domain.hpp"
+#include "engine/domain_worker.hpp"
+#include "plugin/module.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::engine {
+
+/// A domain as it was asked for; what is left empty comes from the plugin's defaults.
+struct DomainRequest {
+    std::string name;
+    std::string service_name; ///< begins the consumer's name; empty: "weir"
+    std::string plugin;       ///< empty: the plugin that offers a domain of this name, else the default plugin
+    std::string schema;
+    std::string group;
+    std::vector<std::string> topics;
+    std::optional<bool> parallel;
+    std::vector<event::Binding> bindings;
+    std::string settings_json = "{}";
+    Options options;
+};
+
+/// What the supervisor is to bring about.
+struct Plan {
+    std::vector<DomainRequest> domains;
+    bool plugin_defaults = true; ///< plugins also serve their default domains that nobody configured
+    std::string default_plugin;  ///< serves configured domains that no plugin offers; empty: none does
+    Options default_options;     ///< of plugins' default domains
+};
+
+/// Puts a request and a plugin's defaults together. @return what is missing or wrong, naming the config key
+std::optional<std::string> resolve(const DomainRequest &request, const plugin::Description &plugin, const std::string &process_id,
+                                   DomainSpec &out);
+
+/**
+ * Decides which plugin serves which domain, and keeps a worker for each: starts, swaps, restarts and drains them as plugins come and go and
+ * the plan changes. Thread-safe.
+ */
+class Supervisor {
+public:
+    /// @param process_id unique to this process; ends consumers' names
+    Supervisor(Environment environment, std::string process_id);
+    ~Supervisor();
+    Supervisor(const Supervisor &) = delete;
+    Supervisor &operator=(const Supervisor &) = delete;
+
+    /// Takes over a plan; domains that it does not change go on undisturbed.
+    void apply(Plan plan);
+    /// A first or a next generation of a plugin.
+    void plugin_loaded(std::shared_ptr<const plugin::Module> module);
+    /// The plugin's file is gone: its domains drain and leave.
+    void plugin_removed(const std::string &name);
+
+    /// Every domain: those served, and those that can't be, with the reason.
+    std::vector<DomainStatus> status() const;
+    /// Whether every domain has nothing left to do.
+    bool drained();
+
+    /// Drains all domains and waits for them. @return false where handlers had to be abandoned: end the process with std::_Exit then
+    bool stop();
+
+private:
+    struct Wanted {
+        DomainSpec spec;
+        std::shared_ptr<const plugin::Module> module;
+    };
+    void reconcile();
+    std::map<std::string, Wanted> wanted(std::map<std::string, std::string> &unserved) const;
+    std::shared_ptr<const plugin::Module> module_for(const DomainRequest &request, std::string &reason) const;
+    void add_defaults(std::map<std::string, Wanted> &result, std::map<std::string, std::string> &unserved) const;
+    void end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving);
+
+    const Environment environment_;
+    const std::string process_id_;
+    std::mutex reconcile_mutex_; // one change at a time, held while workers drain
+    mutable std::mutex mutex_;   // what follows
+    Plan plan_;
+    std::map<std::string, std::shared_ptr<const plugin::Module>> modules_; // by plugin name
+    std::map<std::string, std::uint64_t> module_order_;                    // which came first
+    std::uint64_t next_order_ = 0;
+    std::map<std::string, std::unique_ptr<DomainWorker>> workers_;         // by domain
+    std::map<std::string, std::shared_ptr<const plugin::Module>> serving_; // by domain: what was last offered
+    std::map<std::string, std::string> unserved_;                          // by domain: why not
+    std::vector<DomainStatus> ended_;                                      // last words of domains that left, for final counts
+    bool abandoned_ = false;
+};
+
+} // namespace weir::engine
