@@ -69,14 +69,15 @@ public:
     virtual std::string incarnation(const Partition &partition) = 0;
 
     /// Begins to read a partition: everything pending in the group, whoever had it, comes to this consumer first and in order; then new
-    /// messages. The caller holds the partition's lease. A group that isn't there is made: after `stored`, where that was given, else at the beginning.
+    /// messages. The caller holds the partition's lease. A group that isn't there is made: after `stored`, where that was given, else at
+    /// the beginning.
     virtual void claim(const Partition &partition, std::optional<Position> stored) = 0;
 
     /// Stops reading a partition. What is pending stays pending for whoever claims it next.
     virtual void release(const Partition &partition) = 0;
 
-    /// Hands out messages of the claimed partitions (parallel: of all): pending ones first, then new ones, in topic order within a partition.
-    /// Waits up to `wait` where there are none. An empty result is no error.
+    /// Hands out messages of the claimed partitions (parallel: of all): pending ones first, then new ones, in topic order within a
+    /// partition. Waits up to `wait` where there are none. An empty result is no error.
     virtual std::vector<std::shared_ptr<const Message>> read(const ReadLimits &limits, std::chrono::milliseconds wait) = 0;
 
     /// Acknowledges, once and for all. Repeating is harmless. One that fails is kept and repeated by the adapter.
@@ -118,8 +119,8 @@ public:
 
     virtual std::unique_ptr<Consumer> subscribe(const Subscription &subscription) = 0;
 
-    /// Appends in order, durably, before it returns; makes the topic where it is missing. All or nothing on the embedded broker; elsewhere a prefix may
-    /// have been taken when it throws.
+    /// Appends in order, durably, before it returns; makes the topic where it is missing. All or nothing on the embedded broker; elsewhere
+    /// a prefix may have been taken when it throws.
     virtual void publish(const std::string &topic, std::span<const Outgoing> messages) = 0;
 
     virtual std::vector<TopicInfo> topics() = 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "broker/partitioner.hpp"
 #include "core.hpp"
 #include "log.hpp"
 #include "pending.hpp"
 #include "retention.hpp"
 #include "schema.hpp"
-#include "broker/partitioner.hpp"
 
 #include <algorithm>
 #include <map>
@@ -46,25 +46,28 @@ void refuse_oversized(const std::string &topic, std::span<const Outgoing> messag
     for (std::size_t index = 0; index < messages.size(); ++index) {
         const std::size_t size = size_of(messages[index]);
         if (size > kMaxMessageBytes) {
-            throw Misconfigured("topic '" + topic + "': message " + std::to_string(index + 1) + " of " + std::to_string(messages.size()) + " has " +
-                                std::to_string(size) + " bytes; at most " + std::to_string(kMaxMessageBytes) +
+            throw Misconfigured("topic '" + topic + "': message " + std::to_string(index + 1) + " of " + std::to_string(messages.size()) +
+                                " has " + std::to_string(size) + " bytes; at most " + std::to_string(kMaxMessageBytes) +
                                 " are taken, so nothing was published; send a reference to the content instead");
         }
     }
 }
 
-void EmbeddedBrokerImplementation::make_room(const Topic &topic, Stream &stream, std::uint64_t incoming, std::uint64_t count, event::Micros now) {
+void EmbeddedBrokerImplementation::make_room(const Topic &topic, Stream &stream, std::uint64_t incoming, std::uint64_t count,
+                                             event::Micros now) {
     const std::uint64_t limit = topic.options.max_bytes;
     if (limit != 0 && incoming > limit) {
-        throw Misconfigured("topic '" + topic.name + "': " + std::to_string(incoming) + " bytes for one partition are more than its max_bytes=" +
-                            std::to_string(limit) + "; publish fewer at once or raise max_bytes");
+        throw Misconfigured("topic '" + topic.name + "': " + std::to_string(incoming) +
+                            " bytes for one partition are more than its max_bytes=" + std::to_string(limit) +
+                            "; publish fewer at once or raise max_bytes");
     }
     // Twice what is added, so that the log catches up with a limit that was lowered.
     embedded::trim(writer_, topic, stream, now, incoming, 2 * count + 16);
     while (limit != 0 && stream.bytes + incoming > limit) {
         if (embedded::trim(writer_, topic, stream, now, incoming, kTrimChunk) == 0) {
-            throw Unavailable("topic '" + topic.name + "' partition " + std::to_string(stream.number) + " is full: max_bytes=" + std::to_string(limit) +
-                              " and group '" + slowest_group(writer_, stream.id) + "' has not acknowledged its oldest messages; let it catch up, or raise max_bytes");
+            throw Unavailable("topic '" + topic.name + "' partition " + std::to_string(stream.number) +
+                              " is full: max_bytes=" + std::to_string(limit) + " and group '" + slowest_group(writer_, stream.id) +
+                              "' has not acknowledged its oldest messages; let it catch up, or raise max_bytes");
         }
     }
 }
@@ -85,7 +88,8 @@ void EmbeddedBrokerImplementation::publish(const std::string &name, std::span<co
             spread += stream.next;
         }
         for (const Outgoing &message : messages) {
-            const auto partition = message.key.empty() ? spread++ % streams.size() : partition_of(message.key, static_cast<std::uint32_t>(streams.size()));
+            const auto partition =
+                message.key.empty() ? spread++ % streams.size() : partition_of(message.key, static_cast<std::uint32_t>(streams.size()));
             parts[partition].push_back(&message);
         }
         const event::Micros now = event::now();
@@ -119,7 +123,8 @@ std::vector<TopicInfo> EmbeddedBrokerImplementation::topics() {
             for (bool more = cursors.start(stream.id); more; more = cursors.next()) {
                 groups[cursors.text(0)].backlog += stream.next - static_cast<std::uint64_t>(cursors.integer(1));
             }
-            Statement &pending = reader_.statement("SELECT grp, sum(last - first + 1) FROM pending WHERE stream = ? GROUP BY grp", "i", "ti");
+            Statement &pending =
+                reader_.statement("SELECT grp, sum(last - first + 1) FROM pending WHERE stream = ? GROUP BY grp", "i", "ti");
             for (bool more = pending.start(stream.id); more; more = pending.next()) {
                 groups[pending.text(0)].pending += static_cast<std::uint64_t>(pending.integer(1));
             }
@@ -153,9 +158,10 @@ std::vector<Message> EmbeddedBrokerImplementation::browse(const Partition &parti
 }
 
 std::string EmbeddedBrokerImplementation::guarantee() const {
-    return core_->options.synchronous == Synchronous::full
-               ? "every published message is on the disk before publishing returns, and survives kills and power cuts as far as the disk keeps its word"
-               : "every published message survives the kill of any process; a power cut may lose those of the last moments (synchronous=normal)";
+    return core_->options.synchronous == Synchronous::full ? "every published message is on the disk before publishing returns, and "
+                                                             "survives kills and power cuts as far as the disk keeps its word"
+                                                           : "every published message survives the kill of any process; a power cut may "
+                                                             "lose those of the last moments (synchronous=normal)";
 }
 
 void EmbeddedBrokerImplementation::configure_topic(const std::string &name, const TopicOptions &options) {
@@ -167,7 +173,8 @@ void EmbeddedBrokerImplementation::configure_topic(const std::string &name, cons
             create_topic(writer_, name, options);
         } else if (topic->options.partitions != options.partitions) {
             throw Misconfigured("topic '" + name + "' has " + std::to_string(topic->options.partitions) + " partitions, not " +
-                                std::to_string(options.partitions) + "; their number decides where keys go and can't change: set partitions=" +
+                                std::to_string(options.partitions) +
+                                "; their number decides where keys go and can't change: set partitions=" +
                                 std::to_string(topic->options.partitions) + " or use another topic");
         } else {
             writer_.statement("UPDATE topics SET max_age_ms = ?, max_messages = ?, max_bytes = ? WHERE id = ?", "iiii", "")

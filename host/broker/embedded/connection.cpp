@@ -19,17 +19,21 @@ using sqlite_api::sqlite3;
         const std::string reason = error.get_error_message();
         switch (error.result() & 0xff) {
         case SQLITE_NOTADB:
-            throw Misconfigured(where + "the file is not an embedded broker; name another file in broker.url (WEIR_BROKER_URL) (" + reason + ")");
+            throw Misconfigured(where + "the file is not an embedded broker; name another file in broker.url (WEIR_BROKER_URL) (" + reason +
+                                ")");
         case SQLITE_CORRUPT:
-            throw Misconfigured(where + "the file is damaged; stop every host that uses it, save what `sqlite3 FILE .recover` still reads, restore "
-                                        "or move the file away, and name it in broker.url (WEIR_BROKER_URL) (" +
+            throw Misconfigured(where +
+                                "the file is damaged; stop every host that uses it, save what `sqlite3 FILE .recover` still reads, restore "
+                                "or move the file away, and name it in broker.url (WEIR_BROKER_URL) (" +
                                 reason + ")");
         case SQLITE_FULL:
             throw Unavailable(where + "no room is left on its disk; free some or name another file in broker.url (" + reason + ")");
         case SQLITE_READONLY:
         case SQLITE_PERM:
         case SQLITE_CANTOPEN:
-            throw Unavailable(where + "the file or its directory can't be opened for writing by this user; change its mode or broker.url (" + reason + ")");
+            throw Unavailable(where +
+                              "the file or its directory can't be opened for writing by this user; change its mode or broker.url (" +
+                              reason + ")");
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
         case SQLITE_PROTOCOL:
@@ -38,7 +42,8 @@ using sqlite_api::sqlite3;
         case SQLITE_ERROR:
         case SQLITE_MISMATCH:
         case SQLITE_CONSTRAINT:
-            throw Misconfigured(where + "the file's tables are not as this version of Weir makes them; name another file in broker.url (" + reason + ")");
+            throw Misconfigured(where + "the file's tables are not as this version of Weir makes them; name another file in broker.url (" +
+                                reason + ")");
         default:
             throw Unavailable(where + reason);
         }
@@ -98,11 +103,13 @@ Statement::Statement(Connection &connection, std::string_view sql, std::string_v
         soci::statement &statement = state_->statement;
         for (const char type : inputs) {
             Cell &cell = state_->inputs.emplace_back();
-            type == 'i' ? statement.exchange(soci::use(cell.integer, cell.indicator)) : statement.exchange(soci::use(cell.text, cell.indicator));
+            type == 'i' ? statement.exchange(soci::use(cell.integer, cell.indicator))
+                        : statement.exchange(soci::use(cell.text, cell.indicator));
         }
         for (const char type : outputs) {
             Cell &cell = state_->outputs.emplace_back();
-            type == 'i' ? statement.exchange(soci::into(cell.integer, cell.indicator)) : statement.exchange(soci::into(cell.text, cell.indicator));
+            type == 'i' ? statement.exchange(soci::into(cell.integer, cell.indicator))
+                        : statement.exchange(soci::into(cell.text, cell.indicator));
         }
         statement.alloc();
         statement.prepare(std::string(sql));
@@ -147,7 +154,8 @@ bool Statement::next() {
 }
 
 void Statement::reset() noexcept {
-    // SOCI resets only at the next execution; a statement left standing on a row would keep its snapshot, and the WAL from being checkpointed.
+    // SOCI resets only at the next execution; a statement left standing on a row would keep its snapshot, and the WAL from being
+    // checkpointed.
     auto *backend = static_cast<soci::sqlite3_statement_backend *>(state_->statement.get_backend());
     sqlite_api::sqlite3_reset(backend->stmt_);
 }

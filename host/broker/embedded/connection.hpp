@@ -19,7 +19,8 @@ namespace weir::broker::embedded {
 class Connection;
 
 /// A prepared statement over SOCI. Its cells are typed by two words of one letter a cell: i integer, t text or bytes (each nullable).
-/// Bytes are exact, NUL included: SOCI passes std::string with its length to SQLite, so a body is bound as text and cast to a blob in the SQL.
+/// Bytes are exact, NUL included: SOCI passes std::string with its length to SQLite, so a body is bound as text and cast to a blob in the
+/// SQL.
 class Statement {
 public:
     Statement(Connection &connection, std::string_view sql, std::string_view inputs, std::string_view outputs);

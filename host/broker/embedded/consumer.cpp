@@ -13,7 +13,8 @@ constexpr std::chrono::milliseconds kLookWithoutInotify{4};
 /// The group's next offset; makes the group where it is missing.
 std::uint64_t ensure_cursor(Connection &connection, const Stream &stream, const std::string &group, std::optional<Position> stored) {
     const std::uint64_t begin = std::clamp<std::uint64_t>(stored ? stored->high + 1 : stream.first, stream.first, stream.next);
-    connection.statement("INSERT INTO cursors(stream, grp, next) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", "iti", "").run(stream.id, group, begin);
+    connection.statement("INSERT INTO cursors(stream, grp, next) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", "iti", "")
+        .run(stream.id, group, begin);
     Statement &find = connection.statement("SELECT next FROM cursors WHERE stream = ? AND grp = ?", "it", "i");
     find.first(stream.id, group);
     return static_cast<std::uint64_t>(find.integer(0));

@@ -17,9 +17,9 @@ struct Share {
     bool bound = false; ///< false: the partition is not there (any more), and is looked for
     Topic topic;
     Stream stream;
-    std::uint64_t cursor = 1;   ///< the group's next offset, as last seen
-    std::deque<Range> waiting;  ///< pending rows of ours that were not handed out by this object
-    OffsetSet handed;           ///< handed out by this object, not acknowledged
+    std::uint64_t cursor = 1;  ///< the group's next offset, as last seen
+    std::deque<Range> waiting; ///< pending rows of ours that were not handed out by this object
+    OffsetSet handed;          ///< handed out by this object, not acknowledged
 };
 
 /// Two connections: one belongs to the thread in `read`, the other to whoever holds `control_mutex_`. Locks are taken in the order
@@ -74,17 +74,17 @@ private:
     const std::unique_ptr<Doorbell::Listener> listener_;
 
     Connection reader_;
-    std::int64_t seen_version_ = -1;           ///< read thread only
-    std::atomic<bool> dirty_{true};            ///< there may be something to take although the file did not change
+    std::int64_t seen_version_ = -1; ///< read thread only
+    std::atomic<bool> dirty_{true};  ///< there may be something to take although the file did not change
     std::atomic<bool> woken_{false};
 
     std::mutex control_mutex_;
     Connection control_;
-    std::map<AckKey, OffsetSet> acks_;          ///< not yet in the file; control_mutex_
+    std::map<AckKey, OffsetSet> acks_; ///< not yet in the file; control_mutex_
     std::atomic<bool> acks_waiting_{false};
 
     std::mutex state_mutex_;
-    std::map<Partition, Share> shares_;         ///< state_mutex_
+    std::map<Partition, Share> shares_; ///< state_mutex_
     std::pair<std::int64_t, std::int64_t> streams_seen_{-1, -1};
     std::size_t turn_ = 0; ///< whose turn it is to be read first
 };

@@ -17,7 +17,8 @@ namespace weir::broker::embedded {
 
 Doorbell::Listener::Listener(const std::filesystem::path &file) : event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (event_ < 0) {
-        throw Unavailable(std::string("the embedded broker got no event descriptor (") + std::strerror(errno) + "); raise the limit of open files");
+        throw Unavailable(std::string("the embedded broker got no event descriptor (") + std::strerror(errno) +
+                          "); raise the limit of open files");
     }
     inotify_ = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (inotify_ >= 0 && inotify_add_watch(inotify_, file.c_str(), IN_MODIFY) < 0) {

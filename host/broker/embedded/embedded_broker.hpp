@@ -39,8 +39,8 @@ struct EmbeddedOptions {
     TopicOptions new_topics;                       ///< for topics that `publish` makes
 };
 
-/// Reads `embedded://FILE[?synchronous=full|normal&busy_timeout_ms=N&partitions=N&max_age_s=N&max_messages=N&max_bytes=N]`. FILE may hold %XX
-/// escapes. @return what is wrong, naming the key; `out` is then unchanged
+/// Reads `embedded://FILE[?synchronous=full|normal&busy_timeout_ms=N&partitions=N&max_age_s=N&max_messages=N&max_bytes=N]`. FILE may hold
+/// %XX escapes. @return what is wrong, naming the key; `out` is then unchanged
 std::optional<std::string> parse_embedded_url(std::string_view url, EmbeddedOptions &out);
 
 /// The embedded broker: a log in one SQLite file that many processes may use at once. Thread-safe.
@@ -49,7 +49,8 @@ public:
     /// Makes a topic, or changes the limits of one that is there. Another number of partitions is refused (`Misconfigured`).
     virtual void configure_topic(const std::string &topic, const TopicOptions &options) = 0;
 
-    /// Removes a topic with its messages and groups' positions. One made later under the name has another incarnation. False: there was none.
+    /// Removes a topic with its messages and groups' positions. One made later under the name has another incarnation. False: there was
+    /// none.
     virtual bool drop_topic(const std::string &topic) = 0;
 
     /// Forgets a group on a topic. False: there was none.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log.hpp"
 
-#include "headers.hpp"
 #include "event/uuid.hpp"
+#include "headers.hpp"
 
 #include <algorithm>
 
@@ -69,13 +69,17 @@ Topic create_topic(Connection &connection, const std::string &name, const TopicO
         throw Misconfigured("topic '" + name.substr(0, 64) + "': a topic's name has 1 to 249 bytes and no NUL; change it in `topics`");
     }
     if (options.partitions < 1 || options.partitions > kMaxPartitions) {
-        throw Misconfigured("topic '" + name + "': partitions must be 1 to " + std::to_string(kMaxPartitions) + ", not " + std::to_string(options.partitions));
+        throw Misconfigured("topic '" + name + "': partitions must be 1 to " + std::to_string(kMaxPartitions) + ", not " +
+                            std::to_string(options.partitions));
     }
     connection
-        .statement("INSERT INTO topics(name, incarnation, partitions, max_age_ms, max_messages, max_bytes) VALUES(?, ?, ?, ?, ?, ?)", "ttiiii", "")
-        .run(name, event::Uuid::random().text(), options.partitions, static_cast<std::int64_t>(options.max_age.count()), options.max_messages, options.max_bytes);
+        .statement("INSERT INTO topics(name, incarnation, partitions, max_age_ms, max_messages, max_bytes) VALUES(?, ?, ?, ?, ?, ?)",
+                   "ttiiii", "")
+        .run(name, event::Uuid::random().text(), options.partitions, static_cast<std::int64_t>(options.max_age.count()),
+             options.max_messages, options.max_bytes);
     const auto topic = find_topic(connection, name);
-    Statement &add = connection.statement("INSERT INTO streams(topic, number, first, next, bytes, last_at) VALUES(?, ?, 1, 1, 0, 0)", "ii", "");
+    Statement &add =
+        connection.statement("INSERT INTO streams(topic, number, first, next, bytes, last_at) VALUES(?, ?, 1, 1, 0, 0)", "ii", "");
     for (std::uint32_t number = 0; number < options.partitions; ++number) {
         add.run(topic->id, number);
     }
@@ -93,12 +97,14 @@ void append(Connection &connection, Stream &stream, std::span<const Outgoing *co
         stream.next += 1;
         stream.bytes += size;
     }
-    connection.statement("UPDATE streams SET next = ?, bytes = ?, last_at = ? WHERE id = ?", "iiii", "").run(stream.next, stream.bytes, stream.last_at, stream.id);
+    connection.statement("UPDATE streams SET next = ?, bytes = ?, last_at = ? WHERE id = ?", "iiii", "")
+        .run(stream.next, stream.bytes, stream.last_at, stream.id);
 }
 
-void load(Connection &connection, const Topic &topic, const Stream &stream, std::uint64_t first, std::uint64_t last, std::uint32_t deliveries,
-          std::vector<std::shared_ptr<const Message>> &out) {
-    Statement &read = connection.statement("SELECT id, appended_at, key, headers, body FROM messages WHERE id BETWEEN ? AND ? ORDER BY id", "ii", "iittt");
+void load(Connection &connection, const Topic &topic, const Stream &stream, std::uint64_t first, std::uint64_t last,
+          std::uint32_t deliveries, std::vector<std::shared_ptr<const Message>> &out) {
+    Statement &read = connection.statement("SELECT id, appended_at, key, headers, body FROM messages WHERE id BETWEEN ? AND ? ORDER BY id",
+                                           "ii", "iittt");
     for (bool more = read.start(message_id(stream.id, first), message_id(stream.id, last)); more; more = read.next()) {
         auto message = std::make_shared<Message>();
         message->topic = topic.name;
@@ -116,8 +122,8 @@ void load(Connection &connection, const Topic &topic, const Stream &stream, std:
     }
 }
 
-std::uint64_t fitting(Connection &connection, std::int64_t stream, std::uint64_t first, std::uint64_t last, std::size_t &messages, std::size_t &bytes,
-                      bool forced) {
+std::uint64_t fitting(Connection &connection, std::int64_t stream, std::uint64_t first, std::uint64_t last, std::size_t &messages,
+                      std::size_t &bytes, bool forced) {
     if (messages == 0) {
         return 0;
     }

@@ -16,7 +16,9 @@ inline constexpr std::uint64_t kOffsetMask = (std::uint64_t{1} << kOffsetBits) -
 inline constexpr std::uint32_t kMaxPartitions = 1024;
 
 /// The key of a message in the table.
-inline std::int64_t message_id(std::int64_t stream, std::uint64_t offset) { return static_cast<std::int64_t>(static_cast<std::uint64_t>(stream) << kOffsetBits | offset); }
+inline std::int64_t message_id(std::int64_t stream, std::uint64_t offset) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(stream) << kOffsetBits | offset);
+}
 
 struct Topic {
     std::int64_t id = 0;
@@ -49,12 +51,12 @@ Topic create_topic(Connection &connection, const std::string &name, const TopicO
 void append(Connection &connection, Stream &stream, std::span<const Outgoing *const> messages, event::Micros now);
 
 /// Reads up to `limit` messages from `first` on, `deliveries` times delivered, to the end of `out`.
-void load(Connection &connection, const Topic &topic, const Stream &stream, std::uint64_t first, std::uint64_t last, std::uint32_t deliveries,
-          std::vector<std::shared_ptr<const Message>> &out);
+void load(Connection &connection, const Topic &topic, const Stream &stream, std::uint64_t first, std::uint64_t last,
+          std::uint32_t deliveries, std::vector<std::shared_ptr<const Message>> &out);
 
-/// How many messages from `first` to `last` fit; `messages` and `bytes` are what is left and become what is left then. `forced`: the first one
-/// fits whatever its size.
-std::uint64_t fitting(Connection &connection, std::int64_t stream, std::uint64_t first, std::uint64_t last, std::size_t &messages, std::size_t &bytes,
-                      bool forced);
+/// How many messages from `first` to `last` fit; `messages` and `bytes` are what is left and become what is left then. `forced`: the first
+/// one fits whatever its size.
+std::uint64_t fitting(Connection &connection, std::int64_t stream, std::uint64_t first, std::uint64_t last, std::size_t &messages,
+                      std::size_t &bytes, bool forced);
 
 } // namespace weir::broker::embedded

@@ -81,16 +81,17 @@ PendingRange row_of(Statement &row) {
 
 std::optional<PendingRange> Pending::overlapping(Range range) {
     // Rows don't overlap, so only the last one that begins at or before range.first can reach into it; the search starts there.
-    Statement &find = connection_.statement("SELECT first, last, consumer, delivered_at, deliveries FROM pending WHERE stream = ?1 AND grp = ?2 AND "
-                                            "first >= ifnull((SELECT max(first) FROM pending WHERE stream = ?1 AND grp = ?2 AND first <= ?3), ?3) AND "
-                                            "first <= ?4 AND last >= ?3 ORDER BY first LIMIT 1",
-                                            "itii", "iitii");
+    Statement &find =
+        connection_.statement("SELECT first, last, consumer, delivered_at, deliveries FROM pending WHERE stream = ?1 AND grp = ?2 AND "
+                              "first >= ifnull((SELECT max(first) FROM pending WHERE stream = ?1 AND grp = ?2 AND first <= ?3), ?3) AND "
+                              "first <= ?4 AND last >= ?3 ORDER BY first LIMIT 1",
+                              "itii", "iitii");
     return find.first(stream_, group_, range.first, range.last) ? std::optional(row_of(find)) : std::nullopt;
 }
 
 std::vector<PendingRange> Pending::all() {
-    Statement &list =
-        connection_.statement("SELECT first, last, consumer, delivered_at, deliveries FROM pending WHERE stream = ? AND grp = ? ORDER BY first", "it", "iitii");
+    Statement &list = connection_.statement(
+        "SELECT first, last, consumer, delivered_at, deliveries FROM pending WHERE stream = ? AND grp = ? ORDER BY first", "it", "iitii");
     std::vector<PendingRange> rows;
     for (bool more = list.start(stream_, group_); more; more = list.next()) {
         rows.push_back(row_of(list));
@@ -99,12 +100,15 @@ std::vector<PendingRange> Pending::all() {
 }
 
 void Pending::insert(const PendingRange &row) {
-    connection_.statement("INSERT INTO pending(stream, grp, first, last, consumer, delivered_at, deliveries) VALUES(?, ?, ?, ?, ?, ?, ?)", "itiitii", "")
+    connection_
+        .statement("INSERT INTO pending(stream, grp, first, last, consumer, delivered_at, deliveries) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                   "itiitii", "")
         .run(stream_, group_, row.range.first, row.range.last, row.consumer, row.delivered_at, row.deliveries);
 }
 
 void Pending::erase(const PendingRange &row) {
-    connection_.statement("DELETE FROM pending WHERE stream = ? AND grp = ? AND first = ?", "iti", "").run(stream_, group_, row.range.first);
+    connection_.statement("DELETE FROM pending WHERE stream = ? AND grp = ? AND first = ?", "iti", "")
+        .run(stream_, group_, row.range.first);
 }
 
 void Pending::acknowledge(Range range) {
@@ -131,7 +135,8 @@ void Pending::give_to(const std::string &consumer) {
 }
 
 void Pending::touch(const std::string &consumer, std::int64_t now) {
-    connection_.statement("UPDATE pending SET delivered_at = ? WHERE stream = ? AND grp = ? AND consumer = ?", "iitt", "").run(now, stream_, group_, consumer);
+    connection_.statement("UPDATE pending SET delivered_at = ? WHERE stream = ? AND grp = ? AND consumer = ?", "iitt", "")
+        .run(now, stream_, group_, consumer);
 }
 
 void Pending::steal(const std::string &consumer, std::int64_t before, std::int64_t now) {

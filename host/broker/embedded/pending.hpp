@@ -46,7 +46,8 @@ std::int64_t boot_clock() noexcept;
 /// The rows of one group on one stream. All but the reading ones want a transaction.
 class Pending {
 public:
-    Pending(Connection &connection, std::int64_t stream, const std::string &group) : connection_(connection), stream_(stream), group_(group) {}
+    Pending(Connection &connection, std::int64_t stream, const std::string &group)
+        : connection_(connection), stream_(stream), group_(group) {}
 
     /// The first row that shares an offset with `range`.
     std::optional<PendingRange> overlapping(Range range);

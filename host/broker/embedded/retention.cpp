@@ -16,18 +16,21 @@ std::string slowest_group(Connection &connection, std::int64_t stream) {
     return find.first(stream) ? find.text(0) : std::string();
 }
 
-std::uint64_t trim(Connection &connection, const Topic &topic, Stream &stream, event::Micros now, std::uint64_t incoming, std::uint64_t budget) {
+std::uint64_t trim(Connection &connection, const Topic &topic, Stream &stream, event::Micros now, std::uint64_t incoming,
+                   std::uint64_t budget) {
     const TopicOptions &limits = topic.options;
     if ((limits.max_age.count() == 0 && limits.max_messages == 0 && limits.max_bytes == 0) || stream.first == stream.next) {
         return 0;
     }
     Statement &find = connection.statement(kWaitedFor, "i", "ti");
-    const std::uint64_t floor = find.first(stream.id) ? std::min<std::uint64_t>(stream.next, static_cast<std::uint64_t>(find.integer(1))) : stream.next;
+    const std::uint64_t floor =
+        find.first(stream.id) ? std::min<std::uint64_t>(stream.next, static_cast<std::uint64_t>(find.integer(1))) : stream.next;
     if (stream.first >= floor) {
         return 0;
     }
     const std::int64_t cutoff = limits.max_age.count() == 0 ? event::kEarliest : now - std::chrono::microseconds(limits.max_age).count();
-    Statement &oldest = connection.statement("SELECT size, appended_at FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", "iii", "ii");
+    Statement &oldest =
+        connection.statement("SELECT size, appended_at FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", "iii", "ii");
     std::uint64_t removed = 0;
     std::uint64_t bytes = 0;
     bool more = oldest.start(message_id(stream.id, stream.first), message_id(stream.id, floor - 1), budget);

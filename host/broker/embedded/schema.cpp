@@ -18,16 +18,22 @@ constexpr std::int64_t kVersion = 1;
 // second index, and are appended and trimmed at the ends of a run. Offsets begin at 1 and have no gaps, so every count is a subtraction.
 // `headers` is a JSON array of [name, value]. `pending` holds ranges: what one read handed out is one row, whatever its size.
 const char *const kTables[] = {
-    "CREATE TABLE topics(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, incarnation TEXT NOT NULL, partitions INTEGER NOT NULL, "
+    "CREATE TABLE topics(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, incarnation TEXT NOT NULL, partitions INTEGER "
+    "NOT NULL, "
     "max_age_ms INTEGER NOT NULL, max_messages INTEGER NOT NULL, max_bytes INTEGER NOT NULL) STRICT",
     "CREATE TABLE streams(id INTEGER PRIMARY KEY AUTOINCREMENT, topic INTEGER NOT NULL, number INTEGER NOT NULL, first INTEGER NOT NULL, "
     "next INTEGER NOT NULL, bytes INTEGER NOT NULL, last_at INTEGER NOT NULL, UNIQUE(topic, number)) STRICT",
-    "CREATE TABLE messages(id INTEGER PRIMARY KEY, size INTEGER NOT NULL, appended_at INTEGER NOT NULL, key BLOB, headers BLOB, body BLOB NOT NULL) STRICT",
-    "CREATE TABLE cursors(stream INTEGER NOT NULL, grp TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY(stream, grp)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE pending(stream INTEGER NOT NULL, grp TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, consumer TEXT NOT NULL, "
+    "CREATE TABLE messages(id INTEGER PRIMARY KEY, size INTEGER NOT NULL, appended_at INTEGER NOT NULL, key BLOB, headers BLOB, body BLOB "
+    "NOT NULL) STRICT",
+    "CREATE TABLE cursors(stream INTEGER NOT NULL, grp TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY(stream, grp)) STRICT, WITHOUT "
+    "ROWID",
+    "CREATE TABLE pending(stream INTEGER NOT NULL, grp TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, consumer TEXT NOT "
+    "NULL, "
     "delivered_at INTEGER NOT NULL, deliveries INTEGER NOT NULL, PRIMARY KEY(stream, grp, first)) STRICT, WITHOUT ROWID",
-    "CREATE VIEW log AS SELECT t.name AS topic, s.number AS partition, m.id & 8796093022207 AS position, m.appended_at, CAST(m.key AS TEXT) AS key, "
-    "CAST(m.headers AS TEXT) AS headers, CAST(m.body AS TEXT) AS body FROM messages m JOIN streams s ON s.id = m.id >> 43 JOIN topics t ON t.id = s.topic",
+    "CREATE VIEW log AS SELECT t.name AS topic, s.number AS partition, m.id & 8796093022207 AS position, m.appended_at, CAST(m.key AS "
+    "TEXT) AS key, "
+    "CAST(m.headers AS TEXT) AS headers, CAST(m.body AS TEXT) AS body FROM messages m JOIN streams s ON s.id = m.id >> 43 JOIN topics t ON "
+    "t.id = s.topic",
 };
 
 std::int64_t pragma(Connection &connection, const char *name) {
@@ -76,7 +82,8 @@ void turn_on_wal(Connection &connection) {
             if (mode.text(0) == "wal") {
                 return;
             }
-            refuse(connection.options(), "its file system has no shared memory for SQLite's WAL; put the file on a local disk (broker.url)");
+            refuse(connection.options(),
+                   "its file system has no shared memory for SQLite's WAL; put the file on a local disk (broker.url)");
         } catch (const Unavailable &) {
             if (std::chrono::steady_clock::now() >= deadline) {
                 throw;
@@ -93,8 +100,9 @@ void check_version(Connection &connection) {
         refuse(connection.options(), "the file is another program's database; name another file in broker.url (WEIR_BROKER_URL)");
     }
     if (version > kVersion) {
-        refuse(connection.options(), "the file was written by a later version of Weir (format " + std::to_string(version) + ", this one knows " +
-                                         std::to_string(kVersion) + "); install that version or name another file in broker.url");
+        refuse(connection.options(), "the file was written by a later version of Weir (format " + std::to_string(version) +
+                                         ", this one knows " + std::to_string(kVersion) +
+                                         "); install that version or name another file in broker.url");
     }
 }
 } // namespace

@@ -19,8 +19,9 @@ bool EmbeddedConsumer::anything_to_take() {
         if (!share.bound) {
             continue;
         }
-        Statement &ends = reader_.statement("SELECT s.first, s.next, c.next FROM streams s LEFT JOIN cursors c ON c.stream = s.id AND c.grp = ? WHERE s.id = ?",
-                                            "ti", "iii");
+        Statement &ends = reader_.statement(
+            "SELECT s.first, s.next, c.next FROM streams s LEFT JOIN cursors c ON c.stream = s.id AND c.grp = ? WHERE s.id = ?", "ti",
+            "iii");
         if (!ends.first(subscription_.group, share.stream.id)) {
             share.bound = false;
             streams_seen_ = {-1, -1};
@@ -62,7 +63,8 @@ void EmbeddedConsumer::bind(const Partition &partition, const Topic &topic, cons
     share.topic = topic;
     share.stream = stream;
     Transaction transaction(reader_, core_->write_lock);
-    reader_.statement("INSERT INTO cursors(stream, grp, next) SELECT id, ?, first FROM streams WHERE id = ? ON CONFLICT DO NOTHING", "ti", "")
+    reader_
+        .statement("INSERT INTO cursors(stream, grp, next) SELECT id, ?, first FROM streams WHERE id = ? ON CONFLICT DO NOTHING", "ti", "")
         .run(subscription_.group, stream.id);
     if (!subscription_.parallel) {
         Pending(reader_, stream.id, subscription_.group).give_to(subscription_.consumer);
@@ -76,7 +78,8 @@ void EmbeddedConsumer::restore_group(Share &share) {
     // Somebody removed the group while we read. It goes on where it was, and what we have in hand is pending again.
     Transaction transaction(reader_, core_->write_lock);
     share.cursor = std::clamp(share.cursor, share.stream.first, share.stream.next);
-    reader_.statement("INSERT INTO cursors(stream, grp, next) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", "iti", "").run(share.stream.id, subscription_.group, share.cursor);
+    reader_.statement("INSERT INTO cursors(stream, grp, next) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", "iti", "")
+        .run(share.stream.id, subscription_.group, share.cursor);
     Pending pending(reader_, share.stream.id, subscription_.group);
     for (const Range &range : share.handed.ranges()) {
         pending.acknowledge(range);
@@ -123,7 +126,8 @@ std::vector<EmbeddedConsumer::Taken> EmbeddedConsumer::take(const ReadLimits &li
     return taken;
 }
 
-void EmbeddedConsumer::take_waiting(const Partition &partition, Share &share, std::deque<Range> &waiting, Room &room, std::vector<Taken> &taken) {
+void EmbeddedConsumer::take_waiting(const Partition &partition, Share &share, std::deque<Range> &waiting, Room &room,
+                                    std::vector<Taken> &taken) {
     Pending pending(reader_, share.stream.id, subscription_.group);
     while (!waiting.empty() && !room.full) {
         Range &front = waiting.front();
@@ -166,7 +170,8 @@ void EmbeddedConsumer::take_waiting(const Partition &partition, Share &share, st
 
 void EmbeddedConsumer::take_new(const Partition &partition, Share &share, std::uint64_t &cursor, Room &room, std::vector<Taken> &taken) {
     // Asked again inside the transaction: in parallel mode others move the cursor too.
-    Statement &ends = reader_.statement("SELECT s.next, c.next FROM streams s JOIN cursors c ON c.stream = s.id AND c.grp = ? WHERE s.id = ?", "ti", "ii");
+    Statement &ends = reader_.statement(
+        "SELECT s.next, c.next FROM streams s JOIN cursors c ON c.stream = s.id AND c.grp = ? WHERE s.id = ?", "ti", "ii");
     if (!ends.first(subscription_.group, share.stream.id)) {
         return;
     }
@@ -183,7 +188,8 @@ void EmbeddedConsumer::take_new(const Partition &partition, Share &share, std::u
     const PendingRange handed{{cursor, cursor + count - 1}, subscription_.consumer, boot_clock(), 1};
     Pending(reader_, share.stream.id, subscription_.group).insert(handed);
     cursor += count;
-    reader_.statement("UPDATE cursors SET next = ? WHERE stream = ? AND grp = ?", "iit", "").run(cursor, share.stream.id, subscription_.group);
+    reader_.statement("UPDATE cursors SET next = ? WHERE stream = ? AND grp = ?", "iit", "")
+        .run(cursor, share.stream.id, subscription_.group);
     taken.push_back({partition, share.topic, share.stream, handed.range, 1});
 }
 

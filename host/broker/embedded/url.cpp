@@ -26,11 +26,13 @@ std::optional<std::string> unescape(std::string_view text) {
     return out;
 }
 
-std::optional<std::string> set_number(std::string_view key, std::string_view text, std::uint64_t least, std::uint64_t most, std::uint64_t &out) {
+std::optional<std::string> set_number(std::string_view key, std::string_view text, std::uint64_t least, std::uint64_t most,
+                                      std::uint64_t &out) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
-        return std::string(key) + " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", not '" + std::string(text) + "'";
+        return std::string(key) + " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ", not '" +
+               std::string(text) + "'";
     }
     out = value;
     return std::nullopt;
@@ -61,7 +63,8 @@ std::optional<std::string> set_option(std::string_view key, std::string_view val
         problem = set_number(key, value, 0, kMost, number);
         options.new_topics.max_bytes = number;
     } else {
-        problem = "there is no option '" + std::string(key) + "'; known are synchronous, busy_timeout_ms, partitions, max_age_s, max_messages, max_bytes";
+        problem = "there is no option '" + std::string(key) +
+                  "'; known are synchronous, busy_timeout_ms, partitions, max_age_s, max_messages, max_bytes";
     }
     return problem;
 }
