@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::config {
@@ -29,22 +30,23 @@ struct EngineConfig {
 /// One domain, as configured. Empty texts: the plugin's default for its domain.
 struct DomainConfig {
     std::string name;
-    std::string service_name;              ///< "service.name"; the consumer's name begins with it
-    std::string plugin;                    ///< empty: the plugin that offers a domain of this name, else the host's default_plugin
+    bool enabled = true;      ///< false: not served, not even where a plugin offers it
+    std::string service_name; ///< "service.name", else the domain's; the consumer's name begins with it
+    std::string plugin;       ///< empty: the plugin that offers a domain of this name, else the host's default_plugin
     std::string schema;
     std::string group;
     std::vector<std::string> topics;
     std::optional<bool> parallel;
-    std::vector<event::Binding> bindings;  ///< override those of the plugin, topic by topic
-    std::string settings_json = "{}";      ///< handed to the plugin
+    std::vector<event::Binding> bindings; ///< override those of the plugin, topic by topic
+    std::string settings_json = "{}";     ///< handed to the plugin
     EngineConfig engine;
-    std::filesystem::path file;            ///< where it came from; empty: the host file
+    std::filesystem::path file; ///< where it came from; empty: the host file
 };
 
 struct HostConfig {
     std::filesystem::path file;
-    std::string broker_url;  ///< embedded://FILE
-    std::string store_url;   ///< sqlite://DIRECTORY
+    std::string broker_url; ///< embedded://FILE
+    std::string store_url;  ///< sqlite://DIRECTORY
     std::filesystem::path plugins_directory;
     std::filesystem::path domains_directory;   ///< empty: none
     std::filesystem::path state_directory;     ///< private copies of plugins, crash marks, status
@@ -73,15 +75,25 @@ struct Setting {
 };
 
 struct Loaded {
-    HostConfig config;              ///< meaningful only where `problems` is empty
+    HostConfig config; ///< meaningful only where `problems` is empty
     std::vector<Problem> problems;
     std::vector<Setting> settings;
+    std::string fingerprint; ///< equal where the same files held the same bytes
 };
 
-/// Reads and checks everything: the host file, its domain directory, `${VAR:-default}`, overriding variables. Never throws for what files hold.
-/// Relative paths are resolved against the host file's directory; those from the environment against the working directory.
+/// Reads and checks everything: the host file, its domain directory, `${VAR:-default}`, overriding variables. Never throws for what files
+/// hold. Relative paths are resolved against the host file's directory; those from the environment against the working directory.
 /// @param environment usually the process's own; a map so that tests need not change it
 Loaded load(const std::filesystem::path &host_file, const std::map<std::string, std::string> &environment);
+
+/// One line on what a domain can rely on, for `config check`.
+/// @param broker_guarantee what `Broker::guarantee` says, @param store_guarantee what `Store::guarantee` says, @param parallel the order in
+/// effect, the plugin's where the configuration leaves it to it
+std::string guarantee(const HostConfig &host, const DomainConfig &domain, std::string_view broker_guarantee,
+                      std::string_view store_guarantee, bool parallel);
+
+/// Where plugins lie unless configured: `../lib/weir/plugins` beside the program's directory where that is there, else `../plugins`.
+std::filesystem::path default_plugins_directory();
 
 /// The process's environment.
 std::map<std::string, std::string> process_environment();

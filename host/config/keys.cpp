@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keys.hpp"
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::int64_t kMebibyte = std::int64_t{1} << 20;
+constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
+
+std::vector<Key> engine_keys() {
+    return {
+        {"engine.batch_max_events", Type::integer, "1000", "Events of one transaction at most.", 1, 100000, {}},
+        {"engine.batch_max_bytes",
+         Type::integer,
+         "4194304",
+         "Bytes of one transaction's messages at most; a message that is larger goes alone.",
+         1024,
+         1024 * kMebibyte,
+         {}},
+        {"engine.retry_delays_ms",
+         Type::integer_list,
+         "1000,2000,3000",
+         "Milliseconds before each further try of an event whose handler asked for one; the last repeats.",
+         0,
+         kDayMs,
+         {}},
+        {"engine.max_retries", Type::integer, "3", "Further tries before such an event becomes a dead letter; 0: none.", 0, 1000, {}},
+        {"engine.hold_max_events",
+         Type::integer,
+         "10000",
+         "Events held back in memory behind retries of their key; at the bound the partition stops reading.",
+         1,
+         10000000,
+         {}},
+        {"engine.hold_max_bytes", Type::integer, "67108864", "The same bound in bytes.", 1024, 64 * 1024 * kMebibyte, {}},
+        {"engine.handler_budget_ms",
+         Type::integer,
+         "1000",
+         "Milliseconds that a handler may take within a batch; past them its event leaves the batch and runs alone.",
+         1,
+         kDayMs,
+         {}},
+        {"engine.crash_limit",
+         Type::integer,
+         "3",
+         "How often the host may die in an event's handler before the event becomes a dead letter.",
+         1,
+         1000,
+         {}},
+        {"engine.lease_ttl_ms",
+         Type::integer,
+         "10000",
+         "Milliseconds after which another host takes over a partition whose reader has fallen silent.",
+         500,
+         kDayMs,
+         {}},
+        {"engine.drain_timeout_ms",
+         Type::integer,
+         "30000",
+         "Milliseconds to finish what has begun when the host is stopped or a plugin replaced; what is left then is redelivered.",
+         0,
+         kDayMs,
+         {}},
+    };
+}
+
+} // namespace
+
+const std::vector<Key> &host_keys() {
+    static const std::vector<Key> keys = [] {
+        std::vector<Key> all{
+            {"data_directory",
+             Type::path,
+             "data",
+             "Where the host keeps what it writes, unless broker.url, store.url or state_directory name another place.",
+             0,
+             0,
+             {}},
+            {"broker.url",
+             Type::broker_url,
+             "embedded://",
+             "Where topics live: embedded://FILE. Without a FILE: broker.db in data_directory. Where it is set, it stands above every "
+             "domain's redis.url.",
+             0,
+             0,
+             {}},
+            {"store.url",
+             Type::store_url,
+             "sqlite://",
+             "Where domains keep their state: sqlite://DIRECTORY, one file a schema. Without a DIRECTORY: store in data_directory.",
+             0,
+             0,
+             {}},
+            {"state_directory",
+             Type::path,
+             "",
+             "Private copies of plugins, crash marks, status. Default: state in data_directory.",
+             0,
+             0,
+             {}},
+            {"plugins.directory",
+             Type::path,
+             "",
+             "Watched for plugins (*.so). Default: plugins or lib/weir/plugins beside the program's own directory.",
+             0,
+             0,
+             {}},
+            {"plugins.default",
+             Type::plugin_name,
+             "projection",
+             "Serves domains that name no plugin and that no plugin claims; \"none\": they are refused.",
+             0,
+             0,
+             {}},
+            {"plugins.serve_defaults",
+             Type::boolean,
+             "true",
+             "Plugins serve the domain that they were made for, without a domain file.",
+             0,
+             0,
+             {}},
+            {"plugins.poll_interval_ms",
+             Type::integer,
+             "200",
+             "Milliseconds between two looks into the plugin directory, also where inotify works.",
+             10,
+             60000,
+             {}},
+            {"plugins.inotify", Type::boolean, "true", "Be told by the kernel of changed plugins, besides looking.", 0, 0, {}},
+            {"domains_directory", Type::path, "", "Holds one *.json file a domain. Default: none.", 0, 0, {}},
+            {"domains", Type::domains, "", "Domains in the host file itself: an object by name, or an array.", 0, 0, {}},
+            {"contracts_directory",
+             Type::path,
+             "",
+             "JSON Schemas that add to the built-in contracts or replace them. Default: none.",
+             0,
+             0,
+             {}},
+            {"log.level", Type::choice, "info", "The least important lines that are written.", 0, 0, "debug|info|warn|error"},
+            {"log.format", Type::choice, "auto", "auto: text on a terminal, JSON lines elsewhere.", 0, 0, "auto|json|text"},
+        };
+        for (const Key &key : engine_keys()) {
+            all.push_back(key);
+        }
+        return all;
+    }();
+    return keys;
+}
+
+const std::vector<Key> &domain_keys() {
+    static const std::vector<Key> keys = [] {
+        std::vector<Key> all{
+            {"enabled", Type::boolean, "true", "false: the domain is not served, not even by the plugin that was made for it.", 0, 0, {}},
+            {"service.name",
+             Type::service_name,
+             "",
+             "What the consumers call themselves in the broker. Default: the domain's name.",
+             0,
+             0,
+             {}},
+            {"service.domain", Type::domain_name, "", "The domain's name. Required in a file of its own.", 0, 0, {}},
+            {"service.schema",
+             Type::schema_name,
+             "",
+             "The database schema that is the domain's own. Default: the plugin's, else the domain's name.",
+             0,
+             0,
+             {}},
+            {"plugin",
+             Type::plugin_name,
+             "",
+             "The plugin that serves it. Default: the one that was made for a domain of this name, else plugins.default.",
+             0,
+             0,
+             {}},
+            {"redis.url",
+             Type::redis_url,
+             "",
+             "The Redis server that has the topics. Not used where the host's broker.url is set.",
+             0,
+             0,
+             {}},
+            {"consumer_group", Type::group_name, "", "The consumer group. Default: the plugin's, else the domain's name.", 0, 0, {}},
+            {"topics", Type::topic_list, "", "The topics it reads. Default: the plugin's.", 0, 0, {}},
+            {"order", Type::choice, "",
+             "ordered: events of one key take effect in topic order. parallel: any number of readers, for changes that commute. Default: "
+             "the plugin's.",
+             0, 0, "ordered|parallel"},
+            {"bindings",
+             Type::bindings,
+             "",
+             "By topic, where the members of an envelope are found; replaces the plugin's binding of that topic.",
+             0,
+             0,
+             {}},
+            {"settings", Type::object, "{}", "Handed to the plugin; what may stand here is the plugin's to say.", 0, 0, {}},
+        };
+        for (Key key : engine_keys()) {
+            key.default_text = {}; // the host's
+            all.push_back(key);
+        }
+        return all;
+    }();
+    return keys;
+}
+
+const std::vector<BindingMember> &binding_members() {
+    static const std::vector<BindingMember> members{
+        {"envelope_required", "boolean", "true: a message without an envelope's members is a dead letter. Default: false."},
+        {"aliases", "aliases", "Other names for event types, as older producers send them: {\"UserCreated\": \"user.created.v1\"}."},
+        {"keys", "sources", "The parts of the ordering key. Default: the broker's key, else the whole partition is one key."},
+        {"event_id", "source", "Where the id is; also \"position\": made from the message's place in the topic."},
+        {"event_type", "source", "Where the event type is."},
+        {"occurred_at", "source", "Where the time is."},
+        {"tenant_id", "source", "Where the tenant is."},
+        {"correlation_id", "source", "Where the correlation id is."},
+        {"payload", "source", "Where the payload is. Default: /payload with an envelope, the whole message without."},
+    };
+    return members;
+}
+
+std::string variable_name(std::string_view path) {
+    std::string name = "WEIR_";
+    for (const char c : path) {
+        const bool lower = c >= 'a' && c <= 'z';
+        const bool plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        name += lower ? static_cast<char>(c - ('a' - 'A')) : plain ? c : '_';
+    }
+    return name;
+}
+
+} // namespace weir::config
