@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace weir::store::sqlite {
+
+namespace {
+
+/// [["name", "value"], ...]: names may repeat, and their order counts.
+std::string headers_json(const std::vector<event::Header> &headers) {
+    nlohmann::json array = nlohmann::json::array();
+    for (const auto &[name, value] : headers) {
+        array.push_back({name, value});
+    }
+    return array.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+} // namespace
+
+void SqliteSession::add_outbox(std::span<const OutboxEntry> entries) {
+    if (entries.empty()) {
+        return;
+    }
+    connection_.within_transaction([&] {
+        connection_.guard([&] {
+            Bulk &bulk = connection_.bulk(
+                "insert into " + connection_.qualified("outbox") + " (event_id, topic, key, event_type, envelope, headers, created_at) values (?, ?, ?, ?, ?, ?, ?)",
+                {Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::time});
+            for (const OutboxEntry &entry : entries) {
+                bulk.text(0, entry.event_id.text());
+                bulk.text(1, entry.topic);
+                bulk.text(2, entry.key);
+                bulk.text(3, entry.event_type);
+                bulk.text(4, entry.envelope);
+                bulk.text(5, headers_json(entry.headers));
+                bulk.time(6, entry.created_at);
+            }
+            bulk.run();
+        });
+    });
+}
+
+void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
+    if (positions.empty()) {
+        return;
+    }
+    connection_.within_transaction([&] {
+        connection_.guard([&] {
+            Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("positions") +
+                                              " (topic, partition, incarnation, high, low, updated_at) values (?, ?, ?, ?, ?, ?) on conflict (topic, partition) do update set "
+                                              "incarnation = excluded.incarnation, high = excluded.high, low = excluded.low, updated_at = excluded.updated_at",
+                                          {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::time});
+            const event::Micros now = event::now();
+            for (const StoredPosition &position : positions) {
+                bulk.text(0, position.topic);
+                bulk.integer(1, position.partition);
+                bulk.text(2, position.incarnation);
+                bulk.integer(3, static_cast<std::int64_t>(position.position.high)); // all 64 bits: above 2^63 it reads as negative
+                bulk.integer(4, static_cast<std::int64_t>(position.position.low));
+                bulk.time(5, now);
+            }
+            bulk.run();
+        });
+    });
+}
+
+std::vector<StoredPosition> SqliteSession::positions() {
+    std::vector<StoredPosition> positions;
+    connection_.guard([&] {
+        connection_
+            .query("select topic, partition, incarnation, high, low from " + connection_.qualified("positions") + " order by topic, partition", {},
+                   {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer})
+            .each([&](Query &row) {
+                StoredPosition &position = positions.emplace_back();
+                position.topic = row.take_text(0);
+                position.partition = static_cast<std::uint32_t>(row.take_integer(1));
+                position.incarnation = row.take_text(2);
+                position.position.high = static_cast<std::uint64_t>(row.take_integer(3));
+                position.position.low = static_cast<std::uint64_t>(row.take_integer(4));
+            });
+    });
+    return positions;
+}
+
+void SqliteSession::save_attempts(std::span<const Attempts> attempts) {
+    if (attempts.empty()) {
+        return;
+    }
+    connection_.within_transaction([&] {
+        connection_.guard([&] {
+            Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("event_attempts") +
+                                              " (event_id, retries, crashes, retry_at, last_error) values (?, ?, ?, ?, ?) on conflict (event_id) do update set retries = "
+                                              "excluded.retries, crashes = excluded.crashes, retry_at = excluded.retry_at, last_error = excluded.last_error",
+                                          {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text});
+            for (const Attempts &one : attempts) {
+                bulk.text(0, one.event_id.text());
+                bulk.integer(1, one.retries);
+                bulk.integer(2, one.crashes);
+                bulk.time(3, one.retry_at);
+                bulk.text(4, one.last_error);
+            }
+            bulk.run();
+        });
+    });
+}
+
+void SqliteSession::forget_attempts(std::span<const event::Uuid> ids) {
+    if (ids.empty()) {
+        return;
+    }
+    connection_.within_transaction([&] {
+        connection_.guard([&] {
+            Bulk &bulk = connection_.bulk("delete from " + connection_.qualified("event_attempts") + " where event_id = ?", {Storage::text});
+            for (const event::Uuid &id : ids) {
+                bulk.text(0, id.text());
+            }
+            bulk.run();
+        });
+    });
+}
+
+std::vector<Attempts> SqliteSession::attempts() {
+    std::vector<Attempts> all;
+    connection_.guard([&] {
+        connection_
+            .query("select event_id, retries, crashes, retry_at, last_error from " + connection_.qualified("event_attempts") + " order by event_id", {},
+                   {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text})
+            .each([&](Query &row) {
+                const auto id = event::Uuid::parse(row.take_text(0));
+                if (!id) {
+                    return;
+                }
+                Attempts &one = all.emplace_back();
+                one.event_id = *id;
+                one.retries = static_cast<std::uint32_t>(row.take_integer(1));
+                one.crashes = static_cast<std::uint32_t>(row.take_integer(2));
+                one.retry_at = row.take_time(3);
+                one.last_error = row.take_text(4);
+            });
+    });
+    return all;
+}
+
+} // namespace weir::store::sqlite

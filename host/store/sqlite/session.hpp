@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "connection.hpp"
+#include "holders.hpp"
+
+#include <memory>
+
+namespace weir::store::sqlite {
+
+/// A session on one file. Where its parts are: session.cpp transactions, ledger.cpp, rows.cpp, flush.cpp, scan.cpp, leases.cpp, dead_letters.cpp, bookkeeping.cpp.
+class SqliteSession final : public Session {
+public:
+    SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders);
+
+    void begin(std::span<const Lease> leases) override;
+    void commit() override;
+    void rollback() noexcept override;
+    void savepoint(int depth) override;
+    void rollback_to(int depth) override;
+    void release(int depth) override;
+
+    std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    void record(std::span<const LedgerEntry> entries) override;
+    LedgerCounts ledger_counts() override;
+
+    std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) override;
+    void flush(std::span<const TableFlush> tables) override;
+    std::uint64_t count_rows(std::uint32_t table) override;
+    std::vector<Row> scan(const Scan &scan) override;
+
+    void add_outbox(std::span<const OutboxEntry> entries) override;
+    void save_positions(std::span<const StoredPosition> positions) override;
+    std::vector<StoredPosition> positions() override;
+    void save_attempts(std::span<const Attempts> attempts) override;
+    void forget_attempts(std::span<const event::Uuid> ids) override;
+    std::vector<Attempts> attempts() override;
+
+    std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder, std::chrono::milliseconds time_to_live) override;
+    void renew_leases(std::span<const Lease> leases, std::chrono::milliseconds time_to_live) override;
+    void release_leases(std::span<const Lease> leases) override;
+
+    void add_dead_letters(std::span<const DeadLetter> letters) override;
+    std::vector<DeadLetter> dead_letters(const DeadLetterFilter &filter) override;
+    std::optional<DeadLetter> dead_letter(const event::Uuid &event_id) override;
+    std::optional<DeadLetter> lock_dead_letter(std::int64_t id) override;
+    void settle_dead_letter(const DeadLetter &letter, DeadLetterStatus status, Outcome outcome) override;
+    void note_replay_failure(const DeadLetter &letter, const event::Refusal &refusal) override;
+
+private:
+    const Table &table_of(std::uint32_t table) const;
+    std::string name_of(std::uint32_t table) const;
+    /// Whether the stored lease is the one given; for that transaction.
+    bool holds(const Lease &lease);
+    void sweep_holders();
+
+    void erase_rows(const TableFlush &flush);
+    void write_changed(const TableFlush &flush);
+    void write_changed_anew(const TableFlush &flush);
+    void insert_rows(std::uint32_t table, std::span<const Row> rows, KeyConflict conflict);
+    void write_blind(std::uint32_t table, const BlindWrite &write);
+
+    Connection connection_;
+    std::shared_ptr<const Schema> schema_;
+    std::shared_ptr<Holders> holders_;
+    bool has_references_ = false;
+    bool swept_ = false;
+};
+
+} // namespace weir::store::sqlite

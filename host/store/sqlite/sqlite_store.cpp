@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sqlite_store.hpp"
+
+#include "holders.hpp"
+#include "migration.hpp"
+#include "session.hpp"
+
+#include <mutex>
+
+namespace weir::store::sqlite {
+
+namespace {
+
+class SqliteDomain final : public DomainStore {
+public:
+    explicit SqliteDomain(Place place)
+        : place_(std::move(place)), schema_(std::make_shared<const Schema>()), holders_(std::make_shared<Holders>(place_.options.directory, place_.schema)) {}
+
+    MigrationSteps migrate(const Schema &schema) override {
+        prepare_file(place_);
+        Connection connection(place_);
+        MigrationSteps steps = sqlite::migrate(connection, schema);
+        const std::lock_guard lock(mutex_);
+        schema_ = std::make_shared<const Schema>(schema);
+        return steps;
+    }
+
+    std::unique_ptr<Session> open() override {
+        std::shared_ptr<const Schema> schema;
+        {
+            const std::lock_guard lock(mutex_);
+            schema = schema_;
+        }
+        prepare_file(place_);
+        return std::make_unique<SqliteSession>(place_, std::move(schema), holders_);
+    }
+
+private:
+    const Place place_;
+    std::mutex mutex_;
+    std::shared_ptr<const Schema> schema_;
+    std::shared_ptr<Holders> holders_; // sessions share it: a holder lives as long as any of them
+};
+
+class SqliteStore final : public Store {
+public:
+    explicit SqliteStore(SqliteOptions options) : options_(std::move(options)) {}
+
+    std::unique_ptr<DomainStore> domain(const std::string &schema_name) override { return std::make_unique<SqliteDomain>(Place{options_, schema_name}); }
+
+    bool has_domain(const std::string &schema_name) override {
+        std::error_code error;
+        return std::filesystem::is_regular_file(Place{options_, schema_name}.file(), error);
+    }
+
+    std::string guarantee() const override {
+        if (options_.synchronous == Synchronous::full) {
+            return "commits survive a killed process and a power cut (SQLite, write-ahead log, synchronous=full)";
+        }
+        return "commits survive a killed process; a power cut may take the last ones back, which the broker then delivers again only where it still has them "
+               "(SQLite, write-ahead log, synchronous=normal)";
+    }
+
+private:
+    const SqliteOptions options_;
+};
+
+} // namespace
+
+std::unique_ptr<Store> open_sqlite_store(const SqliteOptions &options) { return std::make_unique<SqliteStore>(options); }
+
+} // namespace weir::store::sqlite
