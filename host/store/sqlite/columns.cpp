@@ -8,7 +8,7 @@ namespace weir::store::sqlite {
 std::string all_columns(const Table &table) {
     std::string sql;
     for (const Column &column : table.columns) {
-        sql += (sql.empty() ? "" : ", ") + quoted(column.name);
+        sql += (sql.empty() ? "" : ", ") + quote_name(column.name);
     }
     return sql;
 }
@@ -26,7 +26,7 @@ std::string key_condition(const Table &table) {
     std::string sql;
     for (const std::uint32_t key : table.primary_key) {
         const Column &column = table.columns[key];
-        sql += (sql.empty() ? "" : " and ") + quoted(column.name) + " = " + placeholder(storage_of(column.type));
+        sql += (sql.empty() ? "" : " and ") + quote_name(column.name) + " = " + placeholder(storage_of(column.type));
     }
     return sql;
 }

@@ -22,7 +22,7 @@ std::string without_function_name(const std::string &message) {
 
 } // namespace
 
-std::string quoted(const std::string &name) {
+std::string quote_name(const std::string &name) {
     std::string out = "\"";
     for (const char c : name) {
         out += c;
@@ -39,11 +39,11 @@ Connection::Connection(Place place) : place_(std::move(place)) {
         sqlite_api::sqlite3_extended_result_codes(handle(), 1);
         sqlite_api::sqlite3_busy_timeout(handle(), static_cast<int>(place_.options.busy_timeout.count()));
         const std::string file = place_.file().string();
-        session_ << "attach database :file as " + quoted(place_.schema), soci::use(file);
+        session_ << "attach database :file as " + quote_name(place_.schema), soci::use(file);
         sqlite_api::sqlite3_limit(handle(), SQLITE_LIMIT_ATTACHED, 1);
         sqlite_api::sqlite3_db_config(handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
         sqlite_api::sqlite3_db_config(handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-        const std::string schema = quoted(place_.schema);
+        const std::string schema = quote_name(place_.schema);
         {
             const SetupLock lock(place_);
             std::string mode;
@@ -70,7 +70,7 @@ Connection::Connection(Place place) : place_(std::move(place)) {
 
 sqlite_api::sqlite3 *Connection::handle() noexcept { return static_cast<soci::sqlite3_session_backend *>(session_.get_backend())->conn_; }
 
-std::string Connection::qualified(const std::string &table) const { return quoted(place_.schema) + "." + quoted(table); }
+std::string Connection::qualified(const std::string &table) const { return quote_name(place_.schema) + "." + quote_name(table); }
 
 bool Connection::in_transaction() { return sqlite_api::sqlite3_get_autocommit(handle()) == 0; }
 

@@ -103,6 +103,6 @@ private:
 };
 
 /// "name", with quotes in it doubled.
-std::string quoted(const std::string &name);
+std::string quote_name(const std::string &name);
 
 } // namespace weir::store::sqlite

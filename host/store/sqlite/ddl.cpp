@@ -63,17 +63,17 @@ std::string literal(const Column &column, const Value &value) {
 
 std::string check_of(const Column &column) {
     if (column.type == Type::boolean) {
-        return " CHECK (" + quoted(column.name) + " IN (0, 1))";
+        return " CHECK (" + quote_name(column.name) + " IN (0, 1))";
     }
     if (column.type == Type::decimal) {
         const std::string nines(column.precision, '9');
-        return " CHECK (" + quoted(column.name) + " BETWEEN -" + nines + " AND " + nines + ")";
+        return " CHECK (" + quote_name(column.name) + " BETWEEN -" + nines + " AND " + nines + ")";
     }
     return "";
 }
 
 std::string column_sql(const Column &column) {
-    std::string sql = quoted(column.name) + " " + storage_class(column);
+    std::string sql = quote_name(column.name) + " " + storage_class(column);
     if (column.type == Type::citext) {
         sql += " COLLATE NOCASE";
     }
@@ -89,7 +89,7 @@ std::string column_sql(const Column &column) {
 std::string names(const Table &table, const std::vector<std::uint32_t> &columns) {
     std::string out;
     for (const std::uint32_t column : columns) {
-        out += (out.empty() ? "" : ", ") + quoted(table.columns[column].name);
+        out += (out.empty() ? "" : ", ") + quote_name(table.columns[column].name);
     }
     return out;
 }
@@ -106,7 +106,7 @@ std::string declared_type(const Column &column) {
 
 std::string create_table_sql(const std::string &schema, const TableForm &form, const std::vector<Table> &all) {
     const Table &table = form.table;
-    std::string sql = "CREATE TABLE " + quoted(schema) + "." + quoted(table.name) + " (";
+    std::string sql = "CREATE TABLE " + quote_name(schema) + "." + quote_name(table.name) + " (";
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         sql += (i ? ", " : "") + column_sql(table.columns[i]);
         if (form.numbered && table.primary_key.front() == i) {
@@ -118,7 +118,7 @@ std::string create_table_sql(const std::string &schema, const TableForm &form, c
     }
     for (const Reference &reference : table.references) {
         const Table &target = all[reference.target_table];
-        sql += ", FOREIGN KEY (" + names(table, reference.columns) + ") REFERENCES " + quoted(target.name) + " (" + names(target, reference.target_columns) + ")";
+        sql += ", FOREIGN KEY (" + names(table, reference.columns) + ") REFERENCES " + quote_name(target.name) + " (" + names(target, reference.target_columns) + ")";
     }
     return sql + form.checks + ") STRICT" + (form.without_rowid ? ", WITHOUT ROWID" : "");
 }
@@ -129,7 +129,7 @@ std::string add_column_sql(const std::string &schema, const Table &table, const 
         added.default_kind = Default::literal;
         added.default_value = now;
     }
-    return "ALTER TABLE " + quoted(schema) + "." + quoted(table.name) + " ADD COLUMN " + column_sql(added);
+    return "ALTER TABLE " + quote_name(schema) + "." + quote_name(table.name) + " ADD COLUMN " + column_sql(added);
 }
 
 std::vector<std::uint32_t> index_columns(const Table &table, const Index &index) {
@@ -145,7 +145,7 @@ std::vector<std::uint32_t> index_columns(const Table &table, const Index &index)
 }
 
 std::string create_index_sql(const std::string &schema, const Table &table, const Index &index) {
-    return std::string("CREATE ") + (index.unique ? "UNIQUE " : "") + "INDEX " + quoted(schema) + "." + quoted(index.name) + " ON " + quoted(table.name) + " (" +
+    return std::string("CREATE ") + (index.unique ? "UNIQUE " : "") + "INDEX " + quote_name(schema) + "." + quote_name(index.name) + " ON " + quote_name(table.name) + " (" +
            names(table, index_columns(table, index)) + ")";
 }
 

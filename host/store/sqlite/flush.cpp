@@ -14,7 +14,7 @@ bool is_key(const Table &table, std::uint32_t column) { return std::find(table.p
 std::string conflict_target(const Table &table) {
     std::string sql;
     for (const std::uint32_t key : table.primary_key) {
-        sql += (sql.empty() ? "" : ", ") + quoted(table.columns[key].name);
+        sql += (sql.empty() ? "" : ", ") + quote_name(table.columns[key].name);
     }
     return sql;
 }
@@ -24,14 +24,14 @@ std::string insertion(const Table &table, const std::vector<std::uint32_t> &colu
     std::string names;
     std::string values;
     for (const std::uint32_t column : columns) {
-        names += (names.empty() ? "" : ", ") + quoted(table.columns[column].name);
+        names += (names.empty() ? "" : ", ") + quote_name(table.columns[column].name);
         values += std::string(values.empty() ? "" : ", ") + placeholder(storage_of(table.columns[column].type));
     }
     return " (" + names + ") values (" + values + ")";
 }
 
 std::string assignment(const Column &column, CellOperation operation) {
-    const std::string name = quoted(column.name);
+    const std::string name = quote_name(column.name);
     const std::string here = "target." + name;
     const std::string given = "excluded." + name;
     const auto combined = [&](const std::string &both) { // a null on either side counts as absent
@@ -121,7 +121,7 @@ void SqliteSession::write_changed(const TableFlush &flush) {
     std::vector<Storage> storages;
     for (const std::uint32_t column : columns) {
         const Storage storage = storage_of(table.columns[column].type);
-        sql += (storages.empty() ? "" : ", ") + quoted(table.columns[column].name) + " = " + placeholder(storage);
+        sql += (storages.empty() ? "" : ", ") + quote_name(table.columns[column].name) + " = " + placeholder(storage);
         storages.push_back(storage);
     }
     const std::vector<Storage> keys = key_storages(table);

@@ -36,7 +36,7 @@ private:
         std::string left;
         std::string right;
         for (std::size_t i = 0; i < count; ++i) {
-            left += (i ? ", " : "") + quoted(table_.columns[columns[i]].name);
+            left += (i ? ", " : "") + quote_name(table_.columns[columns[i]].name);
             right += (i ? ", " : "") + parameter(columns[i], position[i]);
         }
         return "(" + left + ")" + kOperators[static_cast<std::size_t>(compare)] + "(" + right + ")";
@@ -47,7 +47,7 @@ private:
         std::string sql;
         std::string close;
         if (!std::holds_alternative<std::monostate>(position[0])) {
-            const std::string name = quoted(table_.columns[columns[0]].name);
+            const std::string name = quote_name(table_.columns[columns[0]].name);
             if (compare == Compare::less_or_equal) {
                 sql = "(" + name + " <= " + parameter(columns[0], position[0]) + " or " + name + " is null) and ";
             } else {
@@ -55,7 +55,7 @@ private:
             }
         }
         for (std::size_t i = 0; i < count; ++i) {
-            const std::string name = quoted(table_.columns[columns[i]].name);
+            const std::string name = quote_name(table_.columns[columns[i]].name);
             const std::string is_equal = name + " is " + parameter(columns[i], position[i]);
             const std::string is_beyond = beyond(columns[i], position[i], compare);
             if (i + 1 == count) {
@@ -69,7 +69,7 @@ private:
     }
 
     std::string beyond(std::uint32_t column, const Value &value, Compare compare) {
-        const std::string name = quoted(table_.columns[column].name);
+        const std::string name = quote_name(table_.columns[column].name);
         const bool is_null = std::holds_alternative<std::monostate>(value);
         if (compare == Compare::less_or_equal) {
             return is_null ? "false" : "(" + name + " < " + literal_parameter(column, value) + " or " + name + " is null)";
@@ -113,7 +113,7 @@ std::vector<Row> SqliteSession::scan(const Scan &scan) {
     std::string by;
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (std::find(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(i), order[i]) == order.begin() + static_cast<std::ptrdiff_t>(i)) {
-            by += (by.empty() ? "" : ", ") + quoted(table.columns[order[i]].name);
+            by += (by.empty() ? "" : ", ") + quote_name(table.columns[order[i]].name);
         }
     }
     storages.push_back(Storage::integer);

@@ -143,18 +143,18 @@ Query::Query(soci::session &session, const std::string &sql, std::span<const Sto
     : statement_(session) {
     const auto exchange = [&](Slot &slot, auto bind) {
         if (slot.storage == Storage::integer) {
-            statement_.exchange(bind(slot.integer, slot.indicator));
+            bind(slot.integer, slot.indicator);
         } else if (slot.storage == Storage::real) {
-            statement_.exchange(bind(slot.real, slot.indicator));
+            bind(slot.real, slot.indicator);
         } else {
-            statement_.exchange(bind(slot.text, slot.indicator));
+            bind(slot.text, slot.indicator);
         }
     };
     for (const Storage storage : results) {
-        exchange(results_.emplace_back(Slot{storage, {}}), [](auto &value, soci::indicator &indicator) { return soci::into(value, indicator); });
+        exchange(results_.emplace_back(Slot{storage, {}}), [&](auto &value, soci::indicator &indicator) { statement_.exchange(soci::into(value, indicator)); });
     }
-    for (const Storage storage : parameters) {
-        exchange(parameters_.emplace_back(Slot{storage, {}}), [](auto &value, soci::indicator &indicator) { return soci::use(value, indicator); });
+    for (const Storage storage : parameters) { // what `use` returns refers to a temporary name, so that it can't be handed on
+        exchange(parameters_.emplace_back(Slot{storage, {}}), [&](auto &value, soci::indicator &indicator) { statement_.exchange(soci::use(value, indicator)); });
     }
     statement_.alloc();
     statement_.prepare(sql);
