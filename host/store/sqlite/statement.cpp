@@ -161,7 +161,9 @@ Query::Query(soci::session &session, const std::string &sql, std::span<const Sto
     statement_.define_and_bind();
 }
 
-Query::Reset::~Reset() { static_cast<soci::sqlite3_statement_backend *>(query.statement_.get_backend())->reset(); }
+Query::Reset::~Reset() { // SOCI resets a statement only when it is run again
+    sqlite_api::sqlite3_reset(static_cast<soci::sqlite3_statement_backend *>(query.statement_.get_backend())->stmt_);
+}
 
 Query &Query::null(std::size_t parameter) {
     parameters_[parameter].indicator = soci::i_null;
