@@ -90,7 +90,8 @@ Refused apply_to_existing(const Table &table, const Change &change, Row &row) {
 
 } // namespace
 
-std::optional<std::string> apply_change(const Table &table, const Change &change, const Origin &origin, std::optional<Row> &row, bool &stale) {
+std::optional<std::string> apply_change(const Table &table, const Change &change, const Origin &origin, std::optional<Row> &row,
+                                        bool &stale) {
     if (!row) {
         const bool creates = change.kind == ChangeKind::upsert || change.kind == ChangeKind::insert;
         return creates ? apply_to_new(table, change, origin, row) : std::nullopt;

@@ -38,7 +38,8 @@ struct BatchRows::State {
         }
         std::vector<std::optional<Row>> rows = fetch(index, keys);
         if (rows.size() != keys.size()) {
-            throw std::logic_error("the store answered " + std::to_string(rows.size()) + " rows for " + std::to_string(keys.size()) + " keys");
+            throw std::logic_error("the store answered " + std::to_string(rows.size()) + " rows for " + std::to_string(keys.size()) +
+                                   " keys");
         }
         for (std::size_t i = 0; i < slots.size(); ++i) {
             batch_table.supply(*slots[i], std::move(rows[i]), evaluation);

@@ -107,7 +107,8 @@ std::vector<RowSlot *> BatchTable::sorted() {
     for (RowSlot &slot : slots_) {
         slots.push_back(&slot);
     }
-    std::sort(slots.begin(), slots.end(), [this](const RowSlot *left, const RowSlot *right) { return rules_.less(*left->key, *right->key); });
+    std::sort(slots.begin(), slots.end(),
+              [this](const RowSlot *left, const RowSlot *right) { return rules_.less(*left->key, *right->key); });
     return slots;
 }
 

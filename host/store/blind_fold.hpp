@@ -13,10 +13,10 @@ namespace weir::store {
 /**
  * Folds upserts and insertions of one row, the row unknown, into one "insert these values; where the row exists, do this to it".
  *
- * Two stories are followed side by side: that the row is absent (the row that the changes make) and that it exists (what they do to each of its
- * cells). One statement tells both only where each cell of the first is the operand of the second, as `t.c + excluded.c` has but one `excluded.c`.
- * Where they part, or a change needs to know the row (guards, erasures, an update before anything made the row), or a sum leaves its range, the fold fails, and
- * the changes must be evaluated against the row itself.
+ * Two stories are followed side by side: that the row is absent (the row that the changes make) and that it exists (what they do to each of
+ * its cells). One statement tells both only where each cell of the first is the operand of the second, as `t.c + excluded.c` has but one
+ * `excluded.c`. Where they part, or a change needs to know the row (guards, erasures, an update before anything made the row), or a sum
+ * leaves its range, the fold fails, and the changes must be evaluated against the row itself.
  */
 class BlindFold {
 public:

@@ -45,7 +45,8 @@ Refused check_operation(const Column &column, Cell &cell) {
 
 Refused check_key(const Table &table, Key &key) {
     if (key.size() != table.primary_key.size()) {
-        return "the primary key has " + std::to_string(table.primary_key.size()) + " columns, the change states " + std::to_string(key.size());
+        return "the primary key has " + std::to_string(table.primary_key.size()) + " columns, the change states " +
+               std::to_string(key.size());
     }
     for (std::size_t i = 0; i < key.size(); ++i) {
         if (Refused reason = canonicalise(table.columns[table.primary_key[i]], key[i])) {
@@ -87,7 +88,8 @@ Refused check_guard(const Table &table, ChangeKind kind, Guard &guard) {
     }
     const Column &column = table.columns[guard.column];
     if (!can_be_compared(column.type)) {
-        return "column " + column.name + ": a guard compares int64, decimal and timestamp columns, not " + std::string(type_name(column.type));
+        return "column " + column.name + ": a guard compares int64, decimal and timestamp columns, not " +
+               std::string(type_name(column.type));
     }
     if (is_null(guard.value)) {
         return "column " + column.name + ": a guard can't be null";

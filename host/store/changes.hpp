@@ -39,10 +39,12 @@ struct Change {
 };
 
 /// Checks a change against its table and brings its values to canonical form: types, nulls, operations that fit their types, a guard that can be compared,
-/// and for upsert and insert that every column without a default and not nullable is stated. Returns the reason it is refused.
+/// and for upsert and insert that every column without a default and not nullable is stated. A null to `add` becomes the 0 that it counts as; a null to `max` or
+/// `min` stays, where the column may be null. Returns the reason it is refused.
 std::optional<std::string> check_change(const Schema &schema, Change &change);
 
-/// What an event gives to a row that it makes: its clock for Default::now, its id for Default::new_id.
+/// What an event gives to a row that it makes: its clock for Default::now, its id for Default::new_id (UUIDv5 of its id and the names of table and column and the
+/// comparable key, so that every row and column that one event makes has an id of its own, the same in every rerun).
 struct Origin {
     event::Micros now = 0;
     event::Uuid event_id;
@@ -53,11 +55,13 @@ struct Origin {
 /// @return the reason the change is refused (overflow, null where none may be); the row is untouched then
 std::optional<std::string> apply_change(const Table &table, const Change &change, const Origin &origin, std::optional<Row> &row, bool &stale);
 
-/// How the rows of one shape are written. Rows are sorted by key, keys are unique within the whole flush of a table.
+/// How the rows of one shape are written: inserted, and where the row exists, `insert` does nothing and `upsert` brings the value to each cell by its operation,
+/// as apply_change does (add: null counts as 0; max, min: null counts as absent, on either side). All columns are stated; those that no change named are `keep`.
+/// Rows are sorted by comparable key, keys are unique within the whole flush of a table.
 struct BlindShape {
     ChangeKind kind = ChangeKind::upsert;  ///< upsert or insert
     std::vector<std::uint32_t> columns;    ///< those stated, key columns first in key order
-    std::vector<CellOperation> operations; ///< for each of `columns` where the row exists; `set` for key columns
+    std::vector<CellOperation> operations; ///< for each of `columns` where the row exists; `set` for key columns, which stay as they are spelled
 };
 struct BlindWrite {
     BlindShape shape;
@@ -68,13 +72,15 @@ struct BlindWrite {
 struct TableFlush {
     std::uint32_t table = 0;
     std::vector<Key> erased;                   ///< rows known to exist
-    std::vector<std::uint32_t> changed_columns; ///< columns in which any of `changed` differs; others need not be written
+    /// Columns in which any of `changed` differs; others need not be written. A citext key column is among them where a row was erased and made again with
+    /// another spelling: the row is still found by its comparable key.
+    std::vector<std::uint32_t> changed_columns;
     std::vector<Row> changed;                  ///< whole rows known to exist
     std::vector<Row> created;                  ///< whole rows known to be absent; a conflict means: run the batch again
     std::vector<BlindWrite> blind;
 };
 
-/// Where rows come from: one sorted, locking statement a call. Keys are sorted and unique. Returns one entry a key, in their order.
+/// Where rows come from: one sorted, locking statement a call. Keys are comparable keys, sorted and unique. Returns one entry a key, in their order.
 using FetchRows = std::function<std::vector<std::optional<Row>>(std::uint32_t table, std::span<const Key> keys)>;
 
 /// The failure of one event's change when it is evaluated against the row.
@@ -109,7 +115,8 @@ public:
     const std::optional<ChangeFailure> &failure() const;
 
     /// Fetches what guards, updates and erasures still need, evaluates, folds. Tables come in the order of their references: those referred to first;
-    /// erasures must be written in the reverse order before everything else. Where `failure` is set, the result is empty.
+    /// erasures must be written in the reverse order before everything else. Where references go in a circle, or from a table to itself, no order of rows is right:
+    /// stores that check row by row must put such checks off to the commit. Where `failure` is set, the result is empty. Once.
     std::vector<TableFlush> finish();
 
     /// Events of which at least one change was turned away by its guard, ascending. After `finish`.

@@ -53,7 +53,8 @@ private:
         }
     }
 
-    /// A scalar, an empty container, or the opening of one that isn't empty (then `opened_`, and the scanner stands before its first value).
+    /// A scalar, an empty container, or the opening of one that isn't empty (then `opened_`, and the scanner stands before its first
+    /// value).
     const char *value() {
         opened_ = false;
         skip_space();

@@ -9,8 +9,8 @@
 
 namespace weir::store {
 
-/// How keys of one table are compared, hashed and ordered: citext without ASCII case, everything else by its value. The order is that of comparable keys,
-/// the same in every process, so that locks are taken in one order everywhere. Immutable.
+/// How keys of one table are compared, hashed and ordered: citext without ASCII case, everything else by its value. The order is that of
+/// comparable keys, the same in every process, so that locks are taken in one order everywhere. Immutable.
 class KeyRules {
 public:
     explicit KeyRules(const Table &table);

@@ -147,10 +147,9 @@ Refused check_reference(const Schema &schema, const Table &table, const Referenc
         return "its target table " + std::to_string(reference.target_table) + " does not exist";
     }
     const Table &target = schema.tables[reference.target_table];
-    const bool is_unique =
-        reference.target_columns == target.primary_key || std::any_of(target.indexes.begin(), target.indexes.end(), [&](const Index &index) {
-            return index.unique && index.columns == reference.target_columns;
-        });
+    const bool is_unique = reference.target_columns == target.primary_key ||
+                           std::any_of(target.indexes.begin(), target.indexes.end(),
+                                       [&](const Index &index) { return index.unique && index.columns == reference.target_columns; });
     if (!is_unique) {
         return "its target columns are neither the primary key nor a unique index of table " + target.name + ", in that order";
     }

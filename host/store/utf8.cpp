@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint64_t kHighBits = 0x8080808080808080U;
 constexpr std::uint64_t kOnes = 0x0101010101010101U;
 
-/// How many bytes the character at `at` has; 0 where it is none. The limits of the second byte keep out overlong forms, surrogates and what is too large.
+/// How many bytes the character at `at` has; 0 where it is none. The limits of the second byte keep out overlong forms, surrogates and what
+/// is too large.
 std::size_t character_length(const unsigned char *at, std::size_t left) noexcept {
     const auto continues = [&](std::size_t i) { return (at[i] & 0xC0U) == 0x80U; };
     const unsigned lead = at[0];

@@ -2,8 +2,8 @@
 // Values against their columns: canonical form, literals.
 #include "store/schema.hpp"
 
-#include "event/time.hpp"
 #include "decimal.hpp"
+#include "event/time.hpp"
 #include "json_check.hpp"
 #include "utf8.hpp"
 
@@ -128,10 +128,13 @@ template <class Number> bool whole_number(std::string_view text, Number &out) {
 bool read_decimal(std::string_view text, std::uint32_t scale, std::int64_t &out) {
     const std::size_t point = text.find('.');
     std::string digits(text.substr(0, point));
+    if (digits.empty() || digits == "-") {
+        return false;
+    }
     std::size_t fraction = 0;
     if (point != std::string_view::npos) {
         fraction = text.size() - point - 1;
-        if (fraction == 0 || fraction > scale || point == 0 || text[point - 1] == '-') {
+        if (fraction == 0 || fraction > scale) {
             return false;
         }
         digits += text.substr(point + 1);
