@@ -160,6 +160,19 @@ TEST_CASE("a sum beyond its type refuses the whole change, and the row stays as 
     CHECK(subject.at(users::kCredit) == number(9999));
 }
 
+TEST_CASE("a null where none may be refuses the change, but not where keep leaves the cell alone") {
+    Subject subject;
+    CHECK_THAT(subject.apply(make_change(ChangeKind::upsert, "Ann")), Contains("column email: is null"));
+    CHECK_FALSE(subject.row);
+    subject.apply(upsert({}));
+    const std::optional<Row> before = subject.row;
+    CHECK_THAT(subject.apply(update({{users::kVisits, CellOperation::set, number(1)}, {users::kEmail, CellOperation::set, Value()}})),
+               Contains("column email"));
+    CHECK(subject.row == before);
+    CHECK(subject.apply(update({{users::kEmail, CellOperation::keep, Value()}})).empty());
+    CHECK(subject.row == before);
+}
+
 TEST_CASE("keys of citext columns name one row whatever their ASCII case, others do not") {
     const Schema schema = small_schema();
     CHECK(comparable_key(schema.tables[0], {std::string("AnN-\xC3\x89")}) == Key{std::string("ann-\xC3\x89")});

@@ -123,6 +123,18 @@ TEST_CASE("a row that changes certainly make may be updated blind, and a set hid
     CHECK(flush[0].blind[0].rows == std::vector<Row>{{std::string("x"), number(9)}});
 }
 
+TEST_CASE("extremes fold blind whichever comes first") {
+    for (const CellOperation operation : {CellOperation::max, CellOperation::min}) {
+        Fixture fixture;
+        for (const std::int64_t value : {5, 9, 3}) {
+            fixture.add(static_cast<std::size_t>(value), vote("x", operation, value));
+        }
+        const std::vector<TableFlush> flush = fixture.rows->finish();
+        CHECK(fixture.fetched.empty());
+        CHECK(flush.at(0).blind.at(0).rows == std::vector<Row>{{std::string("x"), number(operation == CellOperation::max ? 9 : 3)}});
+    }
+}
+
 TEST_CASE("a blind row is made with the clock, the id and the spelling of the event that makes it") {
     Fixture fixture;
     fixture.add(1, user("Ann"));
