@@ -28,7 +28,11 @@ struct Linting {
 WEIR_PLUGIN(linting, "linting", "1.0.0") {
     plugin.summary("Keeps users and their rules for the linting service")
         .tables(identity::projection, user_prefs)
-        .domain({.name = "linting", .schema = "linting", .group = "lint_group", .topics = {"identity.user.v1"}, .bindings = {identity::binding()}})
+        .domain({.name = "linting",
+                 .schema = "linting",
+                 .group = "lint_group",
+                 .topics = {"identity.user.v1"},
+                 .bindings = {identity::binding()}})
         .settings(R"({"eager_defaults": true})")
         .instance<Linting>();
     identity::declare_reads(plugin);

@@ -1,5 +1,6 @@
 # How plugins are built, inside Weir and outside it.
 include_guard(GLOBAL)
+set(WEIR_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map CACHE INTERNAL "What a plugin shows")
 
 # weir_add_plugin(NAME SOURCES a.cpp... [LINKS targets...] [OUTPUT_DIRECTORY directory])
 #
@@ -27,6 +28,8 @@ function(weir_add_plugin NAME)
   set_target_properties(${NAME} PROPERTIES
     PREFIX "" OUTPUT_NAME ${NAME} SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${ARG_OUTPUT_DIRECTORY}
     POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_link_options(${NAME} PRIVATE -Wl,--version-script=${WEIR_PLUGIN_MAP})
+  set_property(TARGET ${NAME} APPEND PROPERTY LINK_DEPENDS ${WEIR_PLUGIN_MAP})
   # a sanitizer's own symbols come from the program that loads the plugin
   if(NOT "${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS} ${CMAKE_MODULE_LINKER_FLAGS} ${CMAKE_EXE_LINKER_FLAGS} ${WEIR_SANITIZE}" MATCHES "sanitize|address|thread|undefined|memory")
     target_link_options(${NAME} PRIVATE -Wl,-z,defs)

@@ -31,7 +31,8 @@ namespace detail {
 
 /// The one place where C++ errors become C statuses.
 template <class Body>
-weir_status run_handler(const Plugin *plugin, void *instance, const weir_event_v1 *raw_event, const weir_call_v1 *raw_call, Body body) noexcept {
+weir_status run_handler(const Plugin *plugin, void *instance, const weir_event_v1 *raw_event, const weir_call_v1 *raw_call,
+                        Body body) noexcept {
     const auto fail = [raw_call](weir_status status, std::string_view code, std::string_view message) noexcept {
         raw_call->error(raw_call, view(code), view(message));
         return status;
@@ -79,7 +80,7 @@ weir_status run_handler(const Plugin *plugin, void *instance, const weir_event_v
  */
 #define WEIR_PLUGIN(identifier, name, version)                                                                                             \
     static_assert(::weir::detail::is_plugin_name(name, #identifier),                                                                       \
-                  "WEIR_PLUGIN: the name is [a-z][a-z0-9-]{0,62}, and the identifier is the name with - as _");                           \
+                  "WEIR_PLUGIN: the name is [a-z][a-z0-9-]{0,62}, and the identifier is the name with - as _");                            \
     static void weir_describe_##identifier(::weir::Plugin &plugin);                                                                        \
     const ::weir::Plugin *weir_plugin_object_##identifier() noexcept;                                                                      \
     static const weir_plugin_descriptor_v1 *weir_descriptor_##identifier(const ::weir::Plugin **object) noexcept {                         \
@@ -113,7 +114,8 @@ weir_status run_handler(const Plugin *plugin, void *instance, const weir_event_v
     static void weir_describe_##identifier([[maybe_unused]] ::weir::Plugin &plugin)
 
 /**
- * Handles one event type; at global scope, in any source file of the plugin. In the body that follows, `event` is a `const weir::Event &` and `call` a `weir::Call &`.
+ * Handles one event type; at global scope, in any source file of the plugin. In the body that follows, `event` is a `const weir::Event &`
+ * and `call` a `weir::Call &`.
  * @param identifier as in WEIR_PLUGIN
  * @param event_name the type with `.` as `_` and without `.v1`: `user_created` for user.created.v1, `user_created_v2` for user.created.v2
  */

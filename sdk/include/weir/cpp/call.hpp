@@ -9,15 +9,13 @@
 namespace weir {
 
 /// A row that was read, valid until the handler returns.
-template <class T>
-class Row {
+template <class T> class Row {
 public:
     /// @param row as the host handed it over; outlives this
     explicit Row(const weir_row_v1 &row) noexcept : row_(&row) {}
 
     /// The value of a column that is never null.
-    template <class K>
-    typename K::Value operator[](const Column<T, K, false> &column) const {
+    template <class K> typename K::Value operator[](const Column<T, K, false> &column) const {
         const auto value = get<K>(column.index());
         if (!value) {
             throw Reject("unexpected_row", "a column that is not nullable was read as null");
@@ -25,18 +23,17 @@ public:
         return *value;
     }
     /// The value of a nullable column; nothing where it is null.
-    template <class K>
-    std::optional<typename K::Value> operator[](const Column<T, K, true> &column) const {
+    template <class K> std::optional<typename K::Value> operator[](const Column<T, K, true> &column) const {
         return get<K>(column.index());
     }
 
 private:
-    template <class K>
-    std::optional<typename K::Value> get(std::uint32_t index) const {
+    template <class K> std::optional<typename K::Value> get(std::uint32_t index) const {
         if (index >= row_->cell_count) {
             throw Reject("unexpected_row", "a row was read without its last columns");
         }
-        const auto *cell = reinterpret_cast<const weir_cell_v1 *>(reinterpret_cast<const char *>(row_->cells) + std::size_t{index} * row_->cell_stride);
+        const auto *cell =
+            reinterpret_cast<const weir_cell_v1 *>(reinterpret_cast<const char *>(row_->cells) + std::size_t{index} * row_->cell_stride);
         if (cell->flags & WEIR_CELL_IS_NULL) {
             return std::nullopt;
         }
@@ -70,10 +67,10 @@ struct Header {
 
 /// An event to be published after the commit, at least once, in the order of the commits for one key.
 struct Emission {
-    std::string_view topic;                    ///< where to
-    std::string_view key;                      ///< what orders it; empty: nothing
-    std::string_view type;                     ///< "user.renamed.v1"
-    std::string_view payload;                  ///< JSON text; the host wraps it in an envelope
+    std::string_view topic;                     ///< where to
+    std::string_view key;                       ///< what orders it; empty: nothing
+    std::string_view type;                      ///< "user.renamed.v1"
+    std::string_view payload;                   ///< JSON text; the host wraps it in an envelope
     std::initializer_list<Header> headers = {}; ///< up to 32
 };
 
@@ -82,8 +79,8 @@ enum class LogLevel : std::uint32_t { debug = WEIR_LOG_DEBUG, info = WEIR_LOG_IN
 
 /**
  * One run of one handler. A handler that returns has succeeded, unless it said otherwise: `return call.reject(...)`, `call.retry(...)`,
- * `call.skip()`, or, from deep inside, `throw weir::Reject(...)`, `weir::Retry(...)`, `weir::Skip()`. Any other exception rejects the event as `handler_threw`.
- * Not copyable, used by one thread, gone when the handler returns.
+ * `call.skip()`, or, from deep inside, `throw weir::Reject(...)`, `weir::Retry(...)`, `weir::Skip()`. Any other exception rejects the event
+ * as `handler_threw`. Not copyable, used by one thread, gone when the handler returns.
  */
 class Call {
 public:
@@ -97,32 +94,28 @@ public:
     /// @{
 
     /// Makes the row, or changes it.
-    template <detail::IsTable T, class... KeyParts>
-    Change<T, WEIR_CHANGE_UPSERT> upsert(const T &table, const KeyParts &...key) {
+    template <detail::IsTable T, class... KeyParts> Change<T, WEIR_CHANGE_UPSERT> upsert(const T &table, const KeyParts &...key) {
         return change<WEIR_CHANGE_UPSERT>(table, key...);
     }
     /// Makes the row; does nothing where it exists.
-    template <detail::IsTable T, class... KeyParts>
-    Change<T, WEIR_CHANGE_INSERT> insert(const T &table, const KeyParts &...key) {
+    template <detail::IsTable T, class... KeyParts> Change<T, WEIR_CHANGE_INSERT> insert(const T &table, const KeyParts &...key) {
         return change<WEIR_CHANGE_INSERT>(table, key...);
     }
     /// Changes the row; does nothing where it is missing.
-    template <detail::IsTable T, class... KeyParts>
-    Change<T, WEIR_CHANGE_UPDATE> update(const T &table, const KeyParts &...key) {
+    template <detail::IsTable T, class... KeyParts> Change<T, WEIR_CHANGE_UPDATE> update(const T &table, const KeyParts &...key) {
         return change<WEIR_CHANGE_UPDATE>(table, key...);
     }
     /// Deletes the row; does nothing where it is missing.
-    template <detail::IsTable T, class... KeyParts>
-    Change<T, WEIR_CHANGE_ERASE> erase(const T &table, const KeyParts &...key) {
+    template <detail::IsTable T, class... KeyParts> Change<T, WEIR_CHANGE_ERASE> erase(const T &table, const KeyParts &...key) {
         return change<WEIR_CHANGE_ERASE>(table, key...);
     }
     /// @}
 
     /// The row with this primary key, as it is after all earlier events and this handler's own changes; nothing where there is none.
     /// Declare it with `Plugin::reads`, so that the host fetches a whole batch's rows at once.
-    template <detail::IsTable T, class... KeyParts>
-    std::optional<Row<T>> read(const T &table, const KeyParts &...key) {
-        static_assert(sizeof...(KeyParts) == std::tuple_size_v<typename detail::KeyOf<T>::Values>, "a read names every column of the table's primary key, in order");
+    template <detail::IsTable T, class... KeyParts> std::optional<Row<T>> read(const T &table, const KeyParts &...key) {
+        static_assert(sizeof...(KeyParts) == std::tuple_size_v<typename detail::KeyOf<T>::Values>,
+                      "a read names every column of the table's primary key, in order");
         settle();
         const typename detail::KeyOf<T>::Values values(key...);
         const auto columns = table.primary_key().columns;
@@ -133,8 +126,8 @@ public:
             },
             values);
         const weir_row_v1 *row = nullptr;
-        const auto answer =
-            call_.read(&call_, plugin_.table_index(&table), cells.data(), static_cast<std::uint32_t>(cells.size()), sizeof(weir_cell_v1), &row);
+        const auto answer = call_.read(&call_, plugin_.table_index(&table), cells.data(), static_cast<std::uint32_t>(cells.size()),
+                                       sizeof(weir_cell_v1), &row);
         if (answer == WEIR_FOUND) {
             return Row<T>(*row);
         }
@@ -151,8 +144,9 @@ public:
             detail::plugin_error("an emitted event has up to 32 headers");
         }
         std::array<weir_header_v1, 32> headers{};
-        std::transform(emission.headers.begin(), emission.headers.end(), headers.begin(),
-                       [](const Header &header) { return weir_header_v1{detail::view(header.name), detail::view(header.value)}; });
+        std::transform(emission.headers.begin(), emission.headers.end(), headers.begin(), [](const Header &header) {
+            return weir_header_v1{detail::view(header.name), detail::view(header.value)};
+        });
         weir_emit_v1 event{};
         event.size = sizeof(event);
         event.header_count = static_cast<std::uint32_t>(emission.headers.size());
@@ -181,11 +175,12 @@ public:
     Timestamp now() const noexcept { return Timestamp(std::chrono::microseconds(call_.now_us)); }
 
     /// A line in the host's log, with event and domain added. Never an e-mail, never a payload.
-    void log(LogLevel level, std::string_view message) const noexcept { call_.log(&call_, static_cast<std::uint32_t>(level), detail::view(message)); }
+    void log(LogLevel level, std::string_view message) const noexcept {
+        call_.log(&call_, static_cast<std::uint32_t>(level), detail::view(message));
+    }
 
     /// The domain's instance, as `Plugin::instance<T>` declared it.
-    template <class T>
-    T &instance() const {
+    template <class T> T &instance() const {
         if (!instance_ || instance_->type != &detail::type_tag<T>) {
             detail::plugin_error("call.instance<T>() asks for another type than .instance<T>() in WEIR_PLUGIN declares");
         }
@@ -215,10 +210,10 @@ public:
     struct Refused {};
 
 private:
-    template <std::uint32_t Kind, class T, class... KeyParts>
-    Change<T, Kind> change(const T &table, const KeyParts &...key) {
+    template <std::uint32_t Kind, class T, class... KeyParts> Change<T, Kind> change(const T &table, const KeyParts &...key) {
         using Key = detail::KeyOf<T>;
-        static_assert(sizeof...(KeyParts) == std::tuple_size_v<typename Key::Values>, "a change names every column of the table's primary key, in order");
+        static_assert(sizeof...(KeyParts) == std::tuple_size_v<typename Key::Values>,
+                      "a change names every column of the table's primary key, in order");
         static_assert(!Key::nullable, "a primary key has no nullable columns");
         return with_key<Kind>(table, std::make_index_sequence<sizeof...(KeyParts)>{}, typename Key::Values(key...));
     }

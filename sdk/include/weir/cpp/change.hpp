@@ -6,7 +6,6 @@
 #include "event.hpp"
 #include "table.hpp"
 
-
 #include <exception>
 #include <list>
 
@@ -15,14 +14,11 @@ namespace weir {
 /// @cond internal
 namespace detail {
 
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T> inline constexpr bool is_optional = false;
+template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
 
 /// A cell that borrows `value`; nullptr and an empty optional are null.
-template <class V>
-weir_cell_v1 make_cell(std::uint32_t column, std::uint32_t operation, const V &value) {
+template <class V> weir_cell_v1 make_cell(std::uint32_t column, std::uint32_t operation, const V &value) {
     weir_cell_v1 cell{};
     cell.column = column;
     cell.operation = operation;
@@ -91,8 +87,7 @@ public:
         call_.change(&call_, &change);
     }
 
-    template <class V>
-    void cell(std::uint32_t column, std::uint32_t operation, const V &value) {
+    template <class V> void cell(std::uint32_t column, std::uint32_t operation, const V &value) {
         if (stated_) {
             plugin_error("a change was gone on with after the next change, read or emit had begun");
         }
@@ -103,8 +98,7 @@ public:
         ++count_;
     }
 
-    template <class V>
-    void guard(std::uint32_t column, const V &value) {
+    template <class V> void guard(std::uint32_t column, const V &value) {
         if (has_guard_) {
             plugin_error("a change has one guard");
         }
@@ -113,8 +107,7 @@ public:
     }
 
 private:
-    template <class V>
-    weir_cell_v1 copied(std::uint32_t column, std::uint32_t operation, const V &value) {
+    template <class V> weir_cell_v1 copied(std::uint32_t column, std::uint32_t operation, const V &value) {
         weir_cell_v1 cell = make_cell(column, operation, value);
         cell.text = keep(text(cell.text));
         return cell;
@@ -161,8 +154,7 @@ concept Ordered = Additive<C> || C::Type::type == WEIR_TYPE_TIMESTAMP;
  * Kept in a variable, it is stated when the next change, read or emit begins, or when the variable goes out of scope; to go on
  * with it after that rejects the event. Of an exception on its way, nothing is stated. Texts given to it are copied.
  */
-template <class T, std::uint32_t Kind>
-class Change {
+template <class T, std::uint32_t Kind> class Change {
 public:
     static constexpr bool makes_or_changes = Kind != WEIR_CHANGE_ERASE; ///< whether it has cells besides its key
     static constexpr bool may_have_guard = Kind != WEIR_CHANGE_INSERT;  ///< whether it looks at an existing row
@@ -175,13 +167,13 @@ public:
     }
     /// Sets a cell, to null where there is no value.
     template <class K>
-    Change &set(const Column<T, K, true> &column, const std::type_identity_t<std::optional<typename K::Value>> &value) requires makes_or_changes {
+    Change &set(const Column<T, K, true> &column,
+                const std::type_identity_t<std::optional<typename K::Value>> &value) requires makes_or_changes {
         builder_.cell(column.index(), WEIR_CELL_SET, value);
         return *this;
     }
     /// Sets a cell to null.
-    template <class K>
-    Change &set(const Column<T, K, true> &column, std::nullopt_t) requires makes_or_changes {
+    template <class K> Change &set(const Column<T, K, true> &column, std::nullopt_t) requires makes_or_changes {
         builder_.cell(column.index(), WEIR_CELL_SET, nullptr);
         return *this;
     }
@@ -205,31 +197,37 @@ public:
     }
     /// As `keep`, null where there is no value.
     template <class K>
-    Change &keep(const Column<T, K, true> &column, const std::type_identity_t<std::optional<typename K::Value>> &value) requires makes_or_changes {
+    Change &keep(const Column<T, K, true> &column,
+                 const std::type_identity_t<std::optional<typename K::Value>> &value) requires makes_or_changes {
         builder_.cell(column.index(), WEIR_CELL_KEEP, value);
         return *this;
     }
     /// Adds to a whole number or decimal; null counts as 0.
     template <class K, bool N>
-    Change &add(const Column<T, K, N> &column, const std::type_identity_t<typename K::Value> &value) requires(makes_or_changes && detail::Additive<Column<T, K, N>>) {
+    Change &add(const Column<T, K, N> &column,
+                const std::type_identity_t<typename K::Value> &value) requires(makes_or_changes &&detail::Additive<Column<T, K, N>>) {
         builder_.cell(column.index(), WEIR_CELL_ADD, value);
         return *this;
     }
     /// The greater, or later, of the two; null counts as absent.
     template <class K, bool N>
-    Change &max(const Column<T, K, N> &column, const std::type_identity_t<typename K::Value> &value) requires(makes_or_changes && detail::Ordered<Column<T, K, N>>) {
+    Change &max(const Column<T, K, N> &column,
+                const std::type_identity_t<typename K::Value> &value) requires(makes_or_changes &&detail::Ordered<Column<T, K, N>>) {
         builder_.cell(column.index(), WEIR_CELL_MAX, value);
         return *this;
     }
     /// The smaller, or earlier, of the two; null counts as absent.
     template <class K, bool N>
-    Change &min(const Column<T, K, N> &column, const std::type_identity_t<typename K::Value> &value) requires(makes_or_changes && detail::Ordered<Column<T, K, N>>) {
+    Change &min(const Column<T, K, N> &column,
+                const std::type_identity_t<typename K::Value> &value) requires(makes_or_changes &&detail::Ordered<Column<T, K, N>>) {
         builder_.cell(column.index(), WEIR_CELL_MIN, value);
         return *this;
     }
-    /// The guard: where the row exists and this column holds something later (greater) than `value`, nothing happens and the event counts as stale.
+    /// The guard: where the row exists and this column holds something later (greater) than `value`, nothing happens and the event counts
+    /// as stale.
     template <class K, bool N>
-    Change &unless_later(const Column<T, K, N> &column, const std::type_identity_t<typename K::Value> &value) requires(may_have_guard && detail::Ordered<Column<T, K, N>>) {
+    Change &unless_later(const Column<T, K, N> &column,
+                         const std::type_identity_t<typename K::Value> &value) requires(may_have_guard &&detail::Ordered<Column<T, K, N>>) {
         builder_.guard(column.index(), value);
         return *this;
     }
@@ -237,7 +235,8 @@ public:
 private:
     friend class Call;
     template <class... KeyParts>
-    Change(const weir_call_v1 &call, detail::ChangeBuilder *&open, std::uint32_t table, const detail::KeyOf<T> &key, const KeyParts &...values)
+    Change(const weir_call_v1 &call, detail::ChangeBuilder *&open, std::uint32_t table, const detail::KeyOf<T> &key,
+           const KeyParts &...values)
         : builder_(call, open, table, Kind) {
         std::size_t at = 0;
         (builder_.cell(key.columns[at++], WEIR_CELL_SET, values), ...);

@@ -28,16 +28,16 @@ struct Alias {
 /// Where the members of an envelope are found in a topic's messages. Each source is empty (the envelope's own member), a JSON pointer
 /// into the message, or "=" and a fixed value; `event_id` may be "position" as well.
 struct Binding {
-    std::string_view topic{};                ///< which topic
-    bool envelope_required = false;          ///< a message without an envelope's members is broken, not bare
-    std::vector<std::string_view> keys{};    ///< the parts of the ordering key; none: the broker's key, else the partition
-    std::vector<Alias> aliases{};            ///< other names of event types
-    std::string_view event_id{};             ///< source of the id
-    std::string_view event_type{};           ///< source of the type
-    std::string_view occurred_at{};          ///< source of the time
-    std::string_view tenant_id{};            ///< source of the tenant
-    std::string_view correlation_id{};       ///< source of the correlation id
-    std::string_view payload{};              ///< source of the payload
+    std::string_view topic{};             ///< which topic
+    bool envelope_required = false;       ///< a message without an envelope's members is broken, not bare
+    std::vector<std::string_view> keys{}; ///< the parts of the ordering key; none: the broker's key, else the partition
+    std::vector<Alias> aliases{};         ///< other names of event types
+    std::string_view event_id{};          ///< source of the id
+    std::string_view event_type{};        ///< source of the type
+    std::string_view occurred_at{};       ///< source of the time
+    std::string_view tenant_id{};         ///< source of the tenant
+    std::string_view correlation_id{};    ///< source of the correlation id
+    std::string_view payload{};           ///< source of the payload
 };
 
 /// How the plugin serves where no configuration says otherwise.
@@ -53,23 +53,20 @@ struct Domain {
 /// @cond internal
 namespace detail {
 
-template <class T>
-inline constexpr char type_tag = 0;
+template <class T> inline constexpr char type_tag = 0;
 
 struct InstanceBase {
     const char *type = nullptr;
 };
-template <class T>
-struct Instance : InstanceBase {
+template <class T> struct Instance : InstanceBase {
     explicit Instance(const Setup &setup) : value(setup) { type = &type_tag<T>; }
     mutable T value;
 };
 
 /// create, start, drain and destroy for an instance of T: nothing is thrown across.
-template <class T>
-struct Lifecycle {
+template <class T> struct Lifecycle {
     static weir_status start(void *instance) noexcept {
-        if constexpr (requires(T &value) { value.start(); }) {
+        if constexpr (requires(T & value) { value.start(); }) {
             try {
                 static_cast<Instance<T> *>(static_cast<InstanceBase *>(instance))->value.start();
             } catch (...) {
@@ -79,7 +76,7 @@ struct Lifecycle {
         return WEIR_OK;
     }
     static void drain(void *instance) noexcept {
-        if constexpr (requires(T &value) { value.drain(); }) {
+        if constexpr (requires(T & value) { value.drain(); }) {
             try {
                 static_cast<Instance<T> *>(static_cast<InstanceBase *>(instance))->value.drain();
             } catch (...) { // draining has no way to fail: what was to be given back stays until destroy
@@ -129,8 +126,7 @@ public:
     }
 
     /// The tables of its domains. Tables that are referred to come first.
-    template <detail::IsTable... Tables>
-    Plugin &tables(const Tables &...tables) {
+    template <detail::IsTable... Tables> Plugin &tables(const Tables &...tables) {
         (add_table(tables), ...);
         return *this;
     }
@@ -139,7 +135,8 @@ public:
     /// @param pointers a JSON pointer into the envelope for each primary key column: "/tenant_id", "/payload/user_id"
     template <detail::IsTable T, class... Pointers>
     Plugin &reads(std::string_view event_type, const T &table, const Pointers &...pointers) {
-        static_assert(sizeof...(Pointers) == std::tuple_size_v<typename detail::KeyOf<T>::Values>, "reads() has a pointer for each primary key column");
+        static_assert(sizeof...(Pointers) == std::tuple_size_v<typename detail::KeyOf<T>::Values>,
+                      "reads() has a pointer for each primary key column");
         const auto &keys = keep(std::vector<weir_view>{detail::view(pointers)...});
         weir_read_v1 read{};
         read.event_type = detail::view(event_type);
@@ -177,12 +174,14 @@ public:
         return *this;
     }
 
-    /// The type of which every domain has one object, made from a `const weir::Setup &`. Handlers get it with `call.instance<T>()`, possibly
-    /// on several threads at once. `void start()` and `void drain()` are called where it has them. SettingsError, or any other exception of its constructor, refuses the domain.
-    template <class T>
-    Plugin &instance() {
+    /// The type of which every domain has one object, made from a `const weir::Setup &`. Handlers get it with `call.instance<T>()`,
+    /// possibly on several threads at once. `void start()` and `void drain()` are called where it has them. SettingsError, or any other
+    /// exception of its constructor, refuses the domain.
+    template <class T> Plugin &instance() {
         static_assert(std::is_constructible_v<T, const Setup &>, "an instance is made from const weir::Setup &");
-        make_instance_ = [](const Setup &setup) -> detail::InstanceBase * { return std::make_unique<detail::Instance<T>>(setup).release(); };
+        make_instance_ = [](const Setup &setup) -> detail::InstanceBase * {
+            return std::make_unique<detail::Instance<T>>(setup).release();
+        };
         descriptor_.start = [](void *instance) noexcept -> weir_status { return detail::Lifecycle<T>::start(instance); };
         descriptor_.drain = [](void *instance) noexcept { detail::Lifecycle<T>::drain(instance); };
         descriptor_.destroy = [](void *instance) noexcept { detail::Lifecycle<T>::destroy(instance); };
@@ -230,8 +229,7 @@ public:
 
 private:
     /// Keeps a vector at a fixed address for the life of the plugin.
-    template <class T>
-    std::vector<T> &keep(std::vector<T> values) {
+    template <class T> std::vector<T> &keep(std::vector<T> values) {
         auto kept = std::make_shared<std::vector<T>>(std::move(values));
         kept_.push_back(kept);
         return *kept;
@@ -265,8 +263,7 @@ private:
         return out;
     }
 
-    template <class T>
-    void add_table(const T &table) {
+    template <class T> void add_table(const T &table) {
         static_assert(!detail::KeyOf<T>::nullable, "a primary key has no nullable columns");
         static_assert(std::is_same_v<typename detail::KeyOf<T>::Table, T>, "a primary key is of the table's own columns");
         const auto key = table.primary_key().columns;
@@ -305,7 +302,8 @@ private:
             auto &out = keep(std::vector<weir_reference_v1>{});
             for (const Reference &reference : references_[i]) {
                 const auto &from = keep(std::vector<std::uint32_t>(reference.columns.begin(), reference.columns.begin() + reference.count));
-                const auto &to = keep(std::vector<std::uint32_t>(reference.target_columns.begin(), reference.target_columns.begin() + reference.count));
+                const auto &to =
+                    keep(std::vector<std::uint32_t>(reference.target_columns.begin(), reference.target_columns.begin() + reference.count));
                 out.push_back({from.data(), reference.count, table_index(reference.target), to.data()});
             }
             tables_[i].reference_count = static_cast<std::uint32_t>(out.size());

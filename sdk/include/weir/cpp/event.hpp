@@ -8,8 +8,7 @@
 namespace weir {
 
 /// A member of a payload that may be absent, null, or there: outer nothing = absent, inner nothing = null.
-template <class T>
-using Carried = std::optional<std::optional<T>>;
+template <class T> using Carried = std::optional<std::optional<T>>;
 
 /**
  * One event. Members are named by JSON pointers (RFC 6901) into the payload. For each type there are three questions:
@@ -75,18 +74,16 @@ public:
         return event_.header(&event_, detail::view(name), &found) == WEIR_FOUND ? std::optional(detail::text(found)) : std::nullopt;
     }
 
-    /// What is there, as a `T`: std::string_view, std::int64_t, double, bool, Uuid, Timestamp, Decimal<S> or Json. The functions below spell it out.
-    template <class T>
-    Carried<T> carried(std::string_view pointer) const;
+    /// What is there, as a `T`: std::string_view, std::int64_t, double, bool, Uuid, Timestamp, Decimal<S> or Json. The functions below
+    /// spell it out.
+    template <class T> Carried<T> carried(std::string_view pointer) const;
     /// As `carried`, with absent and null alike.
-    template <class T>
-    std::optional<T> optional(std::string_view pointer) const {
+    template <class T> std::optional<T> optional(std::string_view pointer) const {
         auto value = carried<T>(pointer);
         return value ? *value : std::nullopt;
     }
     /// As `carried`, but it must be there and not be null.
-    template <class T>
-    T required(std::string_view pointer) const {
+    template <class T> T required(std::string_view pointer) const {
         const auto value = carried<T>(pointer);
         if (!value) {
             throw Reject("missing_field", where(pointer) + ": is missing");
@@ -159,15 +156,12 @@ private:
 
 /// @cond internal
 namespace detail {
-template <class T>
-inline constexpr bool is_decimal = false;
-template <unsigned S>
-inline constexpr bool is_decimal<Decimal<S>> = true;
+template <class T> inline constexpr bool is_decimal = false;
+template <unsigned S> inline constexpr bool is_decimal<Decimal<S>> = true;
 } // namespace detail
 /// @endcond
 
-template <class T>
-Carried<T> Event::carried(std::string_view pointer) const {
+template <class T> Carried<T> Event::carried(std::string_view pointer) const {
     const weir_view at = detail::view(pointer);
     const auto as_is = [](const auto &raw) { return std::optional<T>(static_cast<T>(raw)); };
     if constexpr (std::is_same_v<T, std::string_view>) {
@@ -191,7 +185,8 @@ Carried<T> Event::carried(std::string_view pointer) const {
                        [](std::int64_t us) { return std::optional(Timestamp(std::chrono::microseconds(us))); });
     } else if constexpr (std::is_same_v<T, Json>) {
         weir_view raw{};
-        return take<T>(event_.json(&event_, at, &raw), raw, pointer, "JSON", [](weir_view v) { return std::optional(Json(detail::text(v))); });
+        return take<T>(event_.json(&event_, at, &raw), raw, pointer, "JSON",
+                       [](weir_view v) { return std::optional(Json(detail::text(v))); });
     } else {
         static_assert(detail::is_decimal<T>, "an event holds text, whole numbers, numbers, bools, UUIDs, times, decimals or JSON");
         const std::uint32_t found = kind(pointer);

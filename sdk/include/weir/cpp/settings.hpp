@@ -79,8 +79,7 @@ private:
         return raw.empty() ? find_in(defaults_, name) : raw;
     }
 
-    template <class T>
-    static std::optional<T> parse(std::string_view raw) noexcept {
+    template <class T> static std::optional<T> parse(std::string_view raw) noexcept {
         T value{};
         const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), value);
         return error == std::errc() && end == raw.data() + raw.size() ? std::optional(value) : std::nullopt;
@@ -186,7 +185,8 @@ private:
     std::string_view defaults_;
 };
 
-/// What an instance is made for. Everything it returns is valid until the instance's constructor returns; `log` is so for as long as the instance lives.
+/// What an instance is made for. Everything it returns is valid until the instance's constructor returns; `log` is so for as long as the
+/// instance lives.
 class Setup {
 public:
     /// For the thunk that WEIR_PLUGIN makes.

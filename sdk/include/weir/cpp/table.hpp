@@ -38,15 +38,13 @@ inline constexpr ColumnDefault default_new_id{WEIR_DEFAULT_NEW_ID, {}, 0, 'n'};
 /// @cond internal
 namespace detail {
 
-template <std::uint32_t Type, class V>
-struct Kind {
+template <std::uint32_t Type, class V> struct Kind {
     using Value = V;
     static constexpr std::uint32_t type = Type;
     static constexpr std::uint32_t precision = 0;
     static constexpr std::uint32_t scale = 0;
 };
-template <unsigned Precision, unsigned Scale>
-struct DecimalKind : Kind<WEIR_TYPE_DECIMAL, Decimal<Scale>> {
+template <unsigned Precision, unsigned Scale> struct DecimalKind : Kind<WEIR_TYPE_DECIMAL, Decimal<Scale>> {
     static_assert(Precision >= 1 && Precision <= 18 && Scale <= Precision, "a decimal has 1 to 18 digits, up to that many after the point");
     static constexpr std::uint32_t precision = Precision;
     static constexpr std::uint32_t scale = Scale;
@@ -65,8 +63,7 @@ constexpr bool is_identifier(std::string_view name) noexcept {
     return true;
 }
 
-template <class Kind>
-constexpr bool default_fits(const ColumnDefault &value) noexcept {
+template <class Kind> constexpr bool default_fits(const ColumnDefault &value) noexcept {
     switch (value.kind) {
     case WEIR_DEFAULT_NOW:
         return Kind::type == WEIR_TYPE_TIMESTAMP;
@@ -83,8 +80,7 @@ constexpr bool default_fits(const ColumnDefault &value) noexcept {
 /// @endcond
 
 /// A column of the table `Owner`. Made by the aliases in `Table`; it stays inside its table and is never copied.
-template <class Owner, class Kind, bool IsNullable>
-class Column {
+template <class Owner, class Kind, bool IsNullable> class Column {
 public:
     using Table = Owner;                         ///< the struct it is a member of
     using Value = typename Kind::Value;          ///< what it holds
@@ -141,34 +137,29 @@ private:
 };
 
 /// Columns of one table in an order: a primary key, or one side of a reference.
-template <class... Columns>
-struct Key {
+template <class... Columns> struct Key {
     static_assert(sizeof...(Columns) >= 1 && sizeof...(Columns) <= 16, "a key has 1 to 16 columns");
-    using Table = typename std::tuple_element_t<0, std::tuple<Columns...>>::Table;                     ///< whose columns these are
+    using Table = typename std::tuple_element_t<0, std::tuple<Columns...>>::Table; ///< whose columns these are
     static_assert((std::is_same_v<Table, typename Columns::Table> && ...), "a key's columns are of one table");
-    using Values = std::tuple<typename Columns::Value...>;                                              ///< a value for each
-    static constexpr bool nullable = (Columns::nullable || ...);                                        ///< whether one of them may be null
-    std::array<std::uint32_t, sizeof...(Columns)> columns{};                                            ///< their places
+    using Values = std::tuple<typename Columns::Value...>;       ///< a value for each
+    static constexpr bool nullable = (Columns::nullable || ...); ///< whether one of them may be null
+    std::array<std::uint32_t, sizeof...(Columns)> columns{};     ///< their places
 };
 
 /// Names the columns of a key, in order.
-template <class... Columns>
-constexpr Key<Columns...> key(const Columns &...columns) {
-    return {{columns.index()...}};
-}
+template <class... Columns> constexpr Key<Columns...> key(const Columns &...columns) { return {{columns.index()...}}; }
 
 /// An index of a table, or a unique constraint.
 struct Index {
-    std::string_view name;                       ///< unique in the schema
-    std::array<std::uint32_t, 16> columns{};     ///< places in the table
-    std::uint32_t count = 0;                     ///< how many of `columns`
-    bool unique = false;                         ///< no two rows agree in all columns
+    std::string_view name;                   ///< unique in the schema
+    std::array<std::uint32_t, 16> columns{}; ///< places in the table
+    std::uint32_t count = 0;                 ///< how many of `columns`
+    bool unique = false;                     ///< no two rows agree in all columns
 };
 
 /// @cond internal
 namespace detail {
-template <class... Columns>
-constexpr Index make_index(std::string_view name, bool unique, const Columns &...columns) {
+template <class... Columns> constexpr Index make_index(std::string_view name, bool unique, const Columns &...columns) {
     if (!is_identifier(name)) {
         throw std::invalid_argument("an index's name is [a-z_][a-z0-9_]{0,62}");
     }
@@ -183,13 +174,11 @@ constexpr Index make_index(std::string_view name, bool unique, const Columns &..
 /// @endcond
 
 /// An index over columns of one table; routes scan along it.
-template <class... Columns>
-constexpr Index index(std::string_view name, const Columns &...columns) {
+template <class... Columns> constexpr Index index(std::string_view name, const Columns &...columns) {
     return detail::make_index(name, false, columns...);
 }
 /// A unique constraint over columns of one table. Null agrees with nothing.
-template <class... Columns>
-constexpr Index unique(std::string_view name, const Columns &...columns) {
+template <class... Columns> constexpr Index unique(std::string_view name, const Columns &...columns) {
     return detail::make_index(name, true, columns...);
 }
 
@@ -201,10 +190,12 @@ struct Reference {
     const void *target = nullptr;                   ///< the other table
 };
 
-/// `references(key(account_id), accounts, key(accounts.id))`: what is in `from` must be in `to`, the primary key or a unique index of `target`.
+/// `references(key(account_id), accounts, key(accounts.id))`: what is in `from` must be in `to`, the primary key or a unique index of
+/// `target`.
 template <class... From, class Target, class... To>
 constexpr Reference references(const Key<From...> &from, const Target &target, const Key<To...> &to) {
-    static_assert(std::is_same_v<typename Key<From...>::Values, typename Key<To...>::Values>, "both sides of a reference have the same types");
+    static_assert(std::is_same_v<typename Key<From...>::Values, typename Key<To...>::Values>,
+                  "both sides of a reference have the same types");
     static_assert(std::is_same_v<typename Key<To...>::Table, Target>, "the target's columns are columns of the target");
     Reference reference;
     reference.count = sizeof...(From);
@@ -217,8 +208,7 @@ constexpr Reference references(const Key<From...> &from, const Target &target, c
 }
 
 /// Several indexes, or several references.
-template <class First, class... Rest>
-constexpr auto list(const First &first, const Rest &...rest) {
+template <class First, class... Rest> constexpr auto list(const First &first, const Rest &...rest) {
     return std::array<First, 1 + sizeof...(Rest)>{first, rest...};
 }
 
@@ -236,8 +226,7 @@ constexpr auto list(const First &first, const Rest &...rest) {
  *
  * `indexes()` and `references()` are optional.
  */
-template <class Owner>
-class Table {
+template <class Owner> class Table {
 public:
     /// @name Column types
     /// @{
@@ -253,8 +242,7 @@ public:
     using Json = Column<Owner, detail::Kind<WEIR_TYPE_JSON, weir::Json>, false>;
     using Bytes = Column<Owner, detail::Kind<WEIR_TYPE_BYTES, weir::Bytes>, false>;
     /// The same column type, where null may stand.
-    template <class C>
-    using Nullable = Column<Owner, typename C::Type, true>;
+    template <class C> using Nullable = Column<Owner, typename C::Type, true>;
     /// @}
 
     /// @param name of the table, `[a-z_][a-z0-9_]{0,62}`
@@ -295,10 +283,11 @@ private:
 
 /// @cond internal
 namespace detail {
+template <class T> using KeyOf = decltype(std::declval<const T &>().primary_key());
 template <class T>
-using KeyOf = decltype(std::declval<const T &>().primary_key());
-template <class T>
-concept IsTable = std::is_base_of_v<Table<T>, T> && requires(const T &table) { table.primary_key(); };
+concept IsTable = std::is_base_of_v<Table<T>, T> && requires(const T &table) {
+    table.primary_key();
+};
 } // namespace detail
 /// @endcond
 

@@ -59,8 +59,7 @@ private:
 };
 
 /// An exact decimal number with `Scale` digits after the point, as the integer `unscaled` = value × 10^Scale.
-template <unsigned Scale>
-struct Decimal {
+template <unsigned Scale> struct Decimal {
     static_assert(Scale <= 18, "a decimal has up to 18 digits");
     std::int64_t unscaled = 0; ///< 12.50 with Scale 2 is 1250
 
