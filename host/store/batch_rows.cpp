@@ -80,6 +80,12 @@ void BatchRows::add(std::size_t event, const Origin &origin, std::span<const Cha
     }
 }
 
+void BatchRows::add(std::size_t event, const Origin &origin, std::vector<Change> &&changes) {
+    for (Change &change : changes) {
+        state_->table(change.table).add(event, origin, std::move(change), state_->evaluation);
+    }
+}
+
 const std::optional<ChangeFailure> &BatchRows::failure() const { return state_->evaluation.failure; }
 
 std::vector<TableFlush> BatchRows::finish() {

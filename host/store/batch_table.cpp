@@ -57,7 +57,7 @@ RowSlot &BatchTable::slot(const Key &key) {
     return make_slot(hash, &keys_.emplace_back(key));
 }
 
-void BatchTable::add(std::size_t event, const Origin &origin, const Change &change, Evaluation &evaluation) {
+template <class Given> void BatchTable::add(std::size_t event, const Origin &origin, Given &&change, Evaluation &evaluation) {
     const std::uint64_t hash = rules_.hash(change.key);
     std::uint32_t *at = place(hash, change.key);
     if (*at != kNone && slots_[*at].known) {
@@ -65,7 +65,7 @@ void BatchTable::add(std::size_t event, const Origin &origin, const Change &chan
         return;
     }
     const auto index = static_cast<std::uint32_t>(pending_.size());
-    const PendingChange &kept = pending_.emplace_back(PendingChange{change, event, origin, kNone});
+    const PendingChange &kept = pending_.emplace_back(PendingChange{std::forward<Given>(change), event, origin, kNone});
     if (*at == kNone) {
         *at = static_cast<std::uint32_t>(slots_.size());
         make_slot(hash, &kept.change.key).first_pending = index;
@@ -76,6 +76,9 @@ void BatchTable::add(std::size_t event, const Origin &origin, const Change &chan
     }
     slots_[*at].last_pending = index;
 }
+
+template void BatchTable::add(std::size_t, const Origin &, const Change &, Evaluation &);
+template void BatchTable::add(std::size_t, const Origin &, Change &&, Evaluation &);
 
 void BatchTable::evaluate(RowSlot &slot, std::size_t event, const Origin &origin, const Change &change, Evaluation &evaluation) const {
     if (!slot.touched) {

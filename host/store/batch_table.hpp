@@ -52,8 +52,9 @@ public:
     /// The row's slot, made where it isn't there. Valid until the next `slot`.
     RowSlot &slot(const Key &key);
 
-    /// Takes the next change of a row: evaluates it where the row is known, else keeps a copy.
-    void add(std::size_t event, const Origin &origin, const Change &change, Evaluation &evaluation);
+    /// Takes the next change of a row: evaluates it where the row is known, else keeps it.
+    /// @tparam Given a `Change` to be moved, or a `const Change &` to be copied where it is kept
+    template <class Given> void add(std::size_t event, const Origin &origin, Given &&change, Evaluation &evaluation);
 
     /// Makes a row known, as it was fetched, and evaluates what is pending for it.
     void supply(RowSlot &slot, std::optional<Row> row, Evaluation &evaluation);

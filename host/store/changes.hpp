@@ -110,6 +110,8 @@ public:
 
     /// Adds an event's changes, all of them. `event` numbers grow.
     void add(std::size_t event, const Origin &origin, std::span<const Change> changes);
+    /// The same, without copying them.
+    void add(std::size_t event, const Origin &origin, std::vector<Change> &&changes);
 
     /// The first event whose change could not be evaluated; the batch must then be run again without it.
     const std::optional<ChangeFailure> &failure() const;

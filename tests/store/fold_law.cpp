@@ -211,7 +211,11 @@ private:
             if (event.read && rows.read(event.read->first, event.read->second) != expected.reads[reads++]) {
                 return "event " + std::to_string(event.number) + " read another row";
             }
-            rows.add(event.number, event.origin, event.changes);
+            if (random_.chance(50)) {
+                rows.add(event.number, event.origin, event.changes);
+            } else {
+                rows.add(event.number, event.origin, std::vector<Change>(event.changes));
+            }
             counts_.changes += event.changes.size();
         }
         counts_.reads += reads;

@@ -60,10 +60,14 @@ void measure(const char *what, const Schema &schema, const std::vector<Change> &
     std::size_t rows = 0;
     std::chrono::nanoseconds total{0};
     for (std::size_t batch = 0; batch < kBatches; ++batch) {
+        std::vector<std::vector<Change>> stated; // as a handler's changes arrive: one vector an event
+        for (const Change &change : changes) {
+            stated.push_back({change});
+        }
         const auto start = std::chrono::steady_clock::now();
         BatchRows batch_rows(schema, [](std::uint32_t, std::span<const Key> keys) { return std::vector<std::optional<Row>>(keys.size()); });
-        for (std::size_t i = 0; i < changes.size(); ++i) {
-            batch_rows.add(i, make_origin(1, 1), {&changes[i], 1});
+        for (std::size_t i = 0; i < stated.size(); ++i) {
+            batch_rows.add(i, make_origin(1, 1), std::move(stated[i]));
         }
         for (const TableFlush &flush : batch_rows.finish()) {
             rows += flush.created.size() + (flush.blind.empty() ? 0 : flush.blind[0].rows.size());
