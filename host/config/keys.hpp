@@ -38,7 +38,7 @@ struct Key {
     std::string_view meaning;      ///< a sentence or two, with units
     std::int64_t least = 0;
     std::int64_t most = 0;
-    std::string_view choices; ///< "auto|json|text"
+    std::string_view choices = {}; ///< "auto|json|text"
 };
 
 /// Every key of the host file, in the order in which they are shown.

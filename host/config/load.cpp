@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "domains.hpp"
 #include "text.hpp"
+#include "urls.hpp"
 
 #include <algorithm>
 
@@ -111,14 +112,10 @@ private:
 
     /// Places that follow from others.
     void fill_places() {
-        if (host_.broker_url == "embedded://") {
-            host_.broker_url += (data_directory_ / "broker.db").string();
-            show("broker.url", host_.broker_url);
-        }
-        if (host_.store_url == "sqlite://") {
-            host_.store_url += (data_directory_ / "store").string();
-            show("store.url", host_.store_url);
-        }
+        fill_default_place(Type::broker_url, data_directory_ / "broker.db", host_.broker_url);
+        show("broker.url", host_.broker_url);
+        fill_default_place(Type::store_url, data_directory_ / "store", host_.store_url);
+        show("store.url", host_.store_url);
         if (host_.state_directory.empty()) {
             host_.state_directory = data_directory_ / "state";
             show("state_directory", host_.state_directory.string());

@@ -2,6 +2,7 @@
 #include "values.hpp"
 
 #include "text.hpp"
+#include "urls.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -218,9 +219,8 @@ private:
         case Type::choice:
             return choice();
         case Type::broker_url:
-            return url("embedded://", "embedded://FILE");
         case Type::store_url:
-            return url("sqlite://", "sqlite://DIRECTORY");
+            return url();
         case Type::redis_url:
             return out_.text.starts_with("redis://") || out_.text.starts_with("rediss://")
                        ? true
@@ -253,51 +253,26 @@ private:
         return refuse(is() + ": write " + list + did_you_mean(out_.text, choices));
     }
 
+    /// What a relative path is relative to.
+    std::filesystem::path base() const {
+        std::error_code failure;
+        return leaf_.source.starts_with("environment ") ? std::filesystem::current_path(failure) : load_.base;
+    }
+
     bool path(std::string &text) {
         if (text.empty()) {
             return refuse(std::string(key_.path) + " is empty: write a directory's path, or leave the key out");
         }
-        const std::filesystem::path given(text);
-        if (given.is_relative()) {
-            std::error_code failure;
-            const std::filesystem::path base =
-                leaf_.source.starts_with("environment ") ? std::filesystem::current_path(failure) : load_.base;
-            text = (base / given).lexically_normal().string();
-        } else {
-            text = given.lexically_normal().string();
-        }
+        text = (base() / text).lexically_normal().string(); // an absolute one replaces the base
         while (text.size() > 1 && text.back() == '/') {
             text.pop_back();
         }
         return true;
     }
 
-    bool url(std::string_view scheme, std::string_view shape) {
-        const std::size_t colon = out_.text.find("://");
-        const std::string given = out_.text.substr(0, colon == std::string::npos ? 0 : colon + 3);
-        if (given != scheme) {
-            const bool later =
-                given == "redis://" || given == "rediss://" || given == "kafka://" || given == "postgresql://" || given == "postgres://";
-            return refuse(
-                is() + ": " +
-                (later ? "this version has no such " + std::string(key_.type == Type::broker_url ? "broker" : "store") + " yet; " : "") +
-                "write " + std::string(shape));
-        }
-        std::string rest = out_.text.substr(scheme.size());
-        if (rest.empty()) {
-            return true; // the default place, filled in once data_directory is known
-        }
-        if (rest.find_first_of("?#") != std::string::npos) {
-            return refuse(is() + ": it takes no parameters; write " + std::string(shape));
-        }
-        if (key_.type == Type::broker_url && rest.back() == '/') {
-            return refuse(is() + ": names a directory; write " + std::string(shape));
-        }
-        if (!path(rest)) {
-            return false;
-        }
-        out_.text = std::string(scheme) + rest;
-        return true;
+    bool url() {
+        const std::string wrong = check_url(key_.type, base(), out_.text);
+        return wrong.empty() ? true : refuse(is() + ": " + wrong);
     }
 
     const Key &key_;

@@ -17,7 +17,9 @@ public:
     Files() { std::filesystem::create_directory(directory_ / "domains"); }
     std::filesystem::path path(const std::string &name) const { return directory_ / name; }
     void write(const std::string &name, const std::string &content) const { write_file(path(name), content); }
-    config::Loaded load(const std::map<std::string, std::string> &environment = {}) const { return config::load(path("weir.json"), environment); }
+    config::Loaded load(const std::map<std::string, std::string> &environment = {}) const {
+        return config::load(path("weir.json"), environment);
+    }
     /// Loads this as the host file.
     config::Loaded load_host(const std::string &content, const std::map<std::string, std::string> &environment = {}) const {
         write("weir.json", content);

@@ -6,7 +6,9 @@ using weir::test::Files;
 
 TEST_CASE("the domain file of the service that Weir replaces works as it is under configs/embedded.json") {
     Files files;
-    files.write("domains/lint.json", R"({"service":{"name":"markdown-lint-consumer","domain":"linting","schema":"linting"},"redis":{"url":"redis://redis:6379/0"},"consumer_group":"lint_group","topics":["identity.user.v1"]})");
+    files.write(
+        "domains/lint.json",
+        R"({"service":{"name":"markdown-lint-consumer","domain":"linting","schema":"linting"},"redis":{"url":"redis://redis:6379/0"},"consumer_group":"lint_group","topics":["identity.user.v1"]})");
     files.write("weir.json", test::read_file(test::source_directory() / "configs" / "embedded.json"));
     const config::Loaded loaded = files.load();
     CHECK(test::text(loaded.problems) == "");
@@ -29,11 +31,14 @@ TEST_CASE("a redis url is refused, saying what to set, until the host's broker i
     files.write("domains/lint.json", R"({"service":{"domain":"linting"},"redis":{"url":"redis://:hunter2@redis:6379/0"}})");
     files.write("weir.json", R"({"domains_directory":"domains"})");
     const std::string refused = test::text(files.load().problems);
-    CHECK_THAT(refused, Catch::Contains(files.path("domains/lint.json").string() + ":1 /redis/url: ") && Catch::Contains("WEIR_BROKER_URL=embedded://FILE") &&
-                            Catch::Contains("no Redis broker yet") && !Catch::Contains("hunter2"));
+    CHECK_THAT(refused, Catch::Contains(files.path("domains/lint.json").string() + ":1 /redis/url: ") &&
+                            Catch::Contains("WEIR_BROKER_URL=embedded://FILE") && Catch::Contains("no Redis broker yet") &&
+                            !Catch::Contains("hunter2"));
     CHECK(test::text(files.load({{"WEIR_BROKER_URL", "embedded:///x/b.db"}}).problems) == "");
     files.write("weir.json", R"({"domains_directory":"domains","broker":{"url":"redis://redis:6379/0"}})");
-    CHECK_THAT(test::text(files.load().problems), Catch::Contains("/broker/url: broker.url is \"redis://redis:6379/0\": this version has no such broker yet; write embedded://FILE"));
+    CHECK_THAT(
+        test::text(files.load().problems),
+        Catch::Contains("/broker/url: broker.url is \"redis://redis:6379/0\": this version has no such broker yet; write embedded://FILE"));
 }
 
 TEST_CASE("every shipped configuration loads without a problem") {
