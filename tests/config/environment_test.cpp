@@ -44,7 +44,7 @@ TEST_CASE("a variable overrides a key of every type") {
         {"WEIR_LOG_FORMAT", "json"},
         {"WEIR_CONTRACTS_DIRECTORY", "/contracts"},
         {"WEIR_ENGINE_RETRY_DELAYS_MS", "5, 10"},
-        {"WEIR_ENGINE_BATCH_MAX_BYTES", "5000000000"},
+        {"WEIR_ENGINE_HOLD_MAX_BYTES", "5000000000"},
         {"WEIR_ENGINE_MAX_RETRIES", ""}, // empty: not set
         {"WEIR_DOMAINS_SPELL_CHECK_TOPICS", "[\"a\", \"b\"]"},
         {"WEIR_DOMAINS_SPELL_CHECK_ENABLED", "false"},
@@ -70,7 +70,7 @@ TEST_CASE("a variable overrides a key of every type") {
     CHECK(host.log_format == "json");
     CHECK(host.contracts_directory == "/contracts");
     CHECK(host.engine.retry_delays_ms == std::vector<std::uint32_t>{5, 10});
-    CHECK(host.engine.batch_max_bytes == 5000000000u);
+    CHECK(host.engine.hold_max_bytes == 5000000000u);
     CHECK(host.engine.max_retries == 3);
     const config::DomainConfig &domain = host.domains.at(0);
     CHECK(domain.topics == std::vector<std::string>{"a", "b"});
