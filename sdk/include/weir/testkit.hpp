@@ -260,7 +260,8 @@ private:
     }
 
     void finish(detail::Run &run, weir_status status, Result &result) {
-        if (status < WEIR_OK || status > WEIR_FATAL) {
+        const bool undefined = status < WEIR_OK || status > WEIR_FATAL;
+        if (undefined) {
             violations_.push_back("the handler returned " + std::to_string(status) + ", which is no status");
             status = WEIR_REJECT;
         }
@@ -270,7 +271,7 @@ private:
             status = WEIR_REJECT;
             result.error_code = "refused_by_host";
             result.error_message = run.refusal;
-        } else if (status != WEIR_OK && status != WEIR_SKIP && run.error_code.empty()) {
+        } else if (status != WEIR_OK && status != WEIR_SKIP && !undefined && run.error_code.empty()) {
             violations_.push_back("the handler failed without saying why: call->error must come first");
         }
         for (const StatedChange &change : run.changes) {

@@ -59,17 +59,23 @@ struct InstanceBase {
     const char *type = nullptr;
 };
 template <class T> struct Instance : InstanceBase {
-    explicit Instance(const Setup &setup) : value(setup) { type = &type_tag<T>; }
+    explicit Instance(const Setup &setup) : value(setup), host(setup.host()) { type = &type_tag<T>; }
     mutable T value;
+    const weir_host_v1 &host;
 };
 
 /// create, start, drain and destroy for an instance of T: nothing is thrown across.
 template <class T> struct Lifecycle {
     static weir_status start(void *instance) noexcept {
         if constexpr (requires(T & value) { value.start(); }) {
+            auto &self = *static_cast<Instance<T> *>(static_cast<InstanceBase *>(instance));
             try {
-                static_cast<Instance<T> *>(static_cast<InstanceBase *>(instance))->value.start();
+                self.value.start();
+            } catch (const std::exception &error) {
+                self.host.error(&self.host, view(error.what()));
+                return WEIR_FATAL;
             } catch (...) {
+                self.host.error(&self.host, view("the plugin's instance could not start: an exception of unknown type"));
                 return WEIR_FATAL;
             }
         }

@@ -76,22 +76,24 @@ public:
 
     /// What is there, as a `T`: std::string_view, std::int64_t, double, bool, Uuid, Timestamp, Decimal<S> or Json. The functions below
     /// spell it out.
-    template <class T> Carried<T> carried(std::string_view pointer) const;
+    template <class T> Carried<T> carried(std::string_view pointer) const {
+        std::optional<T> value;
+        return get(pointer, value) == WEIR_ABSENT ? Carried<T>() : Carried<T>(std::in_place, value);
+    }
     /// As `carried`, with absent and null alike.
     template <class T> std::optional<T> optional(std::string_view pointer) const {
-        auto value = carried<T>(pointer);
-        return value ? *value : std::nullopt;
+        std::optional<T> value;
+        get(pointer, value);
+        return value;
     }
     /// As `carried`, but it must be there and not be null.
     template <class T> T required(std::string_view pointer) const {
-        const auto value = carried<T>(pointer);
-        if (!value) {
-            throw Reject("missing_field", where(pointer) + ": is missing");
+        std::optional<T> value;
+        const weir_answer answer = get(pointer, value);
+        if (answer != WEIR_FOUND || !value) {
+            throw Reject("missing_field", where(pointer) + (answer == WEIR_ABSENT ? ": is missing" : ": must not be null"));
         }
-        if (!*value) {
-            throw Reject("missing_field", where(pointer) + ": must not be null");
-        }
-        return **value;
+        return *value;
     }
 
     /// @name Required members
@@ -131,24 +133,20 @@ private:
         throw Reject("invalid_field", where(pointer) + ": must be " + expected);
     }
 
+    /// Found with a value, absent, or null; anything else is thrown.
+    template <class T> weir_answer get(std::string_view pointer, std::optional<T> &out) const;
+
     /// Turns an answer into a value; `expected` is for the message.
     template <class T, class Raw, class Convert>
-    static Carried<T> take(weir_answer answer, const Raw &raw, std::string_view pointer, const char *expected, Convert convert) {
-        switch (answer) {
-        case WEIR_FOUND: {
-            std::optional<T> value = convert(raw);
-            if (!value) {
-                wrong(pointer, expected);
-            }
-            return Carried<T>(std::move(value));
+    static weir_answer take(weir_answer answer, const Raw &raw, std::string_view pointer, const char *expected, std::optional<T> &out,
+                            Convert convert) {
+        if (answer == WEIR_FOUND) {
+            out = convert(raw);
         }
-        case WEIR_ABSENT:
-            return std::nullopt;
-        case WEIR_NULL:
-            return Carried<T>(std::optional<T>());
-        default:
+        if (answer != WEIR_ABSENT && answer != WEIR_NULL && !out) {
             wrong(pointer, expected);
         }
+        return answer;
     }
 
     const weir_event_v1 &event_;
@@ -161,32 +159,31 @@ template <unsigned S> inline constexpr bool is_decimal<Decimal<S>> = true;
 } // namespace detail
 /// @endcond
 
-template <class T> Carried<T> Event::carried(std::string_view pointer) const {
+template <class T> weir_answer Event::get(std::string_view pointer, std::optional<T> &out) const {
     const weir_view at = detail::view(pointer);
     const auto as_is = [](const auto &raw) { return std::optional<T>(static_cast<T>(raw)); };
     if constexpr (std::is_same_v<T, std::string_view>) {
         weir_view raw{};
-        return take<T>(event_.text(&event_, at, &raw), raw, pointer, "text", [](weir_view v) { return std::optional(detail::text(v)); });
+        return take(event_.text(&event_, at, &raw), raw, pointer, "text", out, [](weir_view v) { return detail::text(v); });
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
         std::int64_t raw = 0;
-        return take<T>(event_.integer(&event_, at, &raw), raw, pointer, "a whole number", as_is);
+        return take(event_.integer(&event_, at, &raw), raw, pointer, "a whole number", out, as_is);
     } else if constexpr (std::is_same_v<T, double>) {
         double raw = 0;
-        return take<T>(event_.number(&event_, at, &raw), raw, pointer, "a number", as_is);
+        return take(event_.number(&event_, at, &raw), raw, pointer, "a number", out, as_is);
     } else if constexpr (std::is_same_v<T, bool>) {
         std::int32_t raw = 0;
-        return take<T>(event_.boolean(&event_, at, &raw), raw, pointer, "true or false", as_is);
+        return take(event_.boolean(&event_, at, &raw), raw, pointer, "true or false", out, as_is);
     } else if constexpr (std::is_same_v<T, Uuid>) {
         weir_view raw{};
-        return take<T>(event_.text(&event_, at, &raw), raw, pointer, "a UUID", [](weir_view v) { return Uuid::parse(detail::text(v)); });
+        return take(event_.text(&event_, at, &raw), raw, pointer, "a UUID", out, [](weir_view v) { return Uuid::parse(detail::text(v)); });
     } else if constexpr (std::is_same_v<T, Timestamp>) {
         std::int64_t raw = 0;
-        return take<T>(event_.timestamp(&event_, at, &raw), raw, pointer, "an RFC 3339 time with a zone",
-                       [](std::int64_t us) { return std::optional(Timestamp(std::chrono::microseconds(us))); });
+        return take(event_.timestamp(&event_, at, &raw), raw, pointer, "an RFC 3339 time with a zone", out,
+                    [](std::int64_t us) { return Timestamp(std::chrono::microseconds(us)); });
     } else if constexpr (std::is_same_v<T, Json>) {
         weir_view raw{};
-        return take<T>(event_.json(&event_, at, &raw), raw, pointer, "JSON",
-                       [](weir_view v) { return std::optional(Json(detail::text(v))); });
+        return take(event_.json(&event_, at, &raw), raw, pointer, "JSON", out, [](weir_view v) { return Json(detail::text(v)); });
     } else {
         static_assert(detail::is_decimal<T>, "an event holds text, whole numbers, numbers, bools, UUIDs, times, decimals or JSON");
         const std::uint32_t found = kind(pointer);
@@ -199,7 +196,7 @@ template <class T> Carried<T> Event::carried(std::string_view pointer) const {
         } else if (found == WEIR_JSON_ABSENT || found == WEIR_JSON_NULL) {
             answer = found == WEIR_JSON_NULL ? WEIR_NULL : WEIR_ABSENT;
         }
-        return take<T>(answer, raw, pointer, "a decimal number", [](weir_view v) { return T::parse(detail::text(v)); });
+        return take(answer, raw, pointer, "a decimal number", out, [](weir_view v) { return T::parse(detail::text(v)); });
     }
 }
 
