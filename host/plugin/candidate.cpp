@@ -26,8 +26,8 @@ constexpr std::uint64_t kMaxFileBytes = 1u << 30;
 
 std::string reason_of(int error) { return std::generic_category().message(error); }
 
-/// A read lease is refused while anybody has the file open for writing, which is the only way to ask that. Its breaking would raise SIGIO, which
-/// kills by default, so it is told to raise a signal that is ignored by default; and it is given back at once.
+/// A read lease is refused while anybody has the file open for writing, which is the only way to ask that. Its breaking would raise SIGIO,
+/// which kills by default, so it is told to raise a signal that is ignored by default; and it is given back at once.
 void ask_for_writers(int descriptor, Candidate &out) {
     fcntl(descriptor, F_SETSIG, SIGURG);
     const bool granted = fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0;
@@ -64,16 +64,20 @@ std::optional<PluginRefusal> check_format(const Candidate &candidate, const std:
     switch (fault->kind) {
     case ElfFault::Kind::not_elf:
         if (looks_like_text(candidate.bytes)) {
-            return refuse("not_elf", "it is a text file, not a shared library", "put the compiled plugin there, not its source or a linker script");
+            return refuse("not_elf", "it is a text file, not a shared library",
+                          "put the compiled plugin there, not its source or a linker script");
         }
         return refuse("not_elf", "it is not a shared library: " + fault->reason, "put a plugin there that was built as a shared library");
     case ElfFault::Kind::foreign:
         return refuse("wrong_architecture",
-                      "it is built for " + machine_name(candidate.elf.machine) + (candidate.elf.file_class == native_class() ? "" : " (other word size)") +
-                          ", this host is " + machine_name(native_machine()),
+                      "it is built for " + machine_name(candidate.elf.machine) +
+                          (candidate.elf.file_class == native_class() ? "" : " (other word size)") + ", this host is " +
+                          machine_name(native_machine()),
                       "build the plugin for " + machine_name(native_machine()));
-    case ElfFault::Kind::truncated: return refuse("truncated", "it is cut off: " + fault->reason, again);
-    case ElfFault::Kind::damaged: break;
+    case ElfFault::Kind::truncated:
+        return refuse("truncated", "it is cut off: " + fault->reason, again);
+    case ElfFault::Kind::damaged:
+        break;
     }
     return refuse("damaged", "it is damaged: " + fault->reason, again);
 }
@@ -97,7 +101,8 @@ std::optional<unsigned> entry_major(std::string_view symbol) {
 std::optional<PluginRefusal> check_entry(const Candidate &candidate) {
     const ElfFile &elf = candidate.elf;
     if (elf.type != ET_DYN || (elf.flags_1 & DF_1_PIE) != 0) {
-        return PluginRefusal{candidate.file, "not_a_library", "it is a program or an object file, not a shared library", "link the plugin with -shared"};
+        return PluginRefusal{candidate.file, "not_a_library", "it is a program or an object file, not a shared library",
+                             "link the plugin with -shared"};
     }
     if (std::binary_search(elf.functions.begin(), elf.functions.end(), WEIR_PLUGIN_ENTRY_SYMBOL)) {
         return std::nullopt;
@@ -108,11 +113,14 @@ std::optional<PluginRefusal> check_entry(const Candidate &candidate) {
     }
     const std::string own = std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(WEIR_ABI_MINOR);
     if (newest && *newest > WEIR_ABI_MAJOR) {
-        return PluginRefusal{candidate.file, "newer_abi", "it needs plugin ABI " + std::to_string(*newest) + ", this host offers ABI " + own,
+        return PluginRefusal{candidate.file, "newer_abi",
+                             "it needs plugin ABI " + std::to_string(*newest) + ", this host offers ABI " + own,
                              "update Weir, or build the plugin against an SDK of ABI " + std::to_string(WEIR_ABI_MAJOR)};
     }
-    return PluginRefusal{candidate.file, "no_entry", "it exports no function " WEIR_PLUGIN_ENTRY_SYMBOL ", so it is not a Weir plugin (or not one for ABI " + own + ")",
-                         "export " WEIR_PLUGIN_ENTRY_SYMBOL " with default visibility (WEIR_EXPORT), or take the file out of the plugin directory"};
+    return PluginRefusal{candidate.file, "no_entry",
+                         "it exports no function " WEIR_PLUGIN_ENTRY_SYMBOL ", so it is not a Weir plugin (or not one for ABI " + own + ")",
+                         "export " WEIR_PLUGIN_ENTRY_SYMBOL
+                         " with default visibility (WEIR_EXPORT), or take the file out of the plugin directory"};
 }
 
 } // namespace
@@ -128,7 +136,9 @@ std::uint64_t hash_bytes(std::span<const std::byte> bytes) noexcept {
 std::optional<PluginRefusal> read_candidate(const std::filesystem::path &file, Candidate &out) {
     out = {};
     out.file = file;
-    const auto refuse = [&](const char *code, std::string message, std::string remedy) { return PluginRefusal{file, code, std::move(message), std::move(remedy)}; };
+    const auto refuse = [&](const char *code, std::string message, std::string remedy) {
+        return PluginRefusal{file, code, std::move(message), std::move(remedy)};
+    };
     // O_NONBLOCK: a pipe that lies there must not hold the host up.
     const OwnedDescriptor descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!descriptor) {

@@ -13,15 +13,15 @@
 
 namespace weir::plugin {
 
-/// A file's bytes as they were at one moment, together with what was read from them. Everything later (check, copy, load) uses these bytes, so
-/// a file that changes meanwhile changes nothing.
+/// A file's bytes as they were at one moment, together with what was read from them. Everything later (check, copy, load) uses these bytes,
+/// so a file that changes meanwhile changes nothing.
 struct Candidate {
-    std::filesystem::path file;    ///< as named
+    std::filesystem::path file;     ///< as named
     std::filesystem::path resolved; ///< with its symbolic links followed
     std::vector<std::byte> bytes;
     std::uint64_t content_hash = 0;
-    bool being_written = false;  ///< somebody holds it open to write, or it changed while it was read: not to be used
-    bool writers_known = false;  ///< the file system could tell whether somebody does; where not, only time tells
+    bool being_written = false; ///< somebody holds it open to write, or it changed while it was read: not to be used
+    bool writers_known = false; ///< the file system could tell whether somebody does; where not, only time tells
     ElfFile elf;
 };
 

@@ -37,7 +37,8 @@ constexpr milliseconds kStartPatience{400};
 constexpr milliseconds kRetry{2000};
 
 bool depends_on_surroundings(const std::string &code) {
-    static const std::set<std::string> codes{"missing_library", "unreadable", "copy_failed", "writable_by_others", "foreign_owner", "trial_failed", "hangs_on_load"};
+    static const std::set<std::string> codes{"missing_library", "unreadable",   "copy_failed",  "writable_by_others",
+                                             "foreign_owner",   "trial_failed", "hangs_on_load"};
     return codes.contains(code);
 }
 
@@ -67,8 +68,9 @@ std::optional<std::set<std::string>> list(const fs::path &directory) {
 
 struct Catalog::State {
     State(CatalogOptions chosen, CatalogListener told)
-        : options(std::move(chosen)), listener(std::move(told)), watch(options.directory, options.use_inotify),
-          loading{options.private_directory, options.known_event_types, options.trial_command, options.trial_deadline} {}
+        : options(std::move(chosen)), listener(std::move(told)),
+          watch(options.directory, options.use_inotify), loading{options.private_directory, options.known_event_types,
+                                                                 options.trial_command, options.trial_deadline} {}
 
     CatalogOptions options;
     CatalogListener listener;
@@ -131,6 +133,7 @@ struct Catalog::State {
         for (auto &[name, file] : files) {
             if (file.refused_code == "duplicate_plugin") {
                 file.settled = false;
+                file.look_again = Clock::now();
             }
         }
     }
@@ -165,7 +168,8 @@ struct Catalog::State {
 
     static bool is_old(const Look &look) {
         const auto now = std::chrono::system_clock::now().time_since_epoch();
-        return std::chrono::nanoseconds(look.modified_ns) + kOldEnough < now && std::chrono::nanoseconds(look.changed_ns) + kOldEnough < now;
+        return std::chrono::nanoseconds(look.modified_ns) + kOldEnough < now &&
+               std::chrono::nanoseconds(look.changed_ns) + kOldEnough < now;
     }
 
     /// Deals with a file that looked the same twice. Leaves it unsettled where it turns out not to be at rest.
@@ -196,7 +200,8 @@ struct Catalog::State {
         PluginRefusal why;
         std::shared_ptr<LoadedModule> module;
         if (!refusal) {
-            module = load_candidate(candidate, loading, [&](const std::string &plugin) { return may_have(name, plugin); }, why);
+            module = load_candidate(
+                candidate, loading, [&](const std::string &plugin) { return may_have(name, plugin); }, why);
         }
         if (module) {
             serve(name, file, module, candidate.content_hash);
@@ -230,7 +235,8 @@ struct Catalog::State {
         if (owner == owners.end() || owner->second == name || files.at(owner->second).absent) {
             return std::nullopt;
         }
-        return PluginRefusal{options.directory / name, "duplicate_plugin", "it is the plugin " + plugin + ", which " + (options.directory / owner->second).string() + " serves already",
+        return PluginRefusal{options.directory / name, "duplicate_plugin",
+                             "it is the plugin " + plugin + ", which " + (options.directory / owner->second).string() + " serves already",
                              "keep one of the two files in the plugin directory"};
     }
 
@@ -247,7 +253,8 @@ struct Catalog::State {
         }
         owners[plugin] = name;
         module->set_generation(++generations[plugin]);
-        log::info("plugin.loaded", "plugin loaded", {{"plugin", plugin}, {"version", module->description().version}, {"generation", module->generation()}, {"file", name}});
+        log::info("plugin.loaded", "plugin loaded",
+                  {{"plugin", plugin}, {"version", module->description().version}, {"generation", module->generation()}, {"file", name}});
         tell([&] { listener.loaded(module); }, listener.loaded != nullptr);
     }
 
@@ -260,13 +267,13 @@ struct Catalog::State {
             return;
         }
         file.said = std::move(saying);
-        log::warn("plugin.refused", refusal.file.string() + " is refused: " + refusal.message + "; " + refusal.remedy, {{"file", refusal.file.string()}, {"code", refusal.code}});
+        log::warn("plugin.refused", refusal.file.string() + " is refused: " + refusal.message + "; " + refusal.remedy,
+                  {{"file", refusal.file.string()}, {"code", refusal.code}});
         tell([&] { listener.refused(refusal); }, listener.refused != nullptr);
     }
 
     /// A listener that throws must not end the watching.
-    template <typename Call>
-    static void tell(Call call, bool wanted) {
+    template <typename Call> static void tell(Call call, bool wanted) {
         if (!wanted) {
             return;
         }
@@ -278,7 +285,8 @@ struct Catalog::State {
     }
 };
 
-Catalog::Catalog(CatalogOptions options, CatalogListener listener) : state_(std::make_unique<State>(std::move(options), std::move(listener))) {}
+Catalog::Catalog(CatalogOptions options, CatalogListener listener)
+    : state_(std::make_unique<State>(std::move(options), std::move(listener))) {}
 
 Catalog::~Catalog() {
     state_->watch.stop();

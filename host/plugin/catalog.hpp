@@ -29,22 +29,22 @@ public:
 };
 
 struct CatalogOptions {
-    std::filesystem::path directory;         ///< watched for `*.so`
-    std::filesystem::path private_directory; ///< copies of generations go here; 0700, made where missing
+    std::filesystem::path directory;              ///< watched for `*.so`
+    std::filesystem::path private_directory;      ///< copies of generations go here; 0700, made where missing
     std::chrono::milliseconds poll_interval{200}; ///< also where inotify works, as a net
     bool use_inotify = true;
     std::vector<std::string> known_event_types; ///< two of them on one symbol refuse the plugin
-    /// A program and its first arguments, run with the path of a copy appended before the host loads it: it calls `trial_main` (see trial.hpp), so that
-    /// a plugin which crashes or hangs while it is loaded does so there. Empty: no trial.
+    /// A program and its first arguments, run with the path of a copy appended before the host loads it: it calls `trial_main` (see
+    /// trial.hpp), so that a plugin which crashes or hangs while it is loaded does so there. Empty: no trial.
     std::vector<std::string> trial_command;
     std::chrono::milliseconds trial_deadline{2000};
 };
 
 /// What happens in the plugin directory, told on the catalog's thread, one at a time. A listener returns soon.
 struct CatalogListener {
-    std::function<void(std::shared_ptr<const Module>)> loaded;      ///< a first or a next generation of `description().name`
-    std::function<void(const std::string &plugin_name)> removed;    ///< its file is gone
-    std::function<void(const PluginRefusal &)> refused;             ///< said once for each content of a file
+    std::function<void(std::shared_ptr<const Module>)> loaded;   ///< a first or a next generation of `description().name`
+    std::function<void(const std::string &plugin_name)> removed; ///< its file is gone
+    std::function<void(const PluginRefusal &)> refused;          ///< said once for each content of a file
 };
 
 /// Watches a directory, checks, copies and loads what lies there. Never loads a file that is still being written.
@@ -77,6 +77,7 @@ struct LoadOptions {
 std::shared_ptr<const Module> load_file(const std::filesystem::path &file, const LoadOptions &options, PluginRefusal &refusal);
 
 /// The same without a trial.
-std::shared_ptr<const Module> load_file(const std::filesystem::path &file, const std::filesystem::path &private_directory, const std::vector<std::string> &known_event_types, PluginRefusal &refusal);
+std::shared_ptr<const Module> load_file(const std::filesystem::path &file, const std::filesystem::path &private_directory,
+                                        const std::vector<std::string> &known_event_types, PluginRefusal &refusal);
 
 } // namespace weir::plugin

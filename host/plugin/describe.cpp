@@ -40,9 +40,11 @@ event::Binding copy_binding(const weir_binding_v1 &from, const std::string &wher
         throw DescriptorFault{where + "/flags has unknown bits: " + std::to_string(from.flags)};
     }
     binding.envelope_required = (from.flags & WEIR_BINDING_ENVELOPE_REQUIRED) != 0;
-    for_each_element(from.aliases, from.alias_count, from.alias_stride, kMaxElements, where + "/aliases", [&](const weir_alias_v1 &alias, const std::string &at) {
-        binding.aliases.emplace_back(copy_text(alias.alias, at + "/alias", kMaxNameBytes), copy_event_type(alias.event_type, at + "/event_type"));
-    });
+    for_each_element(from.aliases, from.alias_count, from.alias_stride, kMaxElements, where + "/aliases",
+                     [&](const weir_alias_v1 &alias, const std::string &at) {
+                         binding.aliases.emplace_back(copy_text(alias.alias, at + "/alias", kMaxNameBytes),
+                                                      copy_event_type(alias.event_type, at + "/event_type"));
+                     });
     binding.keys = copy_list(from.keys, from.key_count, where + "/keys");
     binding.event_id = copy_text(from.event_id, where + "/event_id", kMaxTextBytes);
     binding.event_type = copy_text(from.event_type, where + "/event_type", kMaxTextBytes);
@@ -88,13 +90,14 @@ Read copy_read(const weir_read_v1 &from, const std::string &where, const store::
     read.event_type = copy_event_type(from.event_type, where + "/event_type");
     read.table = from.table;
     if (read.table >= schema.tables.size()) {
-        throw DescriptorFault{where + "/table is " + std::to_string(read.table) + "; the plugin has " + std::to_string(schema.tables.size()) + " tables"};
+        throw DescriptorFault{where + "/table is " + std::to_string(read.table) + "; the plugin has " +
+                              std::to_string(schema.tables.size()) + " tables"};
     }
     read.key_pointers = copy_list(from.key_pointers, from.key_count, where + "/key_pointers");
     const store::Table &table = schema.tables[read.table];
     if (read.key_pointers.size() != table.primary_key.size()) {
-        throw DescriptorFault{where + "/key_count is " + std::to_string(read.key_pointers.size()) + "; the primary key of " + table.name + " has " +
-                              std::to_string(table.primary_key.size()) + " columns"};
+        throw DescriptorFault{where + "/key_count is " + std::to_string(read.key_pointers.size()) + "; the primary key of " + table.name +
+                              " has " + std::to_string(table.primary_key.size()) + " columns"};
     }
     for (const std::string &pointer : read.key_pointers) {
         if (!pointer.starts_with('/')) {
@@ -121,8 +124,8 @@ void copy_descriptor(const weir_plugin_descriptor_v1 &from, Description &out) {
         throw DescriptorFault{"size is " + std::to_string(from.size) + "; set it to sizeof(weir_plugin_descriptor_v1)"};
     }
     if (from.abi_minor > WEIR_ABI_MINOR) {
-        throw DescriptorFault{"it needs plugin ABI " + std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(from.abi_minor) + ", this host offers " +
-                              std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(WEIR_ABI_MINOR)};
+        throw DescriptorFault{"it needs plugin ABI " + std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(from.abi_minor) +
+                              ", this host offers " + std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(WEIR_ABI_MINOR)};
     }
     if (from.size < sizeof(weir_plugin_descriptor_v1) || from.size > (64u << 10) || from.size % alignof(weir_plugin_descriptor_v1) != 0) {
         throw DescriptorFault{"size is " + std::to_string(from.size) + "; set it to sizeof(weir_plugin_descriptor_v1), " +
@@ -139,14 +142,16 @@ void copy_descriptor(const weir_plugin_descriptor_v1 &from, Description &out) {
     describe_tables(from, out.schema);
     for_each_element(from.reads, from.read_count, from.read_stride, kMaxElements, "reads",
                      [&](const weir_read_v1 &read, const std::string &where) { out.reads.push_back(copy_read(read, where, out.schema)); });
-    for_each_element(from.domains, from.domain_count, from.domain_stride, kMaxElements, "domains", [&](const weir_domain_v1 &domain, const std::string &where) {
-        out.domains.push_back(copy_domain(domain, where));
-        for (std::size_t index = 0; index + 1 < out.domains.size(); ++index) {
-            if (out.domains[index].name == out.domains.back().name) {
-                throw DescriptorFault{where + "/name is \"" + out.domains.back().name + "\" again; each domain has a name of its own"};
-            }
-        }
-    });
+    for_each_element(from.domains, from.domain_count, from.domain_stride, kMaxElements, "domains",
+                     [&](const weir_domain_v1 &domain, const std::string &where) {
+                         out.domains.push_back(copy_domain(domain, where));
+                         for (std::size_t index = 0; index + 1 < out.domains.size(); ++index) {
+                             if (out.domains[index].name == out.domains.back().name) {
+                                 throw DescriptorFault{where + "/name is \"" + out.domains.back().name +
+                                                       "\" again; each domain has a name of its own"};
+                             }
+                         }
+                     });
 }
 
 } // namespace

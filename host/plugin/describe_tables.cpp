@@ -14,7 +14,8 @@ constexpr std::uint32_t kMaxIndexes = 64;
 
 std::vector<std::uint32_t> copy_columns(const std::uint32_t *columns, std::uint32_t count, const std::string &where) {
     std::vector<std::uint32_t> out;
-    for_each_element(columns, count, sizeof(std::uint32_t), kMaxColumns, where, [&](std::uint32_t column, const std::string &) { out.push_back(column); });
+    for_each_element(columns, count, sizeof(std::uint32_t), kMaxColumns, where,
+                     [&](std::uint32_t column, const std::string &) { out.push_back(column); });
     return out;
 }
 
@@ -41,13 +42,19 @@ store::Column copy_column(const weir_column_v1 &from, const std::string &where) 
     column.precision = from.precision;
     column.scale = from.scale;
     if (column.type == store::Type::decimal && (column.precision < 1 || column.precision > 18 || column.scale > column.precision)) {
-        throw DescriptorFault{named + " is a decimal of precision " + std::to_string(column.precision) + " and scale " + std::to_string(column.scale) +
-                              "; the precision must be 1 to 18 and the scale at most the precision"};
+        throw DescriptorFault{named + " is a decimal of precision " + std::to_string(column.precision) + " and scale " +
+                              std::to_string(column.scale) + "; the precision must be 1 to 18 and the scale at most the precision"};
     }
     switch (from.default_kind) {
-    case WEIR_DEFAULT_NONE: column.default_kind = store::Default::none; break;
-    case WEIR_DEFAULT_NOW: column.default_kind = store::Default::now; break;
-    case WEIR_DEFAULT_NEW_ID: column.default_kind = store::Default::new_id; break;
+    case WEIR_DEFAULT_NONE:
+        column.default_kind = store::Default::none;
+        break;
+    case WEIR_DEFAULT_NOW:
+        column.default_kind = store::Default::now;
+        break;
+    case WEIR_DEFAULT_NEW_ID:
+        column.default_kind = store::Default::new_id;
+        break;
     case WEIR_DEFAULT_LITERAL: {
         column.default_kind = store::Default::literal;
         const std::string text = copy_text(from.default_text, named + "/default_text", kMaxLiteralBytes);
@@ -56,7 +63,8 @@ store::Column copy_column(const weir_column_v1 &from, const std::string &where) 
         }
         break;
     }
-    default: throw DescriptorFault{named + " has the unknown default_kind " + std::to_string(from.default_kind)};
+    default:
+        throw DescriptorFault{named + " has the unknown default_kind " + std::to_string(from.default_kind)};
     }
     return column;
 }
@@ -69,14 +77,15 @@ store::Table copy_table(const weir_table_v1 &from, const std::string &where, std
                      [&](const weir_column_v1 &column, const std::string &at) { table.columns.push_back(copy_column(column, at)); });
     table.primary_key = copy_columns(from.primary_key, from.primary_key_count, named + "/primary_key");
     check_columns(table.primary_key, table.columns.size(), named + "/primary_key");
-    for_each_element(from.indexes, from.index_count, from.index_stride, kMaxIndexes, named + "/indexes", [&](const weir_index_v1 &index, const std::string &at) {
-        store::Index copy;
-        copy.name = copy_text(index.name, at + "/name", kMaxNameBytes);
-        copy.columns = copy_columns(index.columns, index.column_count, at + "/columns");
-        check_columns(copy.columns, table.columns.size(), at);
-        copy.unique = (index.flags & WEIR_INDEX_UNIQUE) != 0;
-        table.indexes.push_back(std::move(copy));
-    });
+    for_each_element(from.indexes, from.index_count, from.index_stride, kMaxIndexes, named + "/indexes",
+                     [&](const weir_index_v1 &index, const std::string &at) {
+                         store::Index copy;
+                         copy.name = copy_text(index.name, at + "/name", kMaxNameBytes);
+                         copy.columns = copy_columns(index.columns, index.column_count, at + "/columns");
+                         check_columns(copy.columns, table.columns.size(), at);
+                         copy.unique = (index.flags & WEIR_INDEX_UNIQUE) != 0;
+                         table.indexes.push_back(std::move(copy));
+                     });
     for_each_element(from.references, from.reference_count, from.reference_stride, kMaxIndexes, named + "/references",
                      [&](const weir_reference_v1 &reference, const std::string &at) {
                          store::Reference copy;
@@ -84,7 +93,8 @@ store::Table copy_table(const weir_table_v1 &from, const std::string &where, std
                          check_columns(copy.columns, table.columns.size(), at);
                          copy.target_table = reference.target_table;
                          if (copy.target_table >= table_count) {
-                             throw DescriptorFault{at + " names table " + std::to_string(copy.target_table) + "; the plugin has " + std::to_string(table_count)};
+                             throw DescriptorFault{at + " names table " + std::to_string(copy.target_table) + "; the plugin has " +
+                                                   std::to_string(table_count)};
                          }
                          copy.target_columns = copy_columns(reference.target_columns, reference.column_count, at + "/target_columns");
                          table.references.push_back(std::move(copy));
@@ -95,12 +105,14 @@ store::Table copy_table(const weir_table_v1 &from, const std::string &where, std
 } // namespace
 
 void describe_tables(const weir_plugin_descriptor_v1 &descriptor, store::Schema &out) {
-    for_each_element(descriptor.tables, descriptor.table_count, descriptor.table_stride, kMaxTables, "tables", [&](const weir_table_v1 &table, const std::string &where) {
-        out.tables.push_back(copy_table(table, where, descriptor.table_count));
-    });
+    for_each_element(descriptor.tables, descriptor.table_count, descriptor.table_stride, kMaxTables, "tables",
+                     [&](const weir_table_v1 &table, const std::string &where) {
+                         out.tables.push_back(copy_table(table, where, descriptor.table_count));
+                     });
     for (const store::Table &table : out.tables) {
         for (const store::Reference &reference : table.references) {
-            check_columns(reference.target_columns, out.tables[reference.target_table].columns.size(), "table " + table.name + ": a reference's target");
+            check_columns(reference.target_columns, out.tables[reference.target_table].columns.size(),
+                          "table " + table.name + ": a reference's target");
         }
     }
     if (const auto wrong = store::check_schema(out)) {

@@ -23,7 +23,8 @@ struct DescriptorFault {
 /// Copies text out of a descriptor, checking that it can be text at all.
 inline std::string copy_text(const weir_view &view, const std::string &where, std::size_t max_bytes) {
     if (view.size > max_bytes) {
-        throw DescriptorFault{where + " is " + std::to_string(view.size) + " bytes long; at most " + std::to_string(max_bytes) + " are allowed"};
+        throw DescriptorFault{where + " is " + std::to_string(view.size) + " bytes long; at most " + std::to_string(max_bytes) +
+                              " are allowed"};
     }
     if (view.size != 0 && view.data == nullptr) {
         throw DescriptorFault{where + " has a size but no data"};
@@ -35,10 +36,11 @@ inline std::string copy_text(const weir_view &view, const std::string &where, st
     return text;
 }
 
-/// Calls `use(element, "domains/0")` for each element of an ABI array, copied by its stride, so that a plugin built against a later minor is read as far as
-/// this host knows it.
+/// Calls `use(element, "domains/0")` for each element of an ABI array, copied by its stride, so that a plugin built against a later minor
+/// is read as far as this host knows it.
 template <typename T, typename Use>
-void for_each_element(const T *first, std::uint32_t count, std::uint32_t stride, std::uint32_t max_count, const std::string &where, Use use) {
+void for_each_element(const T *first, std::uint32_t count, std::uint32_t stride, std::uint32_t max_count, const std::string &where,
+                      Use use) {
     if (count == 0) {
         return;
     }
@@ -50,7 +52,8 @@ void for_each_element(const T *first, std::uint32_t count, std::uint32_t stride,
     }
     // Every element type of ABI 1.0 is known in full here; a smaller stride is a mistake, a larger one a later minor.
     if (stride < sizeof(T)) {
-        throw DescriptorFault{where + " has a stride of " + std::to_string(stride) + " bytes; its elements take at least " + std::to_string(sizeof(T))};
+        throw DescriptorFault{where + " has a stride of " + std::to_string(stride) + " bytes; its elements take at least " +
+                              std::to_string(sizeof(T))};
     }
     const auto *bytes = reinterpret_cast<const unsigned char *>(first);
     for (std::uint32_t index = 0; index < count; ++index) {
@@ -64,7 +67,8 @@ void for_each_element(const T *first, std::uint32_t count, std::uint32_t stride,
 inline bool is_name(std::string_view text, std::string_view extra, bool may_begin_with_extra = false) {
     const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
     const auto more = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos; };
-    return !text.empty() && text.size() <= 63 && (letter(text[0]) || (may_begin_with_extra && extra.find(text[0]) != std::string_view::npos)) &&
+    return !text.empty() && text.size() <= 63 &&
+           (letter(text[0]) || (may_begin_with_extra && extra.find(text[0]) != std::string_view::npos)) &&
            std::all_of(text.begin(), text.end(), more);
 }
 

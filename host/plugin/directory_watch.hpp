@@ -22,7 +22,7 @@ public:
     void stop() noexcept;
 
 private:
-    void follow();
+    bool follow();
 
     std::filesystem::path directory_;
     OwnedDescriptor stopped_;

@@ -19,7 +19,7 @@ using Section = ElfW(Shdr);
 using Dynamic = ElfW(Dyn);
 using Symbol = ElfW(Sym);
 
-constexpr std::uint64_t kMaxNameBytes = 64u << 10;      ///< of one symbol or library; longer ones are damage, not names
+constexpr std::uint64_t kMaxNameBytes = 64u << 10;     ///< of one symbol or library; longer ones are damage, not names
 constexpr std::uint64_t kMaxNamesTogether = 64u << 20; ///< a damaged table can name the same long text again and again
 
 using Kind = ElfFault::Kind;
@@ -42,8 +42,7 @@ public:
 
     bool holds(std::uint64_t offset, std::uint64_t count) const { return offset <= bytes_.size() && count <= bytes_.size() - offset; }
 
-    template <typename T>
-    T at(std::uint64_t offset, const char *what) const {
+    template <typename T> T at(std::uint64_t offset, const char *what) const {
         if (!holds(offset, sizeof(T))) {
             truncated(std::string(what) + " lies beyond the end of the file");
         }
@@ -124,7 +123,9 @@ private:
         if (!image_.holds(header_.e_shoff, std::uint64_t{header_.e_shnum} * sizeof(Section))) {
             truncated("its section headers lie beyond the end of the file");
         }
-        const auto section = [&](std::uint64_t index) { return image_.at<Section>(header_.e_shoff + index * sizeof(Section), "a section header"); };
+        const auto section = [&](std::uint64_t index) {
+            return image_.at<Section>(header_.e_shoff + index * sizeof(Section), "a section header");
+        };
         bool all_zero = header_.e_shnum > 1;
         for (std::uint64_t index = 0; index < header_.e_shnum; ++index) {
             const Section each = section(index);
@@ -213,18 +214,41 @@ private:
     void take(const Dynamic &entry) {
         const std::uint64_t value = entry.d_un.d_val;
         switch (entry.d_tag) {
-        case DT_STRTAB: strings_ = value; break;
-        case DT_STRSZ: strings_size_ = value; break;
-        case DT_SYMTAB: symbols_ = value; break;
-        case DT_SYMENT: symbol_size_ = value; break;
-        case DT_HASH: hash_ = value; break;
-        case DT_GNU_HASH: gnu_hash_ = value; break;
-        case DT_NEEDED: needed_.push_back(value); break;
-        case DT_SONAME: soname_ = value; break;
-        case DT_RPATH: rpath_ = value; break;
-        case DT_RUNPATH: runpath_ = value; break;
-        case DT_FLAGS_1: out_.flags_1 = value; break;
-        default: break;
+        case DT_STRTAB:
+            strings_ = value;
+            break;
+        case DT_STRSZ:
+            strings_size_ = value;
+            break;
+        case DT_SYMTAB:
+            symbols_ = value;
+            break;
+        case DT_SYMENT:
+            symbol_size_ = value;
+            break;
+        case DT_HASH:
+            hash_ = value;
+            break;
+        case DT_GNU_HASH:
+            gnu_hash_ = value;
+            break;
+        case DT_NEEDED:
+            needed_.push_back(value);
+            break;
+        case DT_SONAME:
+            soname_ = value;
+            break;
+        case DT_RPATH:
+            rpath_ = value;
+            break;
+        case DT_RUNPATH:
+            runpath_ = value;
+            break;
+        case DT_FLAGS_1:
+            out_.flags_1 = value;
+            break;
+        default:
+            break;
         }
     }
 

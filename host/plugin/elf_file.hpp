@@ -14,14 +14,14 @@ namespace weir::plugin {
 /// What a shared library says about itself, read from its bytes alone: nothing is mapped, nothing runs. Works on stripped files, because it
 /// follows the program headers as the dynamic loader does. [System V ABI, chapter 5; elf(5)]
 struct ElfFile {
-    std::uint8_t file_class = 0;  ///< ELFCLASS32 or ELFCLASS64
-    std::uint8_t byte_order = 0;  ///< ELFDATA2LSB or ELFDATA2MSB
-    std::uint16_t machine = 0;    ///< EM_*
-    std::uint16_t type = 0;       ///< ET_*
-    std::uint64_t flags_1 = 0;    ///< DT_FLAGS_1
-    std::string soname;           ///< DT_SONAME; empty: none
-    std::string rpath;            ///< DT_RPATH
-    std::string runpath;          ///< DT_RUNPATH
+    std::uint8_t file_class = 0;        ///< ELFCLASS32 or ELFCLASS64
+    std::uint8_t byte_order = 0;        ///< ELFDATA2LSB or ELFDATA2MSB
+    std::uint16_t machine = 0;          ///< EM_*
+    std::uint16_t type = 0;             ///< ET_*
+    std::uint64_t flags_1 = 0;          ///< DT_FLAGS_1
+    std::string soname;                 ///< DT_SONAME; empty: none
+    std::string rpath;                  ///< DT_RPATH
+    std::string runpath;                ///< DT_RUNPATH
     std::vector<std::string> needed;    ///< DT_NEEDED, in order
     std::vector<std::string> functions; ///< defined, exported functions, sorted, each once
     std::vector<std::string> unique;    ///< STB_GNU_UNIQUE objects, which all generations in one process would share
@@ -47,8 +47,8 @@ std::uint16_t native_machine() noexcept;
 /// "x86-64", "AArch64", ..., else "machine 243".
 std::string machine_name(std::uint16_t machine);
 
-/// Reads a file of the host's own class and byte order. Whatever the bytes are, no byte outside of `bytes` is touched, and the work is bounded
-/// by their number. @return what is wrong, or nothing with `out` set; for a `foreign` file the header's members of `out` are set
+/// Reads a file of the host's own class and byte order. Whatever the bytes are, no byte outside of `bytes` is touched, and the work is
+/// bounded by their number. @return what is wrong, or nothing with `out` set; for a `foreign` file the header's members of `out` are set
 std::optional<ElfFault> read_elf(std::span<const std::byte> bytes, ElfFile &out);
 
 } // namespace weir::plugin

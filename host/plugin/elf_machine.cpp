@@ -32,14 +32,22 @@ std::uint16_t native_machine() noexcept {
 
 std::string machine_name(std::uint16_t machine) {
     switch (machine) {
-    case EM_X86_64: return "x86-64";
-    case EM_AARCH64: return "AArch64";
-    case EM_RISCV: return "RISC-V";
-    case EM_PPC64: return "POWER";
-    case EM_S390: return "s390x";
-    case EM_ARM: return "32-bit ARM";
-    case EM_386: return "32-bit x86";
-    default: return "machine " + std::to_string(machine);
+    case EM_X86_64:
+        return "x86-64";
+    case EM_AARCH64:
+        return "AArch64";
+    case EM_RISCV:
+        return "RISC-V";
+    case EM_PPC64:
+        return "POWER";
+    case EM_S390:
+        return "s390x";
+    case EM_ARM:
+        return "32-bit ARM";
+    case EM_386:
+        return "32-bit x86";
+    default:
+        return "machine " + std::to_string(machine);
     }
 }
 

@@ -53,7 +53,8 @@ std::string other_version(const std::vector<std::string> &symbols, std::string_v
     return {};
 }
 
-std::optional<std::string> find_collision(const std::vector<std::string> &symbols, std::string_view plugin_name, const std::vector<std::string> &event_types) {
+std::optional<std::string> find_collision(const std::vector<std::string> &symbols, std::string_view plugin_name,
+                                          const std::vector<std::string> &event_types) {
     std::map<std::string, std::string> claimed;
     for (const std::string &type : event_types) {
         const std::string symbol = handler_symbol(plugin_name, type);

@@ -22,6 +22,7 @@ VersionedSymbol split_symbol(std::string_view plugin_name, std::string_view even
 std::string other_version(const std::vector<std::string> &symbols, std::string_view plugin_name, std::string_view event_type);
 
 /// Two different types that the naming rule gives one symbol among `symbols` (sorted); a sentence naming both, or nothing.
-std::optional<std::string> find_collision(const std::vector<std::string> &symbols, std::string_view plugin_name, const std::vector<std::string> &event_types);
+std::optional<std::string> find_collision(const std::vector<std::string> &symbols, std::string_view plugin_name,
+                                          const std::vector<std::string> &event_types);
 
 } // namespace weir::plugin

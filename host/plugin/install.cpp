@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 constexpr mode_t kPluginMode = 0644;
 
 [[noreturn]] void fail(const std::string &what, const fs::path &path, int error) {
-    throw PluginEnvironmentError("cannot " + what + " " + path.string() + ": " + std::generic_category().message(error) + "; change plugins_directory, or its owner and rights");
+    throw PluginEnvironmentError("cannot " + what + " " + path.string() + ": " + std::generic_category().message(error) +
+                                 "; change plugins_directory, or its owner and rights");
 }
 
 void make_directory(const fs::path &path) {
@@ -138,7 +139,8 @@ std::optional<PluginRefusal> check_name(const std::string &name) {
     if (is_name(name, "-")) {
         return std::nullopt;
     }
-    return PluginRefusal{name, "bad_name", "that is not a plugin's name", "give the name as `weir plugin list` shows it, without a path and without .so"};
+    return PluginRefusal{name, "bad_name", "that is not a plugin's name",
+                         "give the name as `weir plugin list` shows it, without a path and without .so"};
 }
 
 std::optional<Candidate> read_if_there(const fs::path &file) {
@@ -177,7 +179,8 @@ InstallResult install_plugin(const fs::path &file, const InstallOptions &options
         rename_durably(place.stage(report.name, before->bytes), place.previous(report.name));
     }
     rename_durably(place.stage(report.name, candidate.bytes), result.file);
-    result.message = report.name + " " + report.version + " is in place: " + result.file.string() + (before ? "; `weir plugin rollback " + report.name + "` brings its predecessor back" : "");
+    result.message = report.name + " " + report.version + " is in place: " + result.file.string() +
+                     (before ? "; `weir plugin rollback " + report.name + "` brings its predecessor back" : "");
     return result;
 }
 
@@ -189,7 +192,8 @@ InstallResult rollback_plugin(const std::string &name, const InstallOptions &opt
     const fs::path previous = place.previous(name);
     std::error_code ignored;
     if (!fs::exists(previous, ignored)) {
-        return refused({previous, "no_previous", "there is no predecessor of " + name, "install the version that you want with `weir plugin install FILE`"});
+        return refused({previous, "no_previous", "there is no predecessor of " + name,
+                        "install the version that you want with `weir plugin install FILE`"});
     }
     Candidate candidate;
     TrialReport report;
@@ -205,7 +209,8 @@ InstallResult rollback_plugin(const std::string &name, const InstallOptions &opt
         if (errno != EINVAL && errno != ENOSYS) {
             fail("exchange", result.file, errno);
         }
-        // A file system without exchange: a kill between the two leaves the same version in both places, and a plugin in place at every moment.
+        // A file system without exchange: a kill between the two leaves the same version in both places, and a plugin in place at every
+        // moment.
         const auto current = read_if_there(result.file);
         rename_durably(previous, result.file);
         rename_durably(place.stage(name, current->bytes), previous);
@@ -223,7 +228,8 @@ InstallResult remove_plugin(const std::string &name, const InstallOptions &optio
     const Place place(options);
     std::error_code ignored;
     if (!fs::exists(place.current(name), ignored)) {
-        return refused({place.current(name), "not_installed", "there is no plugin " + name + " in place", "see `weir plugin list` for those that are"});
+        return refused({place.current(name), "not_installed", "there is no plugin " + name + " in place",
+                        "see `weir plugin list` for those that are"});
     }
     rename_durably(place.current(name), place.previous(name));
     return {std::nullopt, name, {}, place.current(name), name + " is taken out; `weir plugin rollback " + name + "` brings it back"};

@@ -11,9 +11,9 @@
 
 namespace weir::plugin {
 
-/// Where and how plugins are put in place. One plugin is one file, `<directory>/NAME.so`; its predecessor is kept as `<directory>/.previous/NAME.so`,
-/// which no host loads. Each step is a rename of a file that is already on the disk, so a kill or a power cut leaves the old state or the new one, and a
-/// running host never sees half a file. Two of these commands at once wait for each other.
+/// Where and how plugins are put in place. One plugin is one file, `<directory>/NAME.so`; its predecessor is kept as
+/// `<directory>/.previous/NAME.so`, which no host loads. Each step is a rename of a file that is already on the disk, so a kill or a power
+/// cut leaves the old state or the new one, and a running host never sees half a file. Two of these commands at once wait for each other.
 struct InstallOptions {
     std::filesystem::path directory;         ///< made where missing (0755)
     std::filesystem::path private_directory; ///< copies for the trial go here
@@ -34,7 +34,8 @@ struct InstallResult {
 /// @throws PluginEnvironmentError where the directory or the private directory can't be written
 InstallResult install_plugin(const std::filesystem::path &file, const InstallOptions &options);
 
-/// Swaps a plugin with its predecessor, which is checked and tried first; after a removal, brings it back. Twice is where it began. "no_previous": there is none.
+/// Swaps a plugin with its predecessor, which is checked and tried first; after a removal, brings it back. Twice is where it began.
+/// "no_previous": there is none.
 /// @throws PluginEnvironmentError as above
 InstallResult rollback_plugin(const std::string &name, const InstallOptions &options);
 

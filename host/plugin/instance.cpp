@@ -19,10 +19,14 @@ std::string_view heard(const weir_view &view) {
 
 log::Level log_level(std::uint32_t level) {
     switch (level) {
-    case WEIR_LOG_DEBUG: return log::Level::debug;
-    case WEIR_LOG_INFO: return log::Level::info;
-    case WEIR_LOG_WARN: return log::Level::warn;
-    default: return log::Level::error;
+    case WEIR_LOG_DEBUG:
+        return log::Level::debug;
+    case WEIR_LOG_INFO:
+        return log::Level::info;
+    case WEIR_LOG_WARN:
+        return log::Level::warn;
+    default:
+        return log::Level::error;
     }
 }
 
@@ -40,8 +44,7 @@ struct Instance::State {
     weir_host_v1 table{};
 
     /// Calls into the plugin; whatever it throws ends here, as ABI rule 7 asks of both sides.
-    template <typename Call>
-    bool guarded(const char *what, Call call) noexcept {
+    template <typename Call> bool guarded(const char *what, Call call) noexcept {
         try {
             call();
             return true;
@@ -79,7 +82,8 @@ std::unique_ptr<Instance> Instance::create(std::shared_ptr<const Module> module,
     state.table.version = view_of(version);
     state.table.log = [](const weir_host_v1 *host, std::uint32_t level, weir_view message) {
         const auto *self = static_cast<const State *>(host->self);
-        log::write(log_level(level), "plugin.said", heard(message), {{"plugin", self->module->description().name}, {"domain", self->domain}});
+        log::write(log_level(level), "plugin.said", heard(message),
+                   {{"plugin", self->module->description().name}, {"domain", self->domain}});
     };
     state.table.error = [](const weir_host_v1 *host, weir_view message) { static_cast<State *>(host->self)->error = heard(message); };
     state.table.extension = [](const weir_host_v1 *, weir_view) -> const void * { return nullptr; };
@@ -87,7 +91,8 @@ std::unique_ptr<Instance> Instance::create(std::shared_ptr<const Module> module,
     const weir_plugin_descriptor_v1 &descriptor = state.module->descriptor();
     weir_status status = WEIR_OK;
     if (descriptor.create != nullptr) {
-        const weir_setup_v1 setup{sizeof(weir_setup_v1), state.module->generation(), view_of(domain), view_of(schema), view_of(settings_json)};
+        const weir_setup_v1 setup{sizeof(weir_setup_v1), state.module->generation(), view_of(domain), view_of(schema),
+                                  view_of(settings_json)};
         const bool returned = state.guarded("create", [&] { status = descriptor.create(&state.table, &setup, &state.handle); });
         if (!state.succeeded("create", status, returned)) {
             reason = state.error;

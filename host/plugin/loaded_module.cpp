@@ -19,10 +19,12 @@ const std::vector<std::string> &Module::handler_symbols() const {
     return none;
 }
 
-LoadedModule::LoadedModule(OpenedLibrary library, std::filesystem::path origin, const std::vector<std::string> &functions, const std::vector<std::string> &claims)
+LoadedModule::LoadedModule(OpenedLibrary library, std::filesystem::path origin, const std::vector<std::string> &functions,
+                           const std::vector<std::string> &claims)
     : library_(std::move(library)), origin_(std::move(origin)) {
     const std::string prefix = handler_prefix(library_.description.name);
-    std::copy_if(functions.begin(), functions.end(), std::back_inserter(symbols_), [&](const std::string &symbol) { return symbol.starts_with(prefix); });
+    std::copy_if(functions.begin(), functions.end(), std::back_inserter(symbols_),
+                 [&](const std::string &symbol) { return symbol.starts_with(prefix); });
     for (const std::string &type : claims) {
         claimed_.emplace(handler_symbol(library_.description.name, type), type);
     }

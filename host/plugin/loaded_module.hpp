@@ -21,7 +21,8 @@ struct OpenedLibrary {
     std::function<weir_handler_v1(const std::string &)> symbol; ///< the address of an exported function
 };
 
-/// Opens `copy` with Boost.DLL, calls the entry and reads the descriptor: the first code of the plugin that runs. Refusals are told about `origin`.
+/// Opens `copy` with Boost.DLL, calls the entry and reads the descriptor: the first code of the plugin that runs. Refusals are told about
+/// `origin`.
 std::optional<PluginRefusal> open_library(const std::filesystem::path &copy, const std::filesystem::path &origin, OpenedLibrary &out);
 
 /// Code that was loaded from a private copy. Thread-safe once published.
@@ -29,7 +30,8 @@ class LoadedModule final : public Module {
 public:
     /// @param functions the exports that were read from the file, sorted
     /// @param claims    the event types that are known: a symbol that one of them leads to serves no other type
-    LoadedModule(OpenedLibrary library, std::filesystem::path origin, const std::vector<std::string> &functions, const std::vector<std::string> &claims);
+    LoadedModule(OpenedLibrary library, std::filesystem::path origin, const std::vector<std::string> &functions,
+                 const std::vector<std::string> &claims);
 
     const Description &description() const override { return library_.description; }
     const weir_plugin_descriptor_v1 &descriptor() const override { return *library_.descriptor; }
@@ -50,7 +52,7 @@ private:
 
     OpenedLibrary library_;
     std::filesystem::path origin_;
-    std::vector<std::string> symbols_; ///< of its handlers, sorted
+    std::vector<std::string> symbols_;                     ///< of its handlers, sorted
     std::unordered_map<std::string, std::string> claimed_; ///< symbol -> the known event type that leads to it
     std::uint32_t generation_ = 1;
     mutable std::shared_mutex mutex_;

@@ -46,7 +46,8 @@ private:
 
 } // namespace
 
-std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const LoadOptions &options, const NameCheck &may_have_name, PluginRefusal &refusal) {
+std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const LoadOptions &options, const NameCheck &may_have_name,
+                                             PluginRefusal &refusal) {
     const auto refused = [&](std::optional<PluginRefusal> why) {
         if (why) {
             refusal = std::move(*why);
@@ -71,7 +72,8 @@ std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const L
         }
         const std::vector<std::string> types = known_types(library.description, options.known_event_types);
         if (const auto collision = find_collision(candidate.elf.functions, library.description.name, types)) {
-            refusal = {candidate.file, "ambiguous_handler", *collision, "rename one of the event types, or map one of them to another name with an alias in the topic's binding"};
+            refusal = {candidate.file, "ambiguous_handler", *collision,
+                       "rename one of the event types, or map one of them to another name with an alias in the topic's binding"};
             return nullptr;
         }
         return std::make_shared<LoadedModule>(std::move(library), candidate.file, candidate.elf.functions, types);

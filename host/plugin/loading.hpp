@@ -14,6 +14,7 @@ namespace weir::plugin {
 using NameCheck = std::function<std::optional<PluginRefusal>(const std::string &plugin_name)>;
 
 /// Copies a checked candidate, tries it in a child process, loads it here.
-std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const LoadOptions &options, const NameCheck &may_have_name, PluginRefusal &refusal);
+std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const LoadOptions &options, const NameCheck &may_have_name,
+                                             PluginRefusal &refusal);
 
 } // namespace weir::plugin

@@ -70,11 +70,13 @@ public:
 /// `handle_<plugin>_<event>` by the naming rule, for a plugin's name and an event type. [DESIGN: the plugin contract]
 std::string handler_symbol(std::string_view plugin_name, std::string_view event_type);
 
-/// One instance of a module, serving one domain: its life, by the state machine in <weir/abi/plugin.h>. Control-thread only, but for `handle`.
+/// One instance of a module, serving one domain: its life, by the state machine in <weir/abi/plugin.h>. Control-thread only, but for
+/// `handle`.
 class Instance {
 public:
     /// Creates and starts. @return nothing, with `reason` set, where the plugin declines
-    static std::unique_ptr<Instance> create(std::shared_ptr<const Module> module, const std::string &domain, const std::string &schema, const std::string &settings_json, std::string &reason);
+    static std::unique_ptr<Instance> create(std::shared_ptr<const Module> module, const std::string &domain, const std::string &schema,
+                                            const std::string &settings_json, std::string &reason);
     /// Drains and destroys.
     ~Instance();
     Instance(const Instance &) = delete;

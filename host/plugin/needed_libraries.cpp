@@ -71,9 +71,12 @@ Verdict look_in(const Candidate &candidate, const std::string &element, const st
         return {};
     }
     if (private_to_plugin) {
-        return {true, PluginRefusal{candidate.file, "private_library",
-                                    "it needs " + library + " beside itself ($ORIGIN in its RUNPATH), but plugins are loaded from a private copy, in which that is not found",
-                                    "link " + library + " statically into the plugin, or install it where the system's loader finds it (ldconfig)"}};
+        return {true,
+                PluginRefusal{
+                    candidate.file, "private_library",
+                    "it needs " + library +
+                        " beside itself ($ORIGIN in its RUNPATH), but plugins are loaded from a private copy, in which that is not found",
+                    "link " + library + " statically into the plugin, or install it where the system's loader finds it (ldconfig)"}};
     }
     std::error_code ignored;
     auto refusal = check_permissions(path, fs::canonical(path, ignored));
@@ -103,7 +106,8 @@ std::optional<PluginRefusal> check_needed_libraries(const Candidate &candidate) 
     const std::vector<std::string> elements = split(candidate.elf.runpath.empty() ? candidate.elf.rpath : candidate.elf.runpath);
     for (const std::string &element : elements) {
         if (!element.starts_with('/') && !element.starts_with('$')) {
-            return PluginRefusal{candidate.file, "unsafe_runpath", "its RUNPATH has the relative directory \"" + element + "\", which depends on where the host was started",
+            return PluginRefusal{candidate.file, "unsafe_runpath",
+                                 "its RUNPATH has the relative directory \"" + element + "\", which depends on where the host was started",
                                  "link the plugin with absolute directories in -Wl,-rpath, or better none"};
         }
     }
@@ -113,7 +117,8 @@ std::optional<PluginRefusal> check_needed_libraries(const Candidate &candidate) 
             if (library.starts_with('/') && is_there(library)) {
                 continue;
             }
-            return PluginRefusal{candidate.file, "missing_library", "it needs the library " + library + ", which is not there", "link the library by its name alone, without a path"};
+            return PluginRefusal{candidate.file, "missing_library", "it needs the library " + library + ", which is not there",
+                                 "link the library by its name alone, without a path"};
         }
         Verdict verdict;
         for (auto element = elements.begin(); element != elements.end() && !verdict.found; ++element) {

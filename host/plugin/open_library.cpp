@@ -23,16 +23,20 @@ PluginRefusal explain(const std::filesystem::path &origin, std::string text) {
     const auto has = [&](const char *part) { return text.find(part) != std::string::npos; };
     if (has("cannot open shared object file")) {
         const std::string library = text.substr(0, text.find(':'));
-        return {origin, "missing_library", "it needs the library " + library + ", which is not on this machine", "install the package that has " + library + ", then run ldconfig"};
+        return {origin, "missing_library", "it needs the library " + library + ", which is not on this machine",
+                "install the package that has " + library + ", then run ldconfig"};
     }
     if (has("undefined symbol")) {
-        return {origin, "undefined_symbol", "it uses something that nothing provides: " + text, "link the plugin with -Wl,-z,defs, which names what is missing"};
+        return {origin, "undefined_symbol", "it uses something that nothing provides: " + text,
+                "link the plugin with -Wl,-z,defs, which names what is missing"};
     }
     if (has("version `")) {
-        return {origin, "library_too_old", "a library on this machine is older than the one it was built with: " + text, "build the plugin on this machine's release of the system"};
+        return {origin, "library_too_old", "a library on this machine is older than the one it was built with: " + text,
+                "build the plugin on this machine's release of the system"};
     }
     if (has("failed to map segment") || has("cannot enable executable")) {
-        return {origin, "load_failed", "it cannot be mapped for execution: " + text, "put state_directory on a file system that is not mounted noexec"};
+        return {origin, "load_failed", "it cannot be mapped for execution: " + text,
+                "put state_directory on a file system that is not mounted noexec"};
     }
     return {origin, "load_failed", "the system cannot load it: " + text, "build the plugin again on this machine's release of the system"};
 }
@@ -40,7 +44,8 @@ PluginRefusal explain(const std::filesystem::path &origin, std::string text) {
 /// Libraries stay open for ever: a handler may have left threads, thread-local destructors or unique symbols behind.
 boost::dll::shared_library &keep_open(boost::dll::shared_library library) {
     static std::mutex mutex;
-    static auto *const all = new std::vector<std::unique_ptr<boost::dll::shared_library>>(); // never destroyed, as the code of none is unmapped
+    static auto *const all =
+        new std::vector<std::unique_ptr<boost::dll::shared_library>>(); // never destroyed, as the code of none is unmapped
     const std::lock_guard guard(mutex);
     all->push_back(std::make_unique<boost::dll::shared_library>(std::move(library)));
     return *all->back();
@@ -78,9 +83,12 @@ std::optional<PluginRefusal> open_library(const std::filesystem::path &copy, con
         if (out.descriptor->size >= offsetof(weir_plugin_descriptor_v1, name) && out.descriptor->abi_minor > WEIR_ABI_MINOR) {
             return PluginRefusal{origin, "newer_abi", *wrong, "update Weir, or build the plugin against the SDK of this version"};
         }
-        return PluginRefusal{origin, "bad_descriptor", "its descriptor is wrong: " + *wrong, "correct the descriptor and build the plugin again"};
+        return PluginRefusal{origin, "bad_descriptor", "its descriptor is wrong: " + *wrong,
+                             "correct the descriptor and build the plugin again"};
     }
-    out.symbol = [library](const std::string &name) -> weir_handler_v1 { return &library->get<weir_status(void *, const weir_event_v1 *, const weir_call_v1 *)>(name); };
+    out.symbol = [library](const std::string &name) -> weir_handler_v1 {
+        return &library->get<weir_status(void *, const weir_event_v1 *, const weir_call_v1 *)>(name);
+    };
     return std::nullopt;
 }
 

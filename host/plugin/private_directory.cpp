@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 constexpr const char *kLockName = ".lock";
 
 [[noreturn]] void fail(const fs::path &path, const std::string &what) {
-    throw PluginEnvironmentError("the directory for private copies of plugins, " + path.string() + ", " + what + "; change state_directory");
+    throw PluginEnvironmentError("the directory for private copies of plugins, " + path.string() + ", " + what +
+                                 "; change state_directory");
 }
 
 } // namespace
@@ -36,7 +37,7 @@ std::shared_ptr<PrivateDirectory> PrivateDirectory::of(const fs::path &directory
     const fs::path key = fs::absolute(directory).lexically_normal();
     auto &slot = all[key];
     std::error_code ignored;
-    if (!slot || !fs::exists(slot->own_, ignored)) {
+    if (!slot || slot->owner_process_ != getpid() || !fs::exists(slot->own_, ignored)) {
         slot = std::shared_ptr<PrivateDirectory>(new PrivateDirectory(key));
     }
     return slot;

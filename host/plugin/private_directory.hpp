@@ -13,9 +13,9 @@
 
 namespace weir::plugin {
 
-/// Where this process keeps the copies that it loads: `<directory>/<process>-<random>/<number>/<file name>`. Each copy has a path of its own, because the
-/// loader gives the old code for a path that it knows. The process's folder holds a locked file for as long as the process lives, which is how the
-/// next one knows what it may remove, across containers too. Thread-safe.
+/// Where this process keeps the copies that it loads: `<directory>/<process>-<random>/<number>/<file name>`. Each copy has a path of its
+/// own, because the loader gives the old code for a path that it knows. The process's folder holds a locked file for as long as the process
+/// lives, which is how the next one knows what it may remove, across containers too. Thread-safe.
 class PrivateDirectory {
 public:
     /// The one of this process for `directory`, made where missing (0700), after removing what dead processes left.

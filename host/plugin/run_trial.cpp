@@ -21,7 +21,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Starts the command in a process group of its own, with default signals, nothing on its standard streams and the pipe's end as its channel.
+/// Starts the command in a process group of its own, with default signals, nothing on its standard streams and the pipe's end as its
+/// channel.
 pid_t spawn(const std::vector<std::string> &command, const std::filesystem::path &copy, int channel) {
     std::vector<std::string> words = command;
     words.push_back(copy.string());
@@ -107,18 +108,21 @@ std::string describe_end(int status) {
 
 } // namespace
 
-std::optional<PluginRefusal> run_trial(const std::vector<std::string> &command, const std::filesystem::path &copy, const std::filesystem::path &origin,
-                                       std::chrono::milliseconds deadline, TrialReport &out) {
+std::optional<PluginRefusal> run_trial(const std::vector<std::string> &command, const std::filesystem::path &copy,
+                                       const std::filesystem::path &origin, std::chrono::milliseconds deadline, TrialReport &out) {
     const auto end = Clock::now() + deadline;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        return PluginRefusal{origin, "trial_failed", "it could not be tried out: " + std::generic_category().message(errno), "raise the limit of open files (ulimit -n)"};
+        return PluginRefusal{origin, "trial_failed", "it could not be tried out: " + std::generic_category().message(errno),
+                             "raise the limit of open files (ulimit -n)"};
     }
     const OwnedDescriptor reading(ends[0]);
     OwnedDescriptor writing(ends[1]);
     const pid_t child = spawn(command, copy, writing.get());
     if (child < 0) {
-        return PluginRefusal{origin, "trial_failed", "it could not be tried out: " + command.front() + ": " + std::generic_category().message(errno), "check that " + command.front() + " can be run"};
+        return PluginRefusal{origin, "trial_failed",
+                             "it could not be tried out: " + command.front() + ": " + std::generic_category().message(errno),
+                             "check that " + command.front() + " can be run"};
     }
     writing.reset();
     const std::vector<std::string> told = decode_trial_message(listen(reading.get(), end));
@@ -126,16 +130,20 @@ std::optional<PluginRefusal> run_trial(const std::vector<std::string> &command, 
     if (!status) {
         kill(-child, SIGKILL);
         wait_for(child, Clock::now() + std::chrono::seconds(5)); // only to let the system forget it
-        return PluginRefusal{origin, "hangs_on_load", "loading it did not end within " + std::to_string(deadline.count()) + " ms", "keep constructors and the entry free of work; do it in create or start"};
+        return PluginRefusal{origin, "hangs_on_load", "loading it did not end within " + std::to_string(deadline.count()) + " ms",
+                             "keep constructors and the entry free of work; do it in create or start"};
     }
     if (told.empty() || *status != 0) {
-        return PluginRefusal{origin, "crashes_on_load", "loading it crashes: a trial process " + describe_end(*status) + " before it had answered", "run it under a debugger; keep constructors and the entry free of work"};
+        return PluginRefusal{origin, "crashes_on_load",
+                             "loading it crashes: a trial process " + describe_end(*status) + " before it had answered",
+                             "run it under a debugger; keep constructors and the entry free of work"};
     }
     if (told.size() == 4 && told[0] == "refused") {
         return PluginRefusal{origin, told[1], told[2], told[3]};
     }
     if (told.size() != 3 || told[0] != "ok") {
-        return PluginRefusal{origin, "trial_failed", "its trial gave no answer that could be read", "check the trial command, " + command.front()};
+        return PluginRefusal{origin, "trial_failed", "its trial gave no answer that could be read",
+                             "check the trial command, " + command.front()};
     }
     out = {told[1], told[2]};
     return std::nullopt;

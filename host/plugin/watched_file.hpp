@@ -33,16 +33,16 @@ struct WatchedFile {
     using Clock = std::chrono::steady_clock;
 
     Look look;
-    Clock::time_point looks_so_since;  ///< when `look` was first seen
-    bool settled = false;              ///< `look` has been dealt with
-    Clock::time_point look_again;      ///< an earlier decision is made again then
+    Clock::time_point looks_so_since; ///< when `look` was first seen
+    bool settled = false;             ///< `look` has been dealt with
+    Clock::time_point look_again;     ///< an earlier decision is made again then
     bool absent = false;
     Clock::time_point absent_since;
 
-    std::string serving;               ///< the plugin's name; empty: none
+    std::string serving; ///< the plugin's name; empty: none
     std::uint64_t serving_hash = 0;
-    std::string said;                  ///< the last refusal that was told, with the content's hash; empty: none
-    std::string refused_code;          ///< of the present content; empty: it is served
+    std::string said;         ///< the last refusal that was told, with the content's hash; empty: none
+    std::string refused_code; ///< of the present content; empty: it is served
 };
 
 } // namespace weir::plugin

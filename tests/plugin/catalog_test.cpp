@@ -111,7 +111,8 @@ TEST_CASE("a file that becomes another plugin removes the one that it was") {
     catalog.start();
     test::place("misbehaving", file);
     REQUIRE(told.hears("loaded misbehaving 1.0.0 generation 1"));
-    CHECK(told.lines() == std::vector<std::string>{"loaded good 1.0.0 generation 1", "removed good", "loaded misbehaving 1.0.0 generation 1"});
+    CHECK(told.lines() ==
+          std::vector<std::string>{"loaded good 1.0.0 generation 1", "removed good", "loaded misbehaving 1.0.0 generation 1"});
 }
 
 TEST_CASE("a refusal whose cause is mended is taken back by itself") {

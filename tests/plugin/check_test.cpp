@@ -140,7 +140,8 @@ TEST_CASE("a plugin with a private library beside it is refused, because its cop
     const fs::path file = directories.plugins / "plugin.so";
     test::place("needs_private", file);
     CHECK(refusal_of(file).code == "missing_library");
-    fs::copy_file(test::build_directory() / "tests/fixtures/libraries/libweir_test_private.so", directories.plugins / "libweir_test_private.so");
+    fs::copy_file(test::build_directory() / "tests/fixtures/libraries/libweir_test_private.so",
+                  directories.plugins / "libweir_test_private.so");
     const auto refusal = refusal_of(file);
     CHECK(refusal.code == "private_library");
     CHECK(mentions(refusal.message, "libweir_test_private.so"));

@@ -110,9 +110,15 @@ TEST_CASE("what is wrong with a descriptor is said with its place") {
     using Spoil = void (*)(Parts &);
     const std::vector<std::pair<std::string, Spoil>> cases{
         {"name", [](Parts &p) { p.descriptor.name = view("Upper"); }},
-        {"name", [](Parts &p) { p.descriptor.name = {nullptr, 5}; }},
+        {"name",
+         [](Parts &p) {
+             p.descriptor.name = {nullptr, 5};
+         }},
         {"name", [](Parts &p) { p.descriptor.name.size = ~0ull; }},
-        {"version", [](Parts &p) { p.descriptor.version = {"a\0b", 3}; }},
+        {"version",
+         [](Parts &p) {
+             p.descriptor.version = {"a\0b", 3};
+         }},
         {"tables", [](Parts &p) { p.descriptor.tables = nullptr; }},
         {"tables", [](Parts &p) { p.descriptor.table_count = 0xFFFFFFFF; }},
         {"tables", [](Parts &p) { p.descriptor.table_stride = 4; }},

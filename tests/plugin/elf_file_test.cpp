@@ -33,9 +33,12 @@ void damage(std::vector<std::byte> &bytes, const std::vector<std::byte> &donor, 
     // Most of what a reader looks at stands near the beginning or in the section headers at the end.
     const auto somewhere = [&] {
         switch (below(4)) {
-        case 0: return below(std::min<std::size_t>(bytes.size(), 1024));
-        case 1: return bytes.size() - 1 - below(std::min<std::size_t>(bytes.size(), 2048));
-        default: return below(bytes.size());
+        case 0:
+            return below(std::min<std::size_t>(bytes.size(), 1024));
+        case 1:
+            return bytes.size() - 1 - below(std::min<std::size_t>(bytes.size(), 2048));
+        default:
+            return below(bytes.size());
         }
     };
     switch (below(5)) {
@@ -46,13 +49,16 @@ void damage(std::vector<std::byte> &bytes, const std::vector<std::byte> &donor, 
         break;
     case 1:
         for (std::size_t count = 1 + below(8); count > 0; --count) {
-            const std::uint64_t interesting[] = {0, 1, 0x7f, 0xff, 0xffff, 0xffffffff, 0xffffffffffffffff, 0x8000000000000000, bytes.size(), bytes.size() - 1};
+            const std::uint64_t interesting[] = {
+                0, 1, 0x7f, 0xff, 0xffff, 0xffffffff, 0xffffffffffffffff, 0x8000000000000000, bytes.size(), bytes.size() - 1};
             const std::uint64_t value = interesting[below(std::size(interesting))];
             const std::size_t at = somewhere() & ~std::size_t{7};
             std::memcpy(bytes.data() + at, &value, std::min<std::size_t>(sizeof(value), bytes.size() - at));
         }
         break;
-    case 2: bytes.resize(below(bytes.size() + 1)); break;
+    case 2:
+        bytes.resize(below(bytes.size() + 1));
+        break;
     case 3: {
         const std::size_t from = below(donor.size());
         const std::size_t to = somewhere();
@@ -62,7 +68,8 @@ void damage(std::vector<std::byte> &bytes, const std::vector<std::byte> &donor, 
     }
     default: {
         const std::size_t at = somewhere();
-        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), std::min(below(512), bytes.size() - at), static_cast<std::byte>(below(256)));
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), std::min(below(512), bytes.size() - at),
+                    static_cast<std::byte>(below(256)));
         break;
     }
     }
@@ -148,9 +155,9 @@ TEST_CASE("the ELF reader survives randomly damaged files") {
     const std::uint64_t seed = test::seed();
     std::mt19937_64 random(seed);
     const char *wanted = std::getenv("WEIR_TEST_FUZZ_ITERATIONS");
-    const std::uint64_t iterations = wanted ? std::strtoull(wanted, nullptr, 10) : 24'000;
-    const std::vector<std::vector<std::byte>> originals{test::fixture_bytes("good"), test::fixture_bytes("stripped"), test::fixture_bytes("throwing"),
-                                                        test::fixture_bytes("needs_private")};
+    const std::uint64_t iterations = wanted ? std::strtoull(wanted, nullptr, 10) : 100'000;
+    const std::vector<std::vector<std::byte>> originals{test::fixture_bytes("good"), test::fixture_bytes("stripped"),
+                                                        test::fixture_bytes("throwing"), test::fixture_bytes("needs_private")};
     std::uint64_t refused = 0;
     std::vector<std::byte> bytes;
     for (std::uint64_t iteration = 0; iteration < iterations; ++iteration) {

@@ -50,12 +50,15 @@ void Told::add(std::string line) {
 plugin::CatalogListener Told::listener() {
     plugin::CatalogListener listener;
     listener.loaded = [this](std::shared_ptr<const plugin::Module> module) {
-        add("loaded " + module->description().name + " " + module->description().version + " generation " + std::to_string(module->generation()));
+        add("loaded " + module->description().name + " " + module->description().version + " generation " +
+            std::to_string(module->generation()));
         const std::lock_guard guard(mutex_);
         last_ = std::move(module);
     };
     listener.removed = [this](const std::string &name) { add("removed " + name); };
-    listener.refused = [this](const plugin::PluginRefusal &refusal) { add("refused " + refusal.file.filename().string() + " " + refusal.code); };
+    listener.refused = [this](const plugin::PluginRefusal &refusal) {
+        add("refused " + refusal.file.filename().string() + " " + refusal.code);
+    };
     return listener;
 }
 

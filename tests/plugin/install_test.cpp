@@ -54,11 +54,11 @@ TEST_CASE("a file that can't be a plugin changes nothing") {
     REQUIRE_FALSE(plugin::install_plugin(test::fixture("good"), options(directories)).refusal);
     const std::string before = test::read_file(directories.plugins / "good.so");
     for (const auto &[name, code] : std::vector<std::pair<std::string, std::string>>{{"no_entry", "no_entry"},
-                                                                                    {"newer_abi", "newer_abi"},
-                                                                                    {"constructor_crashes", "crashes_on_load"},
-                                                                                    {"entry_null", "entry_failed"},
-                                                                                    {"needs_missing", "missing_library"},
-                                                                                    {"table_wrong", "bad_descriptor"}}) {
+                                                                                     {"newer_abi", "newer_abi"},
+                                                                                     {"constructor_crashes", "crashes_on_load"},
+                                                                                     {"entry_null", "entry_failed"},
+                                                                                     {"needs_missing", "missing_library"},
+                                                                                     {"table_wrong", "bad_descriptor"}}) {
         const auto result = plugin::install_plugin(test::fixture(name), options(directories));
         INFO(name << ": " << result.message);
         REQUIRE(result.refusal);
@@ -131,17 +131,23 @@ TEST_CASE("commands that are killed at any moment leave a whole plugin in place"
     for (int round = 0; round < 40; ++round) {
         const pid_t child = fork();
         if (child == 0) {
-            for (int turn = 0;; ++turn) {
-                plugin::install_plugin(test::fixture(turn % 2 == 0 ? "good_2" : "good"), options(directories));
-                plugin::rollback_plugin("good", options(directories));
+            try {
+                for (int turn = 0;; ++turn) {
+                    plugin::install_plugin(test::fixture(turn % 2 == 0 ? "good_2" : "good"), options(directories));
+                    plugin::rollback_plugin("good", options(directories));
+                }
+            } catch (...) {
+                _exit(1); // it must be killed, not fail
             }
         }
         // However long the child has got by then: the point is that it is not known.
         const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(500 + std::rand() % 25000);
-        test::eventually([] { return false; }, std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()));
+        test::eventually([] { return false; },
+                         std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()));
         kill(child, SIGKILL);
         int status = 0;
         waitpid(child, &status, 0);
+        REQUIRE(WIFSIGNALED(status));
         const std::string now = test::read_file(directories.plugins / "good.so");
         REQUIRE((now == one || now == two));
         const fs::path previous = directories.plugins / ".previous" / "good.so";

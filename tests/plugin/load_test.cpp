@@ -138,11 +138,11 @@ TEST_CASE("a descriptor that is wrong is refused, saying where") {
     for (const bool trial : {true, false}) {
         CHECK(refusal_of("entry_null", trial).code == "entry_failed");
         for (const auto &[name, place] : std::vector<std::pair<std::string, std::string>>{{"size_zero", "size"},
-                                                                                         {"size_huge", "size"},
-                                                                                         {"name_wrong", "name"},
-                                                                                         {"table_wrong", "primary_key"},
-                                                                                         {"stride_wrong", "domains"},
-                                                                                         {"settings_wrong", "settings"}}) {
+                                                                                          {"size_huge", "size"},
+                                                                                          {"name_wrong", "name"},
+                                                                                          {"table_wrong", "primary_key"},
+                                                                                          {"stride_wrong", "domains"},
+                                                                                          {"settings_wrong", "settings"}}) {
             const auto refusal = refusal_of(name, trial);
             CHECK(refusal.code == "bad_descriptor");
             CHECK(mentions(refusal.message, place));
