@@ -24,9 +24,10 @@ void SqliteSession::add_outbox(std::span<const OutboxEntry> entries) {
     }
     connection_.within_transaction([&] {
         connection_.guard([&] {
-            Bulk &bulk = connection_.bulk(
-                "insert into " + connection_.qualified("outbox") + " (event_id, topic, key, event_type, envelope, headers, created_at) values (?, ?, ?, ?, ?, ?, ?)",
-                {Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::time});
+            Bulk &bulk =
+                connection_.bulk("insert into " + connection_.qualified("outbox") +
+                                     " (event_id, topic, key, event_type, envelope, headers, created_at) values (?, ?, ?, ?, ?, ?, ?)",
+                                 {Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::time});
             for (const OutboxEntry &entry : entries) {
                 bulk.text(0, entry.event_id.text());
                 bulk.text(1, entry.topic);
@@ -47,10 +48,12 @@ void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
     }
     connection_.within_transaction([&] {
         connection_.guard([&] {
-            Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("positions") +
-                                              " (topic, partition, incarnation, high, low, updated_at) values (?, ?, ?, ?, ?, ?) on conflict (topic, partition) do update set "
-                                              "incarnation = excluded.incarnation, high = excluded.high, low = excluded.low, updated_at = excluded.updated_at",
-                                          {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::time});
+            Bulk &bulk = connection_.bulk(
+                "insert into " + connection_.qualified("positions") +
+                    " (topic, partition, incarnation, high, low, updated_at) values (?, ?, ?, ?, ?, ?) on conflict (topic, partition) do "
+                    "update set "
+                    "incarnation = excluded.incarnation, high = excluded.high, low = excluded.low, updated_at = excluded.updated_at",
+                {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::time});
             const event::Micros now = event::now();
             for (const StoredPosition &position : positions) {
                 bulk.text(0, position.topic);
@@ -69,8 +72,9 @@ std::vector<StoredPosition> SqliteSession::positions() {
     std::vector<StoredPosition> positions;
     connection_.guard([&] {
         connection_
-            .query("select topic, partition, incarnation, high, low from " + connection_.qualified("positions") + " order by topic, partition", {},
-                   {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer})
+            .query("select topic, partition, incarnation, high, low from " + connection_.qualified("positions") +
+                       " order by topic, partition",
+                   {}, {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer})
             .each([&](Query &row) {
                 StoredPosition &position = positions.emplace_back();
                 position.topic = row.take_text(0);
@@ -89,10 +93,12 @@ void SqliteSession::save_attempts(std::span<const Attempts> attempts) {
     }
     connection_.within_transaction([&] {
         connection_.guard([&] {
-            Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("event_attempts") +
-                                              " (event_id, retries, crashes, retry_at, last_error) values (?, ?, ?, ?, ?) on conflict (event_id) do update set retries = "
-                                              "excluded.retries, crashes = excluded.crashes, retry_at = excluded.retry_at, last_error = excluded.last_error",
-                                          {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text});
+            Bulk &bulk = connection_.bulk(
+                "insert into " + connection_.qualified("event_attempts") +
+                    " (event_id, retries, crashes, retry_at, last_error) values (?, ?, ?, ?, ?) on conflict (event_id) do update set "
+                    "retries = "
+                    "excluded.retries, crashes = excluded.crashes, retry_at = excluded.retry_at, last_error = excluded.last_error",
+                {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text});
             for (const Attempts &one : attempts) {
                 bulk.text(0, one.event_id.text());
                 bulk.integer(1, one.retries);
@@ -111,7 +117,8 @@ void SqliteSession::forget_attempts(std::span<const event::Uuid> ids) {
     }
     connection_.within_transaction([&] {
         connection_.guard([&] {
-            Bulk &bulk = connection_.bulk("delete from " + connection_.qualified("event_attempts") + " where event_id = ?", {Storage::text});
+            Bulk &bulk =
+                connection_.bulk("delete from " + connection_.qualified("event_attempts") + " where event_id = ?", {Storage::text});
             for (const event::Uuid &id : ids) {
                 bulk.text(0, id.text());
             }
@@ -124,8 +131,9 @@ std::vector<Attempts> SqliteSession::attempts() {
     std::vector<Attempts> all;
     connection_.guard([&] {
         connection_
-            .query("select event_id, retries, crashes, retry_at, last_error from " + connection_.qualified("event_attempts") + " order by event_id", {},
-                   {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text})
+            .query("select event_id, retries, crashes, retry_at, last_error from " + connection_.qualified("event_attempts") +
+                       " order by event_id",
+                   {}, {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text})
             .each([&](Query &row) {
                 const auto id = event::Uuid::parse(row.take_text(0));
                 if (!id) {

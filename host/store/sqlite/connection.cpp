@@ -49,7 +49,8 @@ Connection::Connection(Place place) : place_(std::move(place)) {
             std::string mode;
             session_ << "pragma " + schema + ".journal_mode = wal", soci::into(mode);
             if (mode != "wal") {
-                throw Unavailable(place_.name() + ": this file system can't hold a write-ahead log (journal mode " + mode + "): choose a local disk");
+                throw Unavailable(place_.name() + ": this file system can't hold a write-ahead log (journal mode " + mode +
+                                  "): choose a local disk");
             }
         }
         session_ << "pragma foreign_keys = on";
@@ -96,7 +97,8 @@ void Connection::commit() {
         query("commit", {}, {}).run();
     } catch (const soci::sqlite3_soci_error &error) {
         if ((error.result() & 0xff) == SQLITE_IOERR) { // the log may hold the commit, and be read again by whoever opens it next
-            throw InDoubt("the disk failed while " + place_.name() + " was committing: " + without_function_name(error.get_error_message()));
+            throw InDoubt("the disk failed while " + place_.name() +
+                          " was committing: " + without_function_name(error.get_error_message()));
         }
         fail(error.result(), error.get_error_message(), KeyConflict::data_refused);
     }

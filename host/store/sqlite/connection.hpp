@@ -18,8 +18,8 @@ namespace weir::store::sqlite {
 enum class KeyConflict { data_refused, run_again };
 
 /**
- * One connection to one domain's file, which is attached under the schema's name to an empty database in memory: no transaction can write two files,
- * and a further file can't be attached. Keeps its statements prepared. Used by one thread at a time.
+ * One connection to one domain's file, which is attached under the schema's name to an empty database in memory: no transaction can write
+ * two files, and a further file can't be attached. Keeps its statements prepared. Used by one thread at a time.
  */
 class Connection {
 public:
@@ -84,7 +84,9 @@ public:
 
     /// Statements by their text, prepared once.
     Bulk &bulk(const std::string &sql, std::span<const Storage> parameters);
-    Bulk &bulk(const std::string &sql, std::initializer_list<Storage> parameters) { return bulk(sql, std::span(parameters.begin(), parameters.size())); }
+    Bulk &bulk(const std::string &sql, std::initializer_list<Storage> parameters) {
+        return bulk(sql, std::span(parameters.begin(), parameters.size()));
+    }
     Query &query(const std::string &sql, std::span<const Storage> parameters, std::span<const Storage> results);
     Query &query(const std::string &sql, std::initializer_list<Storage> parameters, std::initializer_list<Storage> results) {
         return query(sql, std::span(parameters.begin(), parameters.size()), std::span(results.begin(), results.size()));

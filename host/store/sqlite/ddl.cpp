@@ -118,7 +118,8 @@ std::string create_table_sql(const std::string &schema, const TableForm &form, c
     }
     for (const Reference &reference : table.references) {
         const Table &target = all[reference.target_table];
-        sql += ", FOREIGN KEY (" + names(table, reference.columns) + ") REFERENCES " + quote_name(target.name) + " (" + names(target, reference.target_columns) + ")";
+        sql += ", FOREIGN KEY (" + names(table, reference.columns) + ") REFERENCES " + quote_name(target.name) + " (" +
+               names(target, reference.target_columns) + ")";
     }
     return sql + form.checks + ") STRICT" + (form.without_rowid ? ", WITHOUT ROWID" : "");
 }
@@ -145,8 +146,8 @@ std::vector<std::uint32_t> index_columns(const Table &table, const Index &index)
 }
 
 std::string create_index_sql(const std::string &schema, const Table &table, const Index &index) {
-    return std::string("CREATE ") + (index.unique ? "UNIQUE " : "") + "INDEX " + quote_name(schema) + "." + quote_name(index.name) + " ON " + quote_name(table.name) + " (" +
-           names(table, index_columns(table, index)) + ")";
+    return std::string("CREATE ") + (index.unique ? "UNIQUE " : "") + "INDEX " + quote_name(schema) + "." + quote_name(index.name) +
+           " ON " + quote_name(table.name) + " (" + names(table, index_columns(table, index)) + ")";
 }
 
 } // namespace weir::store::sqlite

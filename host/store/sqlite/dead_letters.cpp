@@ -5,12 +5,14 @@ namespace weir::store::sqlite {
 
 namespace {
 
-constexpr const char *kColumns = "id, event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, status, created_at, "
-                                 "updated_at, context";
+constexpr const char *kColumns =
+    "id, event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, status, created_at, "
+    "updated_at, context";
 
 const std::vector<Storage> &storages() {
-    static const std::vector<Storage> kStorages = {Storage::integer, Storage::text, Storage::text, Storage::integer, Storage::text,    Storage::text, Storage::text, Storage::bytes,
-                                                   Storage::text,    Storage::text, Storage::integer, Storage::text, Storage::time, Storage::time, Storage::text};
+    static const std::vector<Storage> kStorages = {Storage::integer, Storage::text, Storage::text,  Storage::integer, Storage::text,
+                                                   Storage::text,    Storage::text, Storage::bytes, Storage::text,    Storage::text,
+                                                   Storage::integer, Storage::text, Storage::time,  Storage::time,    Storage::text};
     return kStorages;
 }
 
@@ -61,8 +63,10 @@ void SqliteSession::add_dead_letters(std::span<const DeadLetter> letters) {
     connection_.within_transaction([&] {
         connection_.guard([&] {
             Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("dead_letter_queue") +
-                                              " (event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, status, created_at, "
-                                              "updated_at, context) values (?, ?, ?, ?, ?, ?, cast(? as blob), ?, ?, ?, ?, ?, ?, ?) on conflict (event_id) do nothing",
+                                              " (event_id, topic, partition, position, event_type, event_data, raw, error_type, "
+                                              "error_message, retry_count, status, created_at, "
+                                              "updated_at, context) values (?, ?, ?, ?, ?, ?, cast(? as blob), ?, ?, ?, ?, ?, ?, ?) on "
+                                              "conflict (event_id) do nothing",
                                           std::span(storages()).subspan(1));
             for (const DeadLetter &letter : letters) {
                 bulk.text(0, letter.event_id.text());
@@ -120,7 +124,9 @@ std::vector<DeadLetter> SqliteSession::dead_letters(const DeadLetterFilter &filt
 std::optional<DeadLetter> SqliteSession::dead_letter(const event::Uuid &event_id) {
     std::optional<DeadLetter> letter;
     connection_.guard([&] {
-        connection_.query(std::string("select ") + kColumns + " from " + connection_.qualified("dead_letter_queue") + " where event_id = ?", std::vector{Storage::text}, storages())
+        connection_
+            .query(std::string("select ") + kColumns + " from " + connection_.qualified("dead_letter_queue") + " where event_id = ?",
+                   std::vector{Storage::text}, storages())
             .text(0, event_id.text())
             .each([&](Query &row) { letter = take_letter(row); });
     });
@@ -131,8 +137,9 @@ std::optional<DeadLetter> SqliteSession::lock_dead_letter(std::int64_t id) {
     std::optional<DeadLetter> letter; // `begin` locked the file, so that nobody else can settle it
     connection_.guard([&] {
         connection_
-            .query(std::string("select ") + kColumns + " from " + connection_.qualified("dead_letter_queue") + " where id = ? and status = 'pending'", std::vector{Storage::integer},
-                   storages())
+            .query(std::string("select ") + kColumns + " from " + connection_.qualified("dead_letter_queue") +
+                       " where id = ? and status = 'pending'",
+                   std::vector{Storage::integer}, storages())
             .integer(0, id)
             .each([&](Query &row) { letter = take_letter(row); });
     });
@@ -153,7 +160,8 @@ void SqliteSession::settle_dead_letter(const DeadLetter &letter, DeadLetterStatu
             if (status == DeadLetterStatus::replayed) { // one that the ledger doesn't hold, as another program may have left it, is entered
                 connection_
                     .query("insert into " + connection_.qualified("event_ledger") +
-                               " (event_id, received_at, outcome) values (?, ?, ?) on conflict (event_id) do update set outcome = excluded.outcome where outcome = 'dead'",
+                               " (event_id, received_at, outcome) values (?, ?, ?) on conflict (event_id) do update set outcome = "
+                               "excluded.outcome where outcome = 'dead'",
                            {Storage::text, Storage::time, Storage::text}, {})
                     .text(0, letter.event_id.text())
                     .time(1, now)
@@ -169,7 +177,8 @@ void SqliteSession::note_replay_failure(const DeadLetter &letter, const event::R
         connection_.guard([&] {
             connection_
                 .query("update " + connection_.qualified("dead_letter_queue") +
-                           " set error_type = ?, error_message = ?, retry_count = retry_count + 1, updated_at = ? where event_id = ? and status = 'pending'",
+                           " set error_type = ?, error_message = ?, retry_count = retry_count + 1, updated_at = ? where event_id = ? and "
+                           "status = 'pending'",
                        {Storage::text, Storage::text, Storage::time, Storage::text}, {})
                 .text(0, refusal.type)
                 .text(1, refusal.message)

@@ -40,8 +40,11 @@ void throw_failure(int code, const std::string &message, const std::string &plac
         throw Unavailable(place + " can't be read or written at the moment: " + said);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        throw SchemaWrong(place + " is damaged or no SQLite database: stop Weir, then restore the file from a backup, or save what can be read with "
-                                  "`sqlite3 FILE .recover`. " + said);
+        throw SchemaWrong(
+            place +
+            " is damaged or no SQLite database: stop Weir, then restore the file from a backup, or save what can be read with "
+            "`sqlite3 FILE .recover`. " +
+            said);
     default: // SQLITE_ERROR stands for tables and columns that aren't there
         throw SchemaWrong(place + " doesn't have the tables that are needed: let `weir run` migrate it, or mend it by hand. " + said);
     }

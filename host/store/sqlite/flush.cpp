@@ -9,7 +9,9 @@ namespace weir::store::sqlite {
 
 namespace {
 
-bool is_key(const Table &table, std::uint32_t column) { return std::find(table.primary_key.begin(), table.primary_key.end(), column) != table.primary_key.end(); }
+bool is_key(const Table &table, std::uint32_t column) {
+    return std::find(table.primary_key.begin(), table.primary_key.end(), column) != table.primary_key.end();
+}
 
 std::string conflict_target(const Table &table) {
     std::string sql;
@@ -104,14 +106,14 @@ void SqliteSession::write_changed(const TableFlush &flush) {
         return;
     }
     const Table &table = table_of(flush.table);
-    std::vector<std::uint32_t> columns;
-    std::copy_if(flush.changed_columns.begin(), flush.changed_columns.end(), std::back_inserter(columns), [&](std::uint32_t column) { return !is_key(table, column); });
+    const std::vector<std::uint32_t> &columns = flush.changed_columns; // a part of the key among them is spelled in another case now
     if (columns.empty()) {
         return;
     }
     const bool touches_unique = std::any_of(table.indexes.begin(), table.indexes.end(), [&](const Index &index) {
-        return index.unique && std::any_of(index.columns.begin(), index.columns.end(),
-                                           [&](std::uint32_t column) { return std::find(columns.begin(), columns.end(), column) != columns.end(); });
+        return index.unique && std::any_of(index.columns.begin(), index.columns.end(), [&](std::uint32_t column) {
+                   return std::find(columns.begin(), columns.end(), column) != columns.end();
+               });
     });
     if (touches_unique && flush.changed.size() > 1) {
         write_changed_anew(flush);
@@ -144,7 +146,8 @@ void SqliteSession::write_changed(const TableFlush &flush) {
     }
 }
 
-/// Values of a unique column may go from row to row within a batch, and SQLite looks at each row as it is written: so the old rows go first.
+/// Values of a unique column may go from row to row within a batch, and SQLite looks at each row as it is written: so the old rows go
+/// first.
 void SqliteSession::write_changed_anew(const TableFlush &flush) {
     const Table &table = table_of(flush.table);
     const std::uint64_t removed = connection_.guard([&] {
@@ -199,8 +202,8 @@ void SqliteSession::write_blind(std::uint32_t number, const BlindWrite &write) {
             assignments += (assignments.empty() ? "" : ", ") + assignment(column, shape.operations[i]);
         }
     }
-    const std::string sql = "insert into " + name_of(number) + " as target" + insertion(table, shape.columns) + " on conflict (" + conflict_target(table) + ") do " +
-                            (assignments.empty() ? "nothing" : "update set " + assignments);
+    const std::string sql = "insert into " + name_of(number) + " as target" + insertion(table, shape.columns) + " on conflict (" +
+                            conflict_target(table) + ") do " + (assignments.empty() ? "nothing" : "update set " + assignments);
     connection_.guard([&] {
         Bulk &bulk = connection_.bulk(sql, storages);
         for (const Row &row : write.rows) {

@@ -26,12 +26,14 @@ bool is_plain(const std::string &name) {
 bool is_same_file(int descriptor, const std::filesystem::path &path) {
     struct stat opened {};
     struct stat named {};
-    return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+    return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
 }
 
 } // namespace
 
-Holders::Holders(std::filesystem::path store_directory, std::string schema) : directory_(std::move(store_directory) / ".holders"), schema_(std::move(schema)) {}
+Holders::Holders(std::filesystem::path store_directory, std::string schema)
+    : directory_(std::move(store_directory) / ".holders"), schema_(std::move(schema)) {}
 
 Holders::~Holders() {
     for (const auto &[holder, descriptor] : kept_) {

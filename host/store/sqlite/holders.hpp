@@ -11,8 +11,8 @@ namespace weir::store::sqlite {
 
 /**
  * Tells which holders of leases are alive, so that a standby needn't wait for a dead one's leases to expire: each holder keeps a file
- * `<directory>/.holders/<schema>.<holder>.alive` locked (flock), and the kernel unlocks it when its process ends, however it ends. Where the
- * file system can't do that, nobody is known to be gone, and expiry decides. Correctness never hangs on it: epochs fence. Thread-safe.
+ * `<directory>/.holders/<schema>.<holder>.alive` locked (flock), and the kernel unlocks it when its process ends, however it ends. Where
+ * the file system can't do that, nobody is known to be gone, and expiry decides. Correctness never hangs on it: epochs fence. Thread-safe.
  */
 class Holders {
 public:

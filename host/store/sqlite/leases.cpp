@@ -17,11 +17,13 @@ std::optional<Stored> read_lease(Connection &connection, const std::string &topi
     std::optional<Stored> stored;
     connection.guard([&] {
         connection
-            .query("select epoch, holder, expires_at from " + connection.qualified("lease") + " where topic = ? and partition = ?", {Storage::text, Storage::integer},
-                   {Storage::integer, Storage::text, Storage::time})
+            .query("select epoch, holder, expires_at from " + connection.qualified("lease") + " where topic = ? and partition = ?",
+                   {Storage::text, Storage::integer}, {Storage::integer, Storage::text, Storage::time})
             .text(0, topic)
             .integer(1, partition)
-            .each([&](Query &row) { stored = Stored{row.take_integer(0), row.take_text(1), row.take_time(2)}; });
+            .each([&](Query &row) {
+                stored = Stored{row.take_integer(0), row.take_text(1), row.take_time(2)};
+            });
     });
     return stored;
 }
@@ -33,7 +35,8 @@ bool SqliteSession::holds(const Lease &lease) {
     return stored && stored->epoch == lease.epoch && stored->holder == lease.holder;
 }
 
-std::optional<Lease> SqliteSession::acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder, std::chrono::milliseconds time_to_live) {
+std::optional<Lease> SqliteSession::acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder,
+                                                  std::chrono::milliseconds time_to_live) {
     holders_->keep_alive(holder);
     auto lease = connection_.within_transaction([&]() -> std::optional<Lease> {
         const auto stored = read_lease(connection_, topic, partition);
@@ -48,7 +51,8 @@ std::optional<Lease> SqliteSession::acquire_lease(const std::string &topic, std:
         connection_.guard([&] {
             connection_
                 .query("insert into " + connection_.qualified("lease") +
-                           " (topic, partition, epoch, holder, expires_at) values (?, ?, ?, ?, ?) on conflict (topic, partition) do update set epoch = excluded.epoch, "
+                           " (topic, partition, epoch, holder, expires_at) values (?, ?, ?, ?, ?) on conflict (topic, partition) do update "
+                           "set epoch = excluded.epoch, "
                            "holder = excluded.holder, expires_at = excluded.expires_at",
                        {Storage::text, Storage::integer, Storage::integer, Storage::text, Storage::time}, {})
                 .text(0, topic)
@@ -72,7 +76,9 @@ void SqliteSession::sweep_holders() {
     swept_ = true;
     std::set<std::string> named;
     connection_.guard([&] {
-        connection_.query("select distinct holder from " + connection_.qualified("lease"), {}, {Storage::text}).each([&](Query &row) { named.insert(row.take_text(0)); });
+        connection_.query("select distinct holder from " + connection_.qualified("lease"), {}, {Storage::text}).each([&](Query &row) {
+            named.insert(row.take_text(0));
+        });
     });
     holders_->sweep(named);
 }
@@ -82,7 +88,8 @@ void SqliteSession::renew_leases(std::span<const Lease> leases, std::chrono::mil
         for (const Lease &lease : leases) {
             const std::uint64_t renewed = connection_.guard([&] {
                 return connection_
-                    .query("update " + connection_.qualified("lease") + " set expires_at = ? where topic = ? and partition = ? and epoch = ? and holder = ?",
+                    .query("update " + connection_.qualified("lease") +
+                               " set expires_at = ? where topic = ? and partition = ? and epoch = ? and holder = ?",
                            {Storage::time, Storage::text, Storage::integer, Storage::integer, Storage::text}, {})
                     .time(0, event::now() + micros(time_to_live))
                     .text(1, lease.topic)
@@ -103,7 +110,8 @@ void SqliteSession::release_leases(std::span<const Lease> leases) {
         for (const Lease &lease : leases) {
             connection_.guard([&] {
                 connection_
-                    .query("update " + connection_.qualified("lease") + " set holder = '', expires_at = ? where topic = ? and partition = ? and epoch = ? and holder = ?",
+                    .query("update " + connection_.qualified("lease") +
+                               " set holder = '', expires_at = ? where topic = ? and partition = ? and epoch = ? and holder = ?",
                            {Storage::time, Storage::text, Storage::integer, Storage::integer, Storage::text}, {})
                     .time(0, event::now())
                     .text(1, lease.topic)

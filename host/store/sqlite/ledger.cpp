@@ -18,7 +18,8 @@ std::vector<event::Uuid> SqliteSession::decided(std::span<const event::Uuid> ids
     array += ']';
     connection_.guard([&] {
         connection_
-            .query("select ledger.event_id from json_each(?) given cross join " + connection_.qualified("event_ledger") + " ledger on ledger.event_id = given.value",
+            .query("select ledger.event_id from json_each(?) given cross join " + connection_.qualified("event_ledger") +
+                       " ledger on ledger.event_id = given.value",
                    {Storage::text}, {Storage::text})
             .text(0, std::move(array))
             .each([&](Query &row) {
@@ -37,7 +38,8 @@ void SqliteSession::record(std::span<const LedgerEntry> entries) {
     connection_.within_transaction([&] {
         connection_.guard(
             [&] {
-                Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("event_ledger") + " (event_id, received_at, outcome) values (?, ?, ?)",
+                Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("event_ledger") +
+                                                  " (event_id, received_at, outcome) values (?, ?, ?)",
                                               {Storage::text, Storage::time, Storage::text});
                 for (const LedgerEntry &entry : entries) {
                     bulk.text(0, entry.event_id.text());
@@ -54,7 +56,8 @@ LedgerCounts SqliteSession::ledger_counts() {
     LedgerCounts counts;
     connection_.guard([&] {
         connection_
-            .query("select outcome, count(*) from " + connection_.qualified("event_ledger") + " group by outcome", {}, {Storage::text, Storage::integer})
+            .query("select outcome, count(*) from " + connection_.qualified("event_ledger") + " group by outcome", {},
+                   {Storage::text, Storage::integer})
             .each([&](Query &row) {
                 const std::string outcome = row.take_text(0);
                 const auto count = static_cast<std::uint64_t>(row.take_integer(1));
@@ -70,7 +73,8 @@ LedgerCounts SqliteSession::ledger_counts() {
                 }
             });
         connection_
-            .query("select count(*) from " + connection_.qualified("dead_letter_queue") + " where status = 'dropped'", {}, {Storage::integer})
+            .query("select count(*) from " + connection_.qualified("dead_letter_queue") + " where status = 'dropped'", {},
+                   {Storage::integer})
             .each([&](Query &row) { counts.dead -= std::min(counts.dead, static_cast<std::uint64_t>(row.take_integer(0))); });
     });
     return counts;

@@ -85,13 +85,15 @@ public:
 private:
     void read_declared() {
         const auto found = existing_.find("schema_migrations");
-        if (found == existing_.end() || !found->second.column("declared") || !found->second.column("table_name") || !found->second.column("column_name")) {
+        if (found == existing_.end() || !found->second.column("declared") || !found->second.column("table_name") ||
+            !found->second.column("column_name")) {
             return;
         }
         connection_.guard([&] {
             connection_
-                .query("select table_name, column_name, declared from " + connection_.qualified("schema_migrations") + " where declared is not null order by id", {},
-                       {Storage::text, Storage::text, Storage::text})
+                .query("select table_name, column_name, declared from " + connection_.qualified("schema_migrations") +
+                           " where declared is not null order by id",
+                       {}, {Storage::text, Storage::text, Storage::text})
                 .each([&](Query &row) {
                     auto key = std::make_pair(row.take_text(0), row.take_text(1));
                     declared_[std::move(key)] = row.take_text(2);
@@ -103,7 +105,8 @@ private:
         const Table &table = form.table;
         const auto found = existing_.find(table.name);
         if (found == existing_.end()) {
-            steps_.push_back({"created table " + table.name, create_table_sql(connection_.place().schema, form, all), table.name, table.columns});
+            steps_.push_back(
+                {"created table " + table.name, create_table_sql(connection_.place().schema, form, all), table.name, table.columns});
             for (const Index &index : table.indexes) {
                 add_index(table, index);
             }
@@ -134,11 +137,15 @@ private:
     void add_index(const Table &table, const Index &index) {
         for (const auto &[name, other] : existing_) {
             if (std::any_of(other.indexes.begin(), other.indexes.end(), [&](const ExistingIndex &one) { return one.name == index.name; })) {
-                misfits_.push_back("index " + index.name + " is there already, for other columns or another table (" + name + "): drop or rename it");
+                misfits_.push_back("index " + index.name + " is there already, for other columns or another table (" + name +
+                                   "): drop or rename it");
                 return;
             }
         }
-        steps_.push_back({"created index " + index.name + " on " + table.name, create_index_sql(connection_.place().schema, table, index), table.name, {}});
+        steps_.push_back({"created index " + index.name + " on " + table.name,
+                          create_index_sql(connection_.place().schema, table, index),
+                          table.name,
+                          {}});
     }
 
     void check_column(const Table &table, const Column &column, const ExistingTable &there, std::vector<Column> *adopted) {
@@ -149,7 +156,8 @@ private:
             return;
         }
         if (!type_fits(column, existing->declared_type)) {
-            misfits_.push_back(name + " is declared as " + declared_type(column) + ", but is " + (existing->declared_type.empty() ? "without a type" : existing->declared_type));
+            misfits_.push_back(name + " is declared as " + declared_type(column) + ", but is " +
+                               (existing->declared_type.empty() ? "without a type" : existing->declared_type));
         }
         const auto declared = declared_.find({table.name, column.name});
         if (declared != declared_.end() && declared->second != declared_type(column)) {
@@ -174,8 +182,8 @@ private:
 
     void add_column(const Table &table, const Column &column) {
         const std::string name = table.name + "." + column.name;
-        if (std::find_if(table.primary_key.begin(), table.primary_key.end(), [&](std::uint32_t key) { return table.columns[key].name == column.name; }) !=
-            table.primary_key.end()) {
+        if (std::find_if(table.primary_key.begin(), table.primary_key.end(),
+                         [&](std::uint32_t key) { return table.columns[key].name == column.name; }) != table.primary_key.end()) {
             misfits_.push_back(name + " belongs to the primary key, but isn't there");
             return;
         }
@@ -212,9 +220,11 @@ private:
 
     void check_undeclared(const Table &table, const ExistingTable &there) {
         for (const ExistingColumn &column : there.columns) {
-            const bool declared = std::any_of(table.columns.begin(), table.columns.end(), [&](const Column &one) { return one.name == column.name; });
+            const bool declared =
+                std::any_of(table.columns.begin(), table.columns.end(), [&](const Column &one) { return one.name == column.name; });
             if (!declared && column.not_null && !column.has_default && !column.generated && column.key_position == 0) {
-                misfits_.push_back(table.name + "." + column.name + " isn't declared, but has to be filled in: give it a default, or drop it");
+                misfits_.push_back(table.name + "." + column.name +
+                                   " isn't declared, but has to be filled in: give it a default, or drop it");
             }
         }
     }
@@ -242,14 +252,15 @@ private:
                        (one.target_columns == targets || (one.target_columns.empty() && reference.target_columns == target.primary_key));
             });
             if (!found) {
-                misfits_.push_back(table.name + " is declared to refer from (" + joined(columns) + ") to " + target.name + " (" + joined(targets) +
-                                   "), but doesn't; SQLite can't add a reference to a table that is there");
+                misfits_.push_back(table.name + " is declared to refer from (" + joined(columns) + ") to " + target.name + " (" +
+                                   joined(targets) + "), but doesn't; SQLite can't add a reference to a table that is there");
             }
         }
         for (const auto &[name, other] : existing_) {
             for (const ExistingReference &reference : other.references) {
                 if (reference.acts && reference.target_table == table.name) {
-                    misfits_.push_back(name + " refers to " + table.name + " with ON DELETE or ON UPDATE: only NO ACTION fits, because Weir decides what changes");
+                    misfits_.push_back(name + " refers to " + table.name +
+                                       " with ON DELETE or ON UPDATE: only NO ACTION fits, because Weir decides what changes");
                 }
             }
         }
@@ -271,11 +282,13 @@ void apply(Connection &connection, const std::vector<Step> &steps) {
         try {
             connection.guard([&] { connection.session() << step.sql; });
         } catch (const DataRefused &error) {
-            throw SchemaWrong("could not have " + step.text + " in " + connection.place().name() + ", because of the rows that are there: " + error.what());
+            throw SchemaWrong("could not have " + step.text + " in " + connection.place().name() +
+                              ", because of the rows that are there: " + error.what());
         }
     }
     connection.guard([&] {
-        Bulk &bulk = connection.bulk("insert into " + connection.qualified("schema_migrations") + " (step, table_name, column_name, declared, applied_at) values (?, ?, ?, ?, ?)",
+        Bulk &bulk = connection.bulk("insert into " + connection.qualified("schema_migrations") +
+                                         " (step, table_name, column_name, declared, applied_at) values (?, ?, ?, ?, ?)",
                                      {Storage::text, Storage::text, Storage::text, Storage::text, Storage::time});
         const event::Micros now = event::now();
         const auto note = [&](const Step &step, const Column *column) {
@@ -306,7 +319,9 @@ MigrationSteps migrate(Connection &connection, const Schema &schema) {
     return connection.within_transaction([&] {
         const Plan plan(connection, schema);
         if (!plan.misfits().empty()) {
-            std::string message = "the tables in " + connection.place().name() + " don't fit what the plugin declares, and nothing was changed. Mend them or choose another \"schema\" for the domain:";
+            std::string message =
+                "the tables in " + connection.place().name() +
+                " don't fit what the plugin declares, and nothing was changed. Mend them or choose another \"schema\" for the domain:";
             for (const std::string &misfit : plan.misfits()) {
                 message += "\n  " + misfit;
             }

@@ -35,7 +35,8 @@ private:
 
 void refuse_if_writable_by_others(const Place &place, const std::filesystem::path &path, const struct stat &status) {
     if ((status.st_mode & S_IWOTH) != 0) {
-        throw SchemaWrong(place.name() + ": " + path.string() + " is writable by every user of this machine, so that anybody could change what is stored: run `chmod o-w " +
+        throw SchemaWrong(place.name() + ": " + path.string() +
+                          " is writable by every user of this machine, so that anybody could change what is stored: run `chmod o-w " +
                           path.string() + "`");
     }
 }

@@ -19,11 +19,12 @@ struct Place {
 };
 
 /// Makes the directory (0700) and the file (0600) where they are missing. Safe in several processes at once. Throws
-/// Unavailable where they can't be made, SchemaWrong where others than their owner and group may write to them or the schema's name can't be attached.
+/// Unavailable where they can't be made, SchemaWrong where others than their owner and group may write to them or the schema's name can't
+/// be attached.
 void prepare_file(const Place &place);
 
-/// Held while a file is switched to the write-ahead log, so that its first users take turns: SQLite doesn't wait there. (The lock is on a file of its own: closing
-/// a database's file would drop the locks that this process holds on it.)
+/// Held while a file is switched to the write-ahead log, so that its first users take turns: SQLite doesn't wait there. (The lock is on a
+/// file of its own: closing a database's file would drop the locks that this process holds on it.)
 class SetupLock {
 public:
     explicit SetupLock(const Place &place);

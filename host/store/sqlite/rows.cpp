@@ -9,9 +9,10 @@ std::vector<std::optional<Row>> SqliteSession::fetch(std::uint32_t number, std::
     std::vector<std::optional<Row>> rows;
     rows.reserve(keys.size());
     connection_.guard([&] {
-        // The whole file is locked for writing since `begin`, so that reading is locking. A look-up by a prepared statement is a microsecond, and no set-based form is quicker.
-        Query &query = connection_.query("select " + all_columns(table) + " from " + name_of(number) + " where " + key_condition(table), key_storages(table),
-                                         all_storages(table));
+        // The whole file is locked for writing since `begin`, so that reading is locking. A look-up by a prepared statement is a
+        // microsecond, and no set-based form is quicker.
+        Query &query = connection_.query("select " + all_columns(table) + " from " + name_of(number) + " where " + key_condition(table),
+                                         key_storages(table), all_storages(table));
         for (const Key &key : keys) {
             for (std::size_t i = 0; i < key.size(); ++i) {
                 query.value(i, key[i]);

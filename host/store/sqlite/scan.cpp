@@ -18,16 +18,19 @@ public:
 
     std::string sql(const std::vector<std::uint32_t> &columns, const Key &position, Compare compare) {
         const std::size_t count = std::min(columns.size(), position.size());
-        const bool has_nulls = std::any_of(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(count), [&](std::uint32_t column) { return table_.columns[column].nullable; });
+        const bool has_nulls = std::any_of(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(count),
+                                           [&](std::uint32_t column) { return table_.columns[column].nullable; });
         return has_nulls ? expanded(columns, position, count, compare) : row_value(columns, position, count, compare);
     }
 
 private:
+    /// Numbered, because the terms below aren't written in the order in which they are made.
     std::string parameter(std::uint32_t column, const Value &value) {
         const Storage storage = storage_of(table_.columns[column].type);
         storages_.push_back(storage);
         values_.push_back(value);
-        return placeholder(storage);
+        const std::string name = "?" + std::to_string(values_.size());
+        return storage == Storage::bytes ? "cast(" + name + " as blob)" : name;
     }
 
     /// (a, b) > (?, ?): seeks along the index.
@@ -56,7 +59,8 @@ private:
         }
         for (std::size_t i = 0; i < count; ++i) {
             const std::string name = quote_name(table_.columns[columns[i]].name);
-            const std::string is_equal = name + " is " + parameter(columns[i], position[i]);
+            const std::string is_equal =
+                i + 1 == count && compare == Compare::greater ? "" : name + " is " + parameter(columns[i], position[i]);
             const std::string is_beyond = beyond(columns[i], position[i], compare);
             if (i + 1 == count) {
                 sql += compare == Compare::greater ? is_beyond : "(" + is_equal + " or " + is_beyond + ")";
@@ -72,11 +76,10 @@ private:
         const std::string name = quote_name(table_.columns[column].name);
         const bool is_null = std::holds_alternative<std::monostate>(value);
         if (compare == Compare::less_or_equal) {
-            return is_null ? "false" : "(" + name + " < " + literal_parameter(column, value) + " or " + name + " is null)";
+            return is_null ? "false" : "(" + name + " < " + parameter(column, value) + " or " + name + " is null)";
         }
-        return is_null ? name + " is not null" : name + " > " + literal_parameter(column, value);
+        return is_null ? name + " is not null" : name + " > " + parameter(column, value);
     }
-    std::string literal_parameter(std::uint32_t column, const Value &value) { return parameter(column, value); }
 
     const Table &table_;
     std::vector<Storage> &storages_;
@@ -112,7 +115,8 @@ std::vector<Row> SqliteSession::scan(const Scan &scan) {
     condition(order, scan.after, Compare::greater);
     std::string by;
     for (std::size_t i = 0; i < order.size(); ++i) {
-        if (std::find(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(i), order[i]) == order.begin() + static_cast<std::ptrdiff_t>(i)) {
+        if (std::find(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(i), order[i]) ==
+            order.begin() + static_cast<std::ptrdiff_t>(i)) {
             by += (by.empty() ? "" : ", ") + quote_name(table.columns[order[i]].name);
         }
     }
@@ -121,7 +125,9 @@ std::vector<Row> SqliteSession::scan(const Scan &scan) {
 
     std::vector<Row> rows;
     connection_.guard([&] {
-        Query &query = connection_.query("select " + all_columns(table) + " from " + name_of(scan.table) + where + " order by " + by + " limit ?", storages, all_storages(table));
+        Query &query = connection_.query("select " + all_columns(table) + " from " + name_of(scan.table) + where + " order by " + by +
+                                             " limit ?" + std::to_string(values.size()),
+                                         storages, all_storages(table));
         for (std::size_t i = 0; i < values.size(); ++i) {
             query.value(i, values[i]);
         }

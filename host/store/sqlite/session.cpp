@@ -7,7 +7,8 @@ namespace weir::store::sqlite {
 
 SqliteSession::SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders)
     : connection_(place), schema_(std::move(schema)), holders_(std::move(holders)) {
-    has_references_ = std::any_of(schema_->tables.begin(), schema_->tables.end(), [](const Table &table) { return !table.references.empty(); });
+    has_references_ =
+        std::any_of(schema_->tables.begin(), schema_->tables.end(), [](const Table &table) { return !table.references.empty(); });
 }
 
 void SqliteSession::begin(std::span<const Lease> leases) {

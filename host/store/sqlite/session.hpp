@@ -8,7 +8,8 @@
 
 namespace weir::store::sqlite {
 
-/// A session on one file. Where its parts are: session.cpp transactions, ledger.cpp, rows.cpp, flush.cpp, scan.cpp, leases.cpp, dead_letters.cpp, bookkeeping.cpp.
+/// A session on one file. Where its parts are: session.cpp transactions, ledger.cpp, rows.cpp, flush.cpp, scan.cpp, leases.cpp,
+/// dead_letters.cpp, bookkeeping.cpp.
 class SqliteSession final : public Session {
 public:
     SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders);
@@ -36,7 +37,8 @@ public:
     void forget_attempts(std::span<const event::Uuid> ids) override;
     std::vector<Attempts> attempts() override;
 
-    std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder, std::chrono::milliseconds time_to_live) override;
+    std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder,
+                                       std::chrono::milliseconds time_to_live) override;
     void renew_leases(std::span<const Lease> leases, std::chrono::milliseconds time_to_live) override;
     void release_leases(std::span<const Lease> leases) override;
 

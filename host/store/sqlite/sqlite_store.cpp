@@ -14,7 +14,8 @@ namespace {
 class SqliteDomain final : public DomainStore {
 public:
     explicit SqliteDomain(Place place)
-        : place_(std::move(place)), schema_(std::make_shared<const Schema>()), holders_(std::make_shared<Holders>(place_.options.directory, place_.schema)) {}
+        : place_(std::move(place)), schema_(std::make_shared<const Schema>()),
+          holders_(std::make_shared<Holders>(place_.options.directory, place_.schema)) {}
 
     MigrationSteps migrate(const Schema &schema) override {
         prepare_file(place_);
@@ -46,7 +47,9 @@ class SqliteStore final : public Store {
 public:
     explicit SqliteStore(SqliteOptions options) : options_(std::move(options)) {}
 
-    std::unique_ptr<DomainStore> domain(const std::string &schema_name) override { return std::make_unique<SqliteDomain>(Place{options_, schema_name}); }
+    std::unique_ptr<DomainStore> domain(const std::string &schema_name) override {
+        return std::make_unique<SqliteDomain>(Place{options_, schema_name});
+    }
 
     bool has_domain(const std::string &schema_name) override {
         std::error_code error;
@@ -57,7 +60,8 @@ public:
         if (options_.synchronous == Synchronous::full) {
             return "commits survive a killed process and a power cut (SQLite, write-ahead log, synchronous=full)";
         }
-        return "commits survive a killed process; a power cut may take the last ones back, which the broker then delivers again only where it still has them "
+        return "commits survive a killed process; a power cut may take the last ones back, which the broker then delivers again only where "
+               "it still has them "
                "(SQLite, write-ahead log, synchronous=normal)";
     }
 

@@ -12,7 +12,8 @@
 
 namespace weir::store::sqlite {
 
-/// What a commit waits for. `normal` keeps the database whole through a power cut, but may lose the last commits; a killed process loses nothing with either.
+/// What a commit waits for. `normal` keeps the database whole through a power cut, but may lose the last commits; a killed process loses
+/// nothing with either.
 enum class Synchronous { full, normal };
 
 struct SqliteOptions {

@@ -32,7 +32,12 @@ Value text(const char *value) { return std::string(value); }
 
 TableForm event_ledger() {
     TableForm form;
-    form.table = {"event_ledger", {plain("event_id", Type::uuid), plain("received_at", Type::timestamp), with_default("outcome", Type::text, text("applied"))}, {0}, {}, {}};
+    form.table = {
+        "event_ledger",
+        {plain("event_id", Type::uuid), plain("received_at", Type::timestamp), with_default("outcome", Type::text, text("applied"))},
+        {0},
+        {},
+        {}};
     form.without_rowid = true;
     return form;
 }
@@ -65,8 +70,9 @@ TableForm dead_letter_queue() {
 TableForm outbox() {
     TableForm form;
     form.table.name = "outbox";
-    form.table.columns = {plain("id", Type::int64),        plain("event_id", Type::uuid), plain("topic", Type::text),   plain("key", Type::text),
-                          plain("event_type", Type::text), plain("envelope", Type::json), plain("headers", Type::json), plain("created_at", Type::timestamp)};
+    form.table.columns = {plain("id", Type::int64),     plain("event_id", Type::uuid),       plain("topic", Type::text),
+                          plain("key", Type::text),     plain("event_type", Type::text),     plain("envelope", Type::json),
+                          plain("headers", Type::json), plain("created_at", Type::timestamp)};
     form.table.primary_key = {0};
     form.numbered = true;
     return form;
@@ -75,8 +81,8 @@ TableForm outbox() {
 TableForm positions() {
     TableForm form;
     form.table.name = "positions";
-    form.table.columns = {plain("topic", Type::text),     plain("partition", Type::int64),    plain("incarnation", Type::text),
-                          plain("high", Type::int64), plain("low", Type::int64), plain("updated_at", Type::timestamp)};
+    form.table.columns = {plain("topic", Type::text), plain("partition", Type::int64), plain("incarnation", Type::text),
+                          plain("high", Type::int64), plain("low", Type::int64),       plain("updated_at", Type::timestamp)};
     form.table.primary_key = {0, 1};
     form.without_rowid = true;
     return form;
@@ -85,8 +91,8 @@ TableForm positions() {
 TableForm lease() {
     TableForm form;
     form.table.name = "lease";
-    form.table.columns = {plain("topic", Type::text), plain("partition", Type::int64), plain("epoch", Type::int64), plain("holder", Type::text),
-                          plain("expires_at", Type::timestamp)};
+    form.table.columns = {plain("topic", Type::text), plain("partition", Type::int64), plain("epoch", Type::int64),
+                          plain("holder", Type::text), plain("expires_at", Type::timestamp)};
     form.table.primary_key = {0, 1};
     form.without_rowid = true;
     return form;
@@ -95,8 +101,8 @@ TableForm lease() {
 TableForm event_attempts() {
     TableForm form;
     form.table.name = "event_attempts";
-    form.table.columns = {plain("event_id", Type::uuid), plain("retries", Type::int64), plain("crashes", Type::int64), plain("retry_at", Type::timestamp),
-                          plain("last_error", Type::text)};
+    form.table.columns = {plain("event_id", Type::uuid), plain("retries", Type::int64), plain("crashes", Type::int64),
+                          plain("retry_at", Type::timestamp), plain("last_error", Type::text)};
     form.table.primary_key = {0};
     form.without_rowid = true;
     return form;
@@ -105,7 +111,8 @@ TableForm event_attempts() {
 TableForm schema_migrations() {
     TableForm form;
     form.table.name = "schema_migrations";
-    form.table.columns = {plain("id", Type::int64), plain("step", Type::text), plain("table_name", Type::text), nullable("column_name", Type::text),
+    form.table.columns = {plain("id", Type::int64),         plain("step", Type::text),
+                          plain("table_name", Type::text),  nullable("column_name", Type::text),
                           nullable("declared", Type::text), plain("applied_at", Type::timestamp)};
     form.table.primary_key = {0};
     form.numbered = true;
@@ -122,7 +129,8 @@ TableForm own_table(const Table &table) {
     TableForm form;
     form.table = table;
     // Rows with documents in them are long; a tree of long rows is deep, and a look-up reads more of them than one through an index.
-    form.without_rowid = std::none_of(table.columns.begin(), table.columns.end(), [](const Column &column) { return column.type == Type::json || column.type == Type::bytes; });
+    form.without_rowid = std::none_of(table.columns.begin(), table.columns.end(),
+                                      [](const Column &column) { return column.type == Type::json || column.type == Type::bytes; });
     return form;
 }
 

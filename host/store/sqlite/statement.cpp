@@ -9,7 +9,8 @@ namespace weir::store::sqlite {
 
 namespace {
 
-/// Reads a time as Weir writes it, or as other programs write times without a zone in SQLite ("2025-11-24 10:00:07.04"): those are taken as UTC.
+/// Reads a time as Weir writes it, or as other programs write times without a zone in SQLite ("2025-11-24 10:00:07.04"): those are taken as
+/// UTC.
 event::Micros read_time(const std::string &text) {
     if (const auto time = event::parse_time(text)) {
         return *time;
@@ -151,10 +152,12 @@ Query::Query(soci::session &session, const std::string &sql, std::span<const Sto
         }
     };
     for (const Storage storage : results) {
-        exchange(results_.emplace_back(Slot{storage, {}}), [&](auto &value, soci::indicator &indicator) { statement_.exchange(soci::into(value, indicator)); });
+        exchange(results_.emplace_back(Slot{storage, {}}),
+                 [&](auto &value, soci::indicator &indicator) { statement_.exchange(soci::into(value, indicator)); });
     }
     for (const Storage storage : parameters) { // what `use` returns refers to a temporary name, so that it can't be handed on
-        exchange(parameters_.emplace_back(Slot{storage, {}}), [&](auto &value, soci::indicator &indicator) { statement_.exchange(soci::use(value, indicator)); });
+        exchange(parameters_.emplace_back(Slot{storage, {}}),
+                 [&](auto &value, soci::indicator &indicator) { statement_.exchange(soci::use(value, indicator)); });
     }
     statement_.alloc();
     statement_.prepare(sql);

@@ -56,7 +56,8 @@ std::optional<SqliteOptions> parse_sqlite_url(std::string_view url, std::string 
         const std::string_view item = query.substr(0, end);
         query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
         const auto equals = item.find('=');
-        const auto problem = read_option(item.substr(0, equals), equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1), options);
+        const auto problem =
+            read_option(item.substr(0, equals), equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1), options);
         if (problem) {
             return refuse(*problem);
         }

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "contract_schema.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <limits>
+
+namespace weir::test {
+
+using namespace store;
+
+namespace {
+
+std::vector<LedgerEntry> entries(std::uint64_t from, std::uint64_t to, Outcome outcome) {
+    std::vector<LedgerEntry> made;
+    for (std::uint64_t i = from; i < to; ++i) {
+        made.push_back({id_of(i), 1'700'000'000'000'000, outcome});
+    }
+    return made;
+}
+
+} // namespace
+
+std::vector<Promise> ledger_promises() {
+    return {
+        {"the ledger tells which of thousands of ids are decided",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             const auto written = entries(0, 3000, Outcome::applied);
+             transact(*session, [&] { session->record(written); });
+             std::vector<event::Uuid> asked;
+             for (std::uint64_t i = 1500; i < 4500; ++i) {
+                 asked.push_back(id_of(i));
+             }
+             const auto decided = session->decided(asked);
+             REQUIRE(decided.size() == 1500);
+             CHECK(decided.front() == id_of(1500));
+             CHECK(decided.back() == id_of(2999));
+             CHECK(std::is_sorted(decided.begin(), decided.end()));
+             CHECK(session->decided({}).empty());
+         }},
+        {"an id that is recorded a second time means to run the batch again",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             const auto written = entries(0, 2, Outcome::applied);
+             transact(*session, [&] { session->record(written); });
+             session->begin({});
+             CHECK_THROWS_AS(session->record(written), RunAgain);
+             session->rollback();
+             CHECK(session->ledger_counts().applied == 2);
+         }},
+        {"outcomes are counted, the stale ones among the applied",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             std::vector<LedgerEntry> all;
+             for (const auto &part : {entries(0, 5, Outcome::applied), entries(5, 7, Outcome::stale), entries(7, 10, Outcome::ignored),
+                                      entries(10, 14, Outcome::dead)}) {
+                 all.insert(all.end(), part.begin(), part.end());
+             }
+             transact(*session, [&] { session->record(all); });
+             const LedgerCounts counts = session->ledger_counts();
+             CHECK(counts.applied == 7);
+             CHECK(counts.stale == 2);
+             CHECK(counts.ignored == 3);
+             CHECK(counts.dead == 4);
+         }},
+        {"positions are kept by topic and partition, all 64 bits of both halves",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+             const std::vector<StoredPosition> first = {{"a", 0, "x", {1, 2}}, {"a", 1, "x", {kAll, kAll - 1}}, {"b", 0, "y", {5, 0}}};
+             transact(*session, [&] { session->save_positions(first); });
+             const std::vector<StoredPosition> second = {{"a", 0, "z", {9, 0}}};
+             transact(*session, [&] { session->save_positions(second); });
+             const auto positions = session->positions();
+             REQUIRE(positions.size() == 3);
+             CHECK(positions[0].incarnation == "z");
+             CHECK(positions[0].position == event::Position{9, 0});
+             CHECK(positions[1].position == event::Position{kAll, kAll - 1});
+             CHECK(positions[2].topic == "b");
+         }},
+        {"attempts are kept until they are forgotten",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             const std::vector<Attempts> first = {{id_of(1), 1, 0, 5'000'000, "it's late"}, {id_of(2), 0, 1, 0, ""}};
+             transact(*session, [&] { session->save_attempts(first); });
+             const std::vector<Attempts> second = {{id_of(1), 2, 1, 6'000'000, "again"}};
+             session->save_attempts(second); // in a transaction of its own
+             auto attempts = session->attempts();
+             REQUIRE(attempts.size() == 2);
+             CHECK(attempts[0].event_id == id_of(1));
+             CHECK(attempts[0].retries == 2);
+             CHECK(attempts[0].crashes == 1);
+             CHECK(attempts[0].retry_at == 6'000'000);
+             CHECK(attempts[0].last_error == "again");
+             const std::vector<event::Uuid> gone = {id_of(1), id_of(77)};
+             transact(*session, [&] { session->forget_attempts(gone); });
+             attempts = session->attempts();
+             REQUIRE(attempts.size() == 1);
+             CHECK(attempts[0].crashes == 1);
+         }},
+        {"the outbox takes entries with their state, or not at all",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             const std::vector<OutboxEntry> out = {{id_of(1), "topic", "key", "a.v1", "{}", {{"h", "\"1\""}, {"h", "\xFF"}}, 7},
+                                                   {id_of(1), "topic", "", "a.v1", "{}", {}, 8}};
+             session->begin({});
+             session->add_outbox(out);
+             session->rollback();
+             transact(*session, [&] { session->add_outbox(out); });
+         }},
+    };
+}
+
+} // namespace weir::test

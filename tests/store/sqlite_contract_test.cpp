@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/sqlite/sqlite_store.hpp"
+#include "store_contract.hpp"
+#include "support.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+class SqlitePlace final : public StorePlace {
+public:
+    std::unique_ptr<store::Store> open() override {
+        store::sqlite::SqliteOptions options;
+        options.directory = directory_ / "store";
+        return store::sqlite::open_sqlite_store(options);
+    }
+
+private:
+    TemporaryDirectory directory_;
+};
+
+void keep(const std::vector<Promise> &promises) {
+    for (const Promise &promise : promises) {
+        DYNAMIC_SECTION(promise.sentence) {
+            SqlitePlace place;
+            promise.check(place);
+        }
+    }
+}
+
+} // namespace
+
+TEST_CASE("SQLite keeps the contract of rows") { keep(row_promises()); }
+TEST_CASE("SQLite keeps the contract of flushes") { keep(flush_promises()); }
+TEST_CASE("SQLite keeps the contract of scans") { keep(scan_promises()); }
+TEST_CASE("SQLite keeps the contract of the ledger, positions, attempts and the outbox") { keep(ledger_promises()); }
+TEST_CASE("SQLite keeps the contract of leases") { keep(lease_promises()); }
+TEST_CASE("SQLite keeps the contract of dead letters") { keep(dead_letter_promises()); }
+TEST_CASE("SQLite keeps the contract of transactions") { keep(transaction_promises()); }
+TEST_CASE("SQLite keeps the contract of migrations") { keep(migration_promises()); }
+TEST_CASE("SQLite keeps the contract of crashes") { keep(crash_promises()); }
