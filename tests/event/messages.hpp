@@ -51,7 +51,9 @@ inline event::Event decode_fields(std::vector<event::Header> fields, event::Bind
 }
 
 /// "type: message" of a refusal; "" where there is none.
-inline std::string refusal_of(const event::Event &event) { return event.refusal ? event.refusal->type + ": " + event.refusal->message : ""; }
+inline std::string refusal_of(const event::Event &event) {
+    return event.refusal ? event.refusal->type + ": " + event.refusal->message : "";
+}
 
 inline std::string refusal_type(const event::Event &event) { return event.refusal ? event.refusal->type : ""; }
 

@@ -99,7 +99,22 @@ TEST_CASE("damaged messages come back as an event or as a refusal, and nothing b
     const int rounds = given ? std::atoi(given) : 20000;
     std::mt19937_64 random(seed());
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
-    const std::string_view pieces[] = {"\"", "{", "}", "[", "]", ",", ":", "\\", "\\u0000", "\\ud800", "1e999", "null", "-0", "\xff", "\xed\xa0\x80", "9999999999999999999999"};
+    const std::string_view pieces[] = {"\"",
+                                       "{",
+                                       "}",
+                                       "[",
+                                       "]",
+                                       ",",
+                                       ":",
+                                       "\\",
+                                       "\\u0000",
+                                       "\\ud800",
+                                       "1e999",
+                                       "null",
+                                       "-0",
+                                       "\xff",
+                                       "\xed\xa0\x80",
+                                       "9999999999999999999999"};
     Binding loose = identity_binding();
     loose.envelope_required = false;
     const Decoder strict_decoder(identity_binding(), built_in_contracts());
@@ -114,11 +129,21 @@ TEST_CASE("damaged messages come back as an event or as a refusal, and nothing b
         for (std::size_t edits = 1 + below(4); edits > 0 && !line.empty(); --edits) {
             const std::size_t at = below(line.size());
             switch (below(5)) {
-            case 0: line[at] = static_cast<char>(random()); break;
-            case 1: line.erase(at, 1 + below(8)); break;
-            case 2: line.insert(at, pieces[below(std::size(pieces))]); break;
-            case 3: line.insert(at, line.substr(below(line.size()), below(60))); break;
-            default: line.resize(at); break;
+            case 0:
+                line[at] = static_cast<char>(random());
+                break;
+            case 1:
+                line.erase(at, 1 + below(8));
+                break;
+            case 2:
+                line.insert(at, pieces[below(std::size(pieces))]);
+                break;
+            case 3:
+                line.insert(at, line.substr(below(line.size()), below(60)));
+                break;
+            default:
+                line.resize(at);
+                break;
             }
         }
         for (const Decoder *decoder : {&strict_decoder, &loose_decoder}) {
