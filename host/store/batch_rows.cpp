@@ -57,8 +57,8 @@ BatchRows::~BatchRows() = default;
 
 void BatchRows::prefetch(std::uint32_t table, std::vector<Key> keys) {
     BatchTable &batch_table = state_->table(table);
-    for (const Key &key : keys) {
-        batch_table.slot(key);
+    for (Key &key : keys) {
+        batch_table.slot(std::move(key));
     }
     std::vector<RowSlot *> missing = batch_table.sorted();
     std::erase_if(missing, [](const RowSlot *slot) { return slot->known; });

@@ -47,15 +47,18 @@ RowSlot &BatchTable::make_slot(std::uint64_t hash, const Key *key) {
     return slot;
 }
 
-RowSlot &BatchTable::slot(const Key &key) {
+template <class Given> RowSlot &BatchTable::slot(Given &&key) {
     const std::uint64_t hash = rules_.hash(key);
     std::uint32_t *at = place(hash, key);
     if (*at != kNone) {
         return slots_[*at];
     }
     *at = static_cast<std::uint32_t>(slots_.size());
-    return make_slot(hash, &keys_.emplace_back(key));
+    return make_slot(hash, &keys_.emplace_back(std::forward<Given>(key)));
 }
+
+template RowSlot &BatchTable::slot(const Key &);
+template RowSlot &BatchTable::slot(Key &&);
 
 template <class Given> void BatchTable::add(std::size_t event, const Origin &origin, Given &&change, Evaluation &evaluation) {
     const std::uint64_t hash = rules_.hash(change.key);

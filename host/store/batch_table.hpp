@@ -50,7 +50,8 @@ public:
     const KeyRules &rules() const { return rules_; }
 
     /// The row's slot, made where it isn't there. Valid until the next `slot`.
-    RowSlot &slot(const Key &key);
+    /// @tparam Given a `Key` to be moved, or a `const Key &` to be copied where it is kept
+    template <class Given> RowSlot &slot(Given &&key);
 
     /// Takes the next change of a row: evaluates it where the row is known, else keeps it.
     /// @tparam Given a `Change` to be moved, or a `const Change &` to be copied where it is kept

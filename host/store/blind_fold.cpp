@@ -63,4 +63,10 @@ bool BlindFold::agrees() const {
     return true;
 }
 
+Row BlindFold::take_row() {
+    Row row = std::move(*made_);
+    made_.reset();
+    return row;
+}
+
 } // namespace weir::store

@@ -35,7 +35,7 @@ public:
     const std::vector<CellOperation> &operations() const { return operations_; }
 
     /// The row that they make where it is absent, which holds the operands as well. Once, where `agrees`.
-    Row take_row() { return std::move(*made_); }
+    Row take_row();
 
 private:
     bool compose(const Cell &cell);

@@ -40,7 +40,7 @@ std::uint64_t hash_value(const Value &value, bool folded) noexcept {
 std::strong_ordering compare_folded(std::string_view left, std::string_view right) noexcept {
     const std::size_t common = std::min(left.size(), right.size());
     for (std::size_t i = 0; i < common; ++i) {
-        if (const auto order = fold(left[i]) <=> fold(right[i]); order != 0) {
+        if (const auto order = fold(left[i]) <=> fold(right[i]); std::is_neq(order)) {
             return order;
         }
     }
@@ -79,7 +79,7 @@ std::uint64_t KeyRules::hash(const Key &key) const noexcept {
 
 bool KeyRules::equal(const Key &left, const Key &right) const noexcept {
     for (std::size_t i = 0; i < folded_.size(); ++i) {
-        if (compare(left[i], right[i], folded_[i]) != 0) {
+        if (std::is_neq(compare(left[i], right[i], folded_[i]))) {
             return false;
         }
     }
@@ -88,8 +88,8 @@ bool KeyRules::equal(const Key &left, const Key &right) const noexcept {
 
 bool KeyRules::less(const Key &left, const Key &right) const noexcept {
     for (std::size_t i = 0; i < folded_.size(); ++i) {
-        if (const auto order = compare(left[i], right[i], folded_[i]); order != 0) {
-            return order < 0;
+        if (const auto order = compare(left[i], right[i], folded_[i]); std::is_neq(order)) {
+            return std::is_lt(order);
         }
     }
     return false;

@@ -20,12 +20,13 @@ constexpr std::size_t kIndexColumnsMax = 32; // what a PostgreSQL index takes
 constexpr std::size_t kNameMax = 63;
 
 /// The host's own tables in a domain's schema.
-constexpr std::array<std::string_view, 9> kReservedTables = {"attempts", "dead_letter_queue", "event_ledger",      "lease", "leases",
-                                                             "outbox",   "positions",         "schema_migrations", "weir"};
+constexpr std::array<std::string_view, 7> kReservedTables = {"dead_letter_queue", "event_attempts",   "event_ledger", "lease", "outbox",
+                                                             "positions",         "schema_migrations"};
 /// PostgreSQL has these in every table already.
 constexpr std::array<std::string_view, 6> kReservedColumns = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"};
 /// Prefixes that the stores or the host keep for themselves.
-constexpr std::array<std::string_view, 3> kReservedPrefixes = {"sqlite_", "pg_", "weir_"};
+constexpr std::array<std::string_view, 7> kReservedPrefixes = {
+    "sqlite_", "pg_", "weir_", "dead_letter_queue_", "event_attempts_", "event_ledger_", "schema_migrations_"};
 
 bool is_name(std::string_view name) noexcept {
     if (name.empty() || name.size() > kNameMax || (name[0] >= '0' && name[0] <= '9')) {
@@ -170,9 +171,6 @@ Refused check_reference(const Schema &schema, const Table &table, const Referenc
 }
 
 Refused check_table(const Schema &schema, const Table &table, std::set<std::string> &relations) {
-    if (Refused reason = check_relation_name(table.name)) {
-        return reason;
-    }
     if (table.columns.empty() || table.columns.size() > kColumnsMax) {
         return "it has " + std::to_string(table.columns.size()) + " columns; 1 to 64 are possible";
     }
@@ -213,7 +211,13 @@ Refused check_table(const Schema &schema, const Table &table, std::set<std::stri
 std::optional<std::string> check_schema(const Schema &schema) {
     // Tables and indexes, the one behind a primary key among them, share their names.
     std::set<std::string> relations;
+    for (const std::string_view reserved : kReservedTables) {
+        relations.insert(std::string(reserved) + "_pkey");
+    }
     for (const Table &table : schema.tables) {
+        if (Refused reason = check_relation_name(table.name)) {
+            return "table " + table.name + ": " + *reason;
+        }
         if (!relations.insert(table.name).second || !relations.insert(table.name + "_pkey").second) {
             return "table " + table.name + ": there are two of this name";
         }

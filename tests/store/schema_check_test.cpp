@@ -59,10 +59,10 @@ TEST_CASE("names that a store could not hold, or would confuse, are refused") {
         CHECK_THAT(refusal([&](Schema &s) { s.tables[0].columns[1].name = name; }), Contains("table users: column"));
         CHECK_THAT(refusal([&](Schema &s) { s.tables[0].indexes[0].name = name; }), Contains("table users: index"));
     }
-    for (const char *name : {"event_ledger", "dead_letter_queue", "outbox", "positions", "lease", "schema_migrations"}) {
+    for (const char *name : {"event_ledger", "dead_letter_queue", "outbox", "positions", "lease", "event_attempts", "schema_migrations"}) {
         CHECK_THAT(refusal([&](Schema &s) { s.tables[0].name = name; }), Contains("the host's own tables"));
     }
-    for (const char *name : {"sqlite_users", "pg_users", "weir_users"}) {
+    for (const char *name : {"sqlite_users", "pg_users", "weir_users", "dead_letter_queue_status"}) {
         CHECK_THAT(refusal([&](Schema &s) { s.tables[0].name = name; }), Contains("reserved"));
     }
     CHECK_THAT(refusal([](Schema &s) { s.tables[0].columns[1].name = "ctid"; }), Contains("reserved by PostgreSQL"));
@@ -71,6 +71,7 @@ TEST_CASE("names that a store could not hold, or would confuse, are refused") {
     CHECK_THAT(refusal([](Schema &s) { s.tables[0].indexes[1].name = "users_by_email"; }), Contains("there are two"));
     CHECK_THAT(refusal([](Schema &s) { s.tables[0].indexes[1].name = "notes"; }), Contains("there are two"));
     CHECK_THAT(refusal([](Schema &s) { s.tables[0].indexes[1].name = "notes_pkey"; }), Contains("there are two"));
+    CHECK_THAT(refusal([](Schema &s) { s.tables[0].indexes[1].name = "outbox_pkey"; }), Contains("there are two"));
 }
 
 TEST_CASE("columns whose type, precision or default is wrong are refused") {
