@@ -83,10 +83,11 @@ void EmbeddedBrokerImplementation::publish(const std::string &name, std::span<co
         }
         std::vector<Stream> streams = streams_of(writer_, topic->id);
         std::vector<std::vector<const Outgoing *>> parts(streams.size());
-        std::uint64_t spread = 0; // messages without a key go around, on from where the topic stands
+        std::uint64_t spread = 0; // messages without a key go round, from a place that regular batches of keyed ones don't repeat
         for (const Stream &stream : streams) {
             spread += stream.next;
         }
+        spread = murmur2(std::to_string(spread));
         for (const Outgoing &message : messages) {
             const auto partition =
                 message.key.empty() ? spread++ % streams.size() : partition_of(message.key, static_cast<std::uint32_t>(streams.size()));
