@@ -3,9 +3,9 @@
 
 #include <catch2/catch.hpp>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <random>
 #include <unordered_map>
@@ -23,6 +23,13 @@ std::string reason_group(const Event &event) {
     }
     const std::string &message = event.refusal->message;
     return event.refusal->type + " " + message.substr(0, message.find(' '));
+}
+
+/// What this thread has cost so far; unlike the wall clock, it says the same on a busy machine.
+double cpu_micros() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
 }
 
 } // namespace
@@ -180,17 +187,16 @@ TEST_CASE("decoding and checking the sample is measured", "[measure]") {
         const Decoder decoder(identity_binding(), contracts);
         double best = 1e9;
         for (int round = 0; round < 5; ++round) {
-            const auto begin = std::chrono::steady_clock::now();
+            const double begin = cpu_micros();
             for (const auto &message : messages) {
                 REQUIRE(decoder.decode(message).message);
             }
-            const std::chrono::duration<double, std::micro> taken = std::chrono::steady_clock::now() - begin;
-            best = std::min(best, taken.count() / static_cast<double>(messages.size()));
+            best = std::min(best, (cpu_micros() - begin) / static_cast<double>(messages.size()));
         }
         return best;
     };
     const double with = measure(built_in_contracts());
     const double without = measure(none);
-    std::printf("decode: %.2f us an event, of which contracts %.2f us\n", with, with - without);
+    std::printf("decode: %.2f us of CPU an event, of which contracts %.2f us\n", with, with - without);
     CHECK(with < 1000); // a guard against accidents such as a regular expression, not a benchmark
 }
