@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
  * The whole of Weir plugin ABI 1. C authors include this; C++ authors include <weir/plugin.hpp>.
  */
 #ifndef WEIR_ABI_H

@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
  * Weir plugin ABI 1: what a handler may do while it runs. A handler commits nothing, acks nothing and writes no
  * SQL: it reads rows, states changes, emits events, and returns a status. The host makes all of it
  * happen exactly once, or none of it.
@@ -35,88 +36,92 @@ typedef struct weir_cell_v1 {
     uint32_t column;    /**< column index in its table */
     uint32_t operation; /**< WEIR_CELL_*; key cells of a change use WEIR_CELL_SET; 0 in keys and rows read */
     uint32_t flags;     /**< WEIR_CELL_IS_NULL */
-    uint32_t reserved;
-    int64_t integer; /**< int64, decimal (unscaled), bool, timestamp */
-    double number;   /**< float64 */
-    weir_view text;  /**< text, citext, uuid, json, bytes */
+    uint32_t reserved;  /**< 0 */
+    int64_t integer;    /**< int64, decimal (unscaled), bool, timestamp */
+    double number;      /**< float64 */
+    weir_view text;     /**< text, citext, uuid, json, bytes */
 } weir_cell_v1;
 
 /**
  * One change to one row. `cells` names every primary key column once, and any other column at most once.
  * The guard, where there is one, names a nullable or non-nullable column of the row and a value of its type: on an existing row
- * the change applies only if that column is null or not later (greater) than the value. An event with a change that its guard turned away counts as stale.
+ * the change applies only if that column is null or not later (greater) than the value. An event with a change that its guard turned away
+ * counts as stale.
  */
 typedef struct weir_change_v1 {
-    uint32_t size;
-    uint32_t table; /**< table index */
-    uint32_t kind;  /**< WEIR_CHANGE_* */
-    uint32_t cell_count;
-    const weir_cell_v1 *cells;
-    uint32_t cell_stride;
-    uint32_t reserved;
+    uint32_t size;             /**< sizeof this struct, as its allocator was compiled */
+    uint32_t table;            /**< table index */
+    uint32_t kind;             /**< WEIR_CHANGE_* */
+    uint32_t cell_count;       /**< how many of `cells` */
+    const weir_cell_v1 *cells; /**< what it states */
+    uint32_t cell_stride;      /**< of `cells`, in bytes */
+    uint32_t reserved;         /**< 0 */
     const weir_cell_v1 *guard; /**< NULL for none; not with WEIR_CHANGE_INSERT; int64, decimal or timestamp */
 } weir_change_v1;
 
 /** A row that was read. The host owns it; it stays as it is until the handler returns. */
 typedef struct weir_row_v1 {
-    uint32_t size;
+    uint32_t size;             /**< sizeof this struct, as its allocator was compiled */
     uint32_t cell_count;       /**< the table's columns, all of them, in their order */
-    const weir_cell_v1 *cells;
-    uint32_t cell_stride;
-    uint32_t reserved;
+    const weir_cell_v1 *cells; /**< one a column */
+    uint32_t cell_stride;      /**< of `cells`, in bytes */
+    uint32_t reserved;         /**< 0 */
 } weir_row_v1;
 
 /** A name and a value, for the headers of an emitted event. An array element. */
 typedef struct weir_header_v1 {
-    weir_view name;
-    weir_view value;
+    weir_view name;  /**< as consumers will see it */
+    weir_view value; /**< any text */
 } weir_header_v1;
 
 /** An event to be published after the commit, at least once, in the order of the commits for one key. */
 typedef struct weir_emit_v1 {
-    uint32_t size;
-    uint32_t header_count;
-    weir_view topic;
-    weir_view key;        /**< empty: none */
-    weir_view event_type; /**< "user.renamed.v1" */
-    weir_view payload;    /**< JSON text; the host wraps it in an envelope whose id follows from this event's id */
-    const weir_header_v1 *headers;
-    uint32_t header_stride;
-    uint32_t reserved;
+    uint32_t size;                 /**< sizeof this struct, as its allocator was compiled */
+    uint32_t header_count;         /**< how many of `headers` */
+    weir_view topic;               /**< where to */
+    weir_view key;                 /**< empty: none */
+    weir_view event_type;          /**< "user.renamed.v1" */
+    weir_view payload;             /**< JSON text; the host wraps it in an envelope whose id follows from this event's id */
+    const weir_header_v1 *headers; /**< carried beside the message */
+    uint32_t header_stride;        /**< of `headers`, in bytes */
+    uint32_t reserved;             /**< 0 */
 } weir_emit_v1;
 
 /** A bounded walk along an index. */
 typedef struct weir_scan_v1 {
-    uint32_t size;
-    uint32_t table;
-    uint32_t index; /**< index of the index in its table, or WEIR_SCAN_PRIMARY_KEY */
-    uint32_t limit; /**< rows at the most, 1..1000 */
+    uint32_t size;            /**< sizeof this struct, as its allocator was compiled */
+    uint32_t table;           /**< table index */
+    uint32_t index;           /**< index of the index in its table, or WEIR_SCAN_PRIMARY_KEY */
+    uint32_t limit;           /**< rows at the most, 1..1000 */
     const weir_cell_v1 *from; /**< least values, inclusive, for a prefix of the index's columns; NULL: from the beginning */
     const weir_cell_v1 *to;   /**< greatest values, inclusive, for a prefix of the index's columns; NULL: to the end */
-    uint32_t from_count;
-    uint32_t to_count;
-    /** The row after which to go on: cells of all columns of the index and then of the primary key, as the last row had them; NULL: from the start. */
+    uint32_t from_count;      /**< how many of `from` */
+    uint32_t to_count;        /**< how many of `to` */
+    /** The row after which to go on: cells of all columns of the index and then of the primary key, as the last row had them; NULL: from
+     * the start. */
     const weir_cell_v1 *after;
-    uint32_t after_count;
+    uint32_t after_count; /**< how many of `after` */
     uint32_t cell_stride; /**< of all three arrays */
 } weir_scan_v1;
 
-#define WEIR_SCAN_PRIMARY_KEY 0xFFFFFFFFu
+#define WEIR_SCAN_PRIMARY_KEY 0xFFFFFFFFu /**< the index of a scan: the primary key itself */
 
 /** Called by the host for each row of a scan, in order; `row` is valid until it returns. Return 0 to stop. */
 typedef int32_t (*weir_row_sink)(void *user, const weir_row_v1 *row);
+
+/** See the struct. */
+typedef struct weir_call_v1 weir_call_v1;
 
 /**
  * The powers of one run of one handler. All functions take the call itself first and are
  * [during-call], [worker-thread]. A function that answers WEIR_REFUSED has noted the reason: the event will be rejected with
  * it, whatever the handler then returns, so a handler may go on without looking.
  */
-typedef struct weir_call_v1 weir_call_v1;
 struct weir_call_v1 {
-    uint32_t size;
-    uint32_t reserved;
-    void *host;     /**< the host's own; not for the plugin */
-    int64_t now_us; /**< the only clock of a handler: when the broker took the event, so that a rerun says the same */
+    uint32_t size;     /**< sizeof this struct, as its allocator was compiled */
+    uint32_t reserved; /**< 0 */
+    void *host;        /**< the host's own; not for the plugin */
+    int64_t now_us;    /**< the only clock of a handler: when the broker took the event, so that a rerun says the same */
 
     /** States a change. The host copies it; cells are checked here, against the declared types. */
     weir_answer (*change)(const weir_call_v1 *call, const weir_change_v1 *change);
@@ -125,8 +130,8 @@ struct weir_call_v1 {
      * Reads one row by its primary key (`key_count` cells, in the key's order) as it is after all earlier events, and after
      * this handler's own changes. WEIR_ABSENT where there is none. May block on the store.
      */
-    weir_answer (*read)(const weir_call_v1 *call, uint32_t table, const weir_cell_v1 *key, uint32_t key_count,
-                        uint32_t key_stride, const weir_row_v1 **out);
+    weir_answer (*read)(const weir_call_v1 *call, uint32_t table, const weir_cell_v1 *key, uint32_t key_count, uint32_t key_stride,
+                        const weir_row_v1 **out);
 
     /** Walks committed rows, without this batch's changes. Not offered to event handlers, where it answers WEIR_REFUSED: they
      *  read by key. It serves routes. */
@@ -135,7 +140,8 @@ struct weir_call_v1 {
     /** Emits an event through the domain's outbox. The host copies it. */
     weir_answer (*emit)(const weir_call_v1 *call, const weir_emit_v1 *event);
 
-    /** UUIDv5(event_id, n) as 36 characters: the n-th id of this event, the same in every rerun. Valid until the handler returns. */
+    /** UUIDv5(event_id, n in decimal) as 36 characters: the n-th id of this event, the same in every rerun. Valid until the handler
+     * returns. */
     weir_answer (*new_id)(const weir_call_v1 *call, uint32_t n, weir_view *out);
 
     /** Why the handler is about to return something other than WEIR_OK: a short code ("unknown_plan") and a sentence without
@@ -147,9 +153,12 @@ struct weir_call_v1 {
 };
 
 /**
- * A handler: exported as `handle_<plugin>_<event>`, with `-` and `.` as `_` and without `.v1`; `.v2` and later keep `_v2`.
+ * A handler: exported as "handle_", the plugin's name, "_" and the event type, with hyphens and dots as underscores and without a
+ * final ".v1"; ".v2" and later keep "_v2": user.created.v1 of linting is handle_linting_user_created.
  * [worker-thread]; must not throw, and must be a function of its event, the rows it reads and the call's clock and ids.
  * @param instance what `create` made for this domain
+ * @param event    what is to be handled; valid until the handler returns
+ * @param call     what the handler may do; valid until the handler returns
  * @return WEIR_OK .. WEIR_FATAL
  */
 typedef weir_status (*weir_handler_v1)(void *instance, const weir_event_v1 *event, const weir_call_v1 *call);

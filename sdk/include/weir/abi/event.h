@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
  * Weir plugin ABI 1: one event, as a handler sees it. The host owns it; it is immutable, and every
  * view in it or returned by it is valid until the handler returns.
  */
@@ -12,20 +13,22 @@
 extern "C" {
 #endif
 
-/* JSON kinds returned by `weir_event_v1::kind`. */
-#define WEIR_JSON_ABSENT 0u
-#define WEIR_JSON_NULL 1u
-#define WEIR_JSON_BOOL 2u
+/* What a JSON pointer leads to, as `weir_event_v1::kind` answers. */
+#define WEIR_JSON_ABSENT 0u  /**< there is nothing */
+#define WEIR_JSON_NULL 1u    /**< null */
+#define WEIR_JSON_BOOL 2u    /**< true or false */
 #define WEIR_JSON_INTEGER 3u /**< a whole number that fits int64 */
 #define WEIR_JSON_NUMBER 4u  /**< any other number */
-#define WEIR_JSON_TEXT 5u
-#define WEIR_JSON_ARRAY 6u
-#define WEIR_JSON_OBJECT 7u
+#define WEIR_JSON_TEXT 5u    /**< a string */
+#define WEIR_JSON_ARRAY 6u   /**< an array */
+#define WEIR_JSON_OBJECT 7u  /**< an object */
+
+/** See the struct. */
+typedef struct weir_event_v1 weir_event_v1;
 
 /** A decoded event. Its functions take the event itself first; all are [during-call], [worker-thread] and never block. */
-typedef struct weir_event_v1 weir_event_v1;
 struct weir_event_v1 {
-    uint32_t size;
+    uint32_t size;           /**< sizeof this struct, as its allocator was compiled */
     uint32_t schema_version; /**< the envelope's; 0 where it has none */
     const void *host;        /**< the host's own; not for the plugin */
 
@@ -33,13 +36,13 @@ struct weir_event_v1 {
     weir_view event_type;     /**< after the binding's aliases, "user.created.v1" */
     weir_view tenant_id;      /**< as sent; lower case where it is a UUID; empty where there is none */
     weir_view correlation_id; /**< as sent; empty where there is none */
-    weir_view topic;
-    weir_view key;         /**< what orders it, empty where only its partition does */
-    int64_t occurred_at_us; /**< microseconds since 1970-01-01T00:00:00Z; the broker's append time where the envelope has none */
-    int64_t appended_at_us; /**< when the broker took it, same unit */
-    uint32_t attempt;       /**< 1 on the first run */
-    uint32_t reserved;
-    weir_view message; /**< the original bytes of the whole message, for those who bring a parser */
+    weir_view topic;          /**< where it came from */
+    weir_view key;            /**< what orders it, empty where only its partition does */
+    int64_t occurred_at_us;   /**< microseconds since 1970-01-01T00:00:00Z; the broker's append time where the envelope has none */
+    int64_t appended_at_us;   /**< when the broker took it, same unit */
+    uint32_t attempt;         /**< 1 on the first run */
+    uint32_t reserved;        /**< 0 */
+    weir_view message;        /**< the original bytes of the whole message, for those who bring a parser */
 
     /*
      * Each accessor takes a JSON pointer (RFC 6901) into the payload; "" is the payload itself.

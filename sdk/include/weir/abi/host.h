@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
  * Weir plugin ABI 1: the host, as a plugin instance sees it for as long as it lives.
  */
 #ifndef WEIR_ABI_HOST_H
@@ -11,10 +12,12 @@
 extern "C" {
 #endif
 
-/** The host's table. Valid from `create` until `destroy` returns; the functions take the table itself first. */
+/** See the struct. */
 typedef struct weir_host_v1 weir_host_v1;
+
+/** The host's table. Valid from `create` until `destroy` returns; the functions take the table itself first. */
 struct weir_host_v1 {
-    uint32_t size;
+    uint32_t size;      /**< sizeof this struct, as its allocator was compiled */
     uint32_t abi_minor; /**< the minor of ABI 1 that this host offers */
     void *self;         /**< the host's own; not for the plugin */
     weir_view version;  /**< the host's version, "0.1.0" */

@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
  * Weir plugin ABI 1: what a plugin is.
  *
  * A plugin is its exports: `weir_plugin_v1`, and one `handle_<plugin>_<event>` for each event type that it
@@ -43,19 +44,19 @@ typedef struct weir_alias_v1 {
  * Every one can be overridden in the domain's config. An array element: its stride stands for its size.
  */
 typedef struct weir_binding_v1 {
-    weir_view topic;
-    uint32_t flags; /**< WEIR_BINDING_* */
-    uint32_t alias_count;
-    const weir_alias_v1 *aliases;
-    uint32_t alias_stride;
-    uint32_t key_count;
-    const weir_view *keys; /**< the parts of the ordering key; none: the broker's key, else the partition */
-    weir_view event_id;
-    weir_view event_type;
-    weir_view occurred_at;
-    weir_view tenant_id;
-    weir_view correlation_id;
-    weir_view payload; /**< empty: "/payload" with an envelope, the whole message without */
+    weir_view topic;              /**< which topic it is about */
+    uint32_t flags;               /**< WEIR_BINDING_* */
+    uint32_t alias_count;         /**< how many of `aliases` */
+    const weir_alias_v1 *aliases; /**< other names of event types */
+    uint32_t alias_stride;        /**< of `aliases`, in bytes */
+    uint32_t key_count;           /**< how many of `keys` */
+    const weir_view *keys;        /**< the parts of the ordering key; none: the broker's key, else the partition */
+    weir_view event_id;           /**< source of the id */
+    weir_view event_type;         /**< source of the type */
+    weir_view occurred_at;        /**< source of the time */
+    weir_view tenant_id;          /**< source of the tenant */
+    weir_view correlation_id;     /**< source of the correlation id */
+    weir_view payload;            /**< empty: "/payload" with an envelope, the whole message without */
 } weir_binding_v1;
 
 #define WEIR_ORDER_ORDERED 0u  /**< events of one key take effect in topic order */
@@ -63,46 +64,46 @@ typedef struct weir_binding_v1 {
 
 /** How the plugin serves where no configuration says otherwise. An array element: its stride stands for its size. */
 typedef struct weir_domain_v1 {
-    weir_view name;   /**< "linting" */
-    weir_view schema; /**< the database schema */
-    weir_view group;  /**< the consumer group */
-    const weir_view *topics;
-    uint32_t topic_count;
-    uint32_t order; /**< WEIR_ORDER_* */
-    const weir_binding_v1 *bindings;
-    uint32_t binding_count;
-    uint32_t binding_stride;
+    weir_view name;                  /**< "linting" */
+    weir_view schema;                /**< the database schema */
+    weir_view group;                 /**< the consumer group */
+    const weir_view *topics;         /**< the topics it reads */
+    uint32_t topic_count;            /**< how many of `topics` */
+    uint32_t order;                  /**< WEIR_ORDER_* */
+    const weir_binding_v1 *bindings; /**< how their messages become events; a topic without one has a binding of defaults */
+    uint32_t binding_count;          /**< how many of `bindings` */
+    uint32_t binding_stride;         /**< of `bindings`, in bytes */
 } weir_domain_v1;
 
 /** What an instance is made for. Valid until `create` returns. */
 typedef struct weir_setup_v1 {
-    uint32_t size;
+    uint32_t size;       /**< sizeof this struct, as its allocator was compiled */
     uint32_t generation; /**< counts the files that have served under this plugin's name since the host started */
-    weir_view domain;
-    weir_view schema;
-    weir_view settings; /**< the domain's "settings" from its configuration: a JSON object */
+    weir_view domain;    /**< its configured name */
+    weir_view schema;    /**< its database schema */
+    weir_view settings;  /**< the domain's "settings" from its configuration: a JSON object */
 } weir_setup_v1;
 
 /** A plugin's descriptor: constant, in static storage, the same pointer in every call. */
 typedef struct weir_plugin_descriptor_v1 {
-    uint32_t size;
+    uint32_t size;      /**< sizeof this struct, as its allocator was compiled */
     uint32_t abi_minor; /**< the least minor of ABI 1 that this plugin can run on */
 
     weir_view name;    /**< `[a-z][a-z0-9-]{0,62}`; with `-` as `_` it is in the names of the handlers */
     weir_view version; /**< "1.4.0" */
     weir_view summary; /**< one sentence for `weir plugin list` */
 
-    const weir_table_v1 *tables;
-    uint32_t table_count;
-    uint32_t table_stride;
+    const weir_table_v1 *tables; /**< the tables of its domains */
+    uint32_t table_count;        /**< how many of `tables` */
+    uint32_t table_stride;       /**< of `tables`, in bytes */
 
-    const weir_read_v1 *reads;
-    uint32_t read_count;
-    uint32_t read_stride;
+    const weir_read_v1 *reads; /**< rows that handlers read */
+    uint32_t read_count;       /**< how many of `reads` */
+    uint32_t read_stride;      /**< of `reads`, in bytes */
 
     const weir_domain_v1 *domains; /**< none: serves only where a configuration names the plugin */
-    uint32_t domain_count;
-    uint32_t domain_stride;
+    uint32_t domain_count;         /**< how many of `domains` */
+    uint32_t domain_stride;        /**< of `domains`, in bytes */
 
     /** The settings that `create` accepts with their default values, as a JSON object; unknown keys are refused by the host. Empty: any. */
     weir_view settings;
@@ -124,7 +125,8 @@ typedef struct weir_plugin_descriptor_v1 {
     const void *(*extension)(void *instance, weir_view id);
 } weir_plugin_descriptor_v1;
 
-/** The entry: returns the descriptor. Called first, and must do nothing else. [control-thread] */
+/** The entry: returns the descriptor, or NULL where the plugin can't describe itself: it is refused then. Called first, and must do
+ *  nothing else. [control-thread] */
 typedef const weir_plugin_descriptor_v1 *(*weir_plugin_entry_v1)(void);
 
 /** The entry's name, as the host looks it up. */

@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
  * Weir plugin ABI 1: the tables of a domain, as a plugin declares them.
  *
  * The host creates them in the domain's schema, adds what a later version added (new columns need
@@ -36,13 +37,13 @@ extern "C" {
 
 /** One column. An array element: its stride stands for its size. */
 typedef struct weir_column_v1 {
-    weir_view name;
-    uint32_t type;  /**< WEIR_TYPE_* */
-    uint32_t flags; /**< WEIR_COLUMN_* */
-    uint32_t precision; /**< WEIR_TYPE_DECIMAL only, else 0 */
-    uint32_t scale;     /**< WEIR_TYPE_DECIMAL only, else 0 */
+    weir_view name;        /**< `[a-z_][a-z0-9_]{0,62}`, unique in its table */
+    uint32_t type;         /**< WEIR_TYPE_* */
+    uint32_t flags;        /**< WEIR_COLUMN_* */
+    uint32_t precision;    /**< WEIR_TYPE_DECIMAL only, else 0 */
+    uint32_t scale;        /**< WEIR_TYPE_DECIMAL only, else 0 */
     uint32_t default_kind; /**< WEIR_DEFAULT_* */
-    uint32_t reserved;
+    uint32_t reserved;     /**< 0 */
     /** For WEIR_DEFAULT_LITERAL: integers and decimals in decimal notation ("0", "-1.50"), "true"/"false",
      *  times as RFC 3339, bytes as hexadecimal, everything else as it is. */
     weir_view default_text;
@@ -54,33 +55,33 @@ typedef struct weir_column_v1 {
 typedef struct weir_index_v1 {
     weir_view name;          /**< unique within the schema */
     const uint32_t *columns; /**< column indexes, in order */
-    uint32_t column_count;
-    uint32_t flags; /**< WEIR_INDEX_* */
+    uint32_t column_count;   /**< how many of `columns` */
+    uint32_t flags;          /**< WEIR_INDEX_* */
 } weir_index_v1;
 
 /** A reference to another table of the same domain. Deleting a row that is referred to is refused. */
 typedef struct weir_reference_v1 {
-    const uint32_t *columns; /**< column indexes in this table; any null among them refers to nothing */
-    uint32_t column_count;
+    const uint32_t *columns;        /**< column indexes in this table; any null among them refers to nothing */
+    uint32_t column_count;          /**< how many of `columns` */
     uint32_t target_table;          /**< index into `weir_plugin_descriptor_v1::tables` */
     const uint32_t *target_columns; /**< the target's primary key or a unique index, in that order; `column_count` of them */
 } weir_reference_v1;
 
 /** A table. An array element: its stride stands for its size. */
 typedef struct weir_table_v1 {
-    weir_view name;
-    const weir_column_v1 *columns;
-    uint32_t column_count; /**< 1..64 */
-    uint32_t column_stride;
-    const uint32_t *primary_key; /**< column indexes, none of them nullable, float64 or json */
-    uint32_t primary_key_count;  /**< at least 1 */
-    uint32_t index_count;
-    const weir_index_v1 *indexes;
-    uint32_t index_stride;
-    uint32_t reference_count;
-    const weir_reference_v1 *references;
-    uint32_t reference_stride;
-    uint32_t reserved;
+    weir_view name;                      /**< `[a-z_][a-z0-9_]{0,62}`, unique in the plugin */
+    const weir_column_v1 *columns;       /**< in order */
+    uint32_t column_count;               /**< 1..64 */
+    uint32_t column_stride;              /**< of `columns`, in bytes */
+    const uint32_t *primary_key;         /**< column indexes, none of them nullable, float64 or json */
+    uint32_t primary_key_count;          /**< at least 1 */
+    uint32_t index_count;                /**< how many of `indexes` */
+    const weir_index_v1 *indexes;        /**< indexes and unique constraints */
+    uint32_t index_stride;               /**< of `indexes`, in bytes */
+    uint32_t reference_count;            /**< how many of `references` */
+    const weir_reference_v1 *references; /**< to other tables */
+    uint32_t reference_stride;           /**< of `references`, in bytes */
+    uint32_t reserved;                   /**< 0 */
 } weir_table_v1;
 
 /**

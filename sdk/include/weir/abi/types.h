@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
  * Weir plugin ABI 1: the values that every other header of the ABI is made of.
  *
  * How to read these headers
@@ -68,10 +69,10 @@ typedef int32_t weir_answer;
 #define WEIR_REFUSED 4    /**< the call itself was wrong or came at a wrong time; the event will be rejected with the reason */
 
 /** Log levels of `weir_host_v1::log` and `weir_call_v1::log`. */
-#define WEIR_LOG_DEBUG 1u
-#define WEIR_LOG_INFO 2u
-#define WEIR_LOG_WARN 3u
-#define WEIR_LOG_ERROR 4u
+#define WEIR_LOG_DEBUG 1u /**< for the plugin's author */
+#define WEIR_LOG_INFO 2u  /**< worth knowing */
+#define WEIR_LOG_WARN 3u  /**< somebody should look */
+#define WEIR_LOG_ERROR 4u /**< somebody must look */
 
 #ifdef __cplusplus
 }

@@ -138,7 +138,9 @@ public:
     }
 
     /// Says which row a handler reads, so that the host fetches a whole batch's rows at once.
-    /// @param pointers a JSON pointer into the envelope for each primary key column: "/tenant_id", "/payload/user_id"
+    /// @param event_type the full type, "user.updated.v1"
+    /// @param table      one of those given to `tables`
+    /// @param pointers   a JSON pointer into the envelope for each primary key column: "/tenant_id", "/payload/user_id"
     template <detail::IsTable T, class... Pointers>
     Plugin &reads(std::string_view event_type, const T &table, const Pointers &...pointers) {
         static_assert(sizeof...(Pointers) == std::tuple_size_v<typename detail::KeyOf<T>::Values>,

@@ -74,7 +74,7 @@ public:
         return event_.header(&event_, detail::view(name), &found) == WEIR_FOUND ? std::optional(detail::text(found)) : std::nullopt;
     }
 
-    /// What is there, as a `T`: std::string_view, std::int64_t, double, bool, Uuid, Timestamp, Decimal<S> or Json. The functions below
+    /// What is there, as a `T`: std::string_view, std::int64_t, double, bool, Uuid, Timestamp, a Decimal or Json. The functions below
     /// spell it out.
     template <class T> Carried<T> carried(std::string_view pointer) const {
         std::optional<T> value;
@@ -99,30 +99,47 @@ public:
     /// @name Required members
     /// @{
     std::string_view text(std::string_view pointer) const { return required<std::string_view>(pointer); }
+    /// A whole number.
     std::int64_t integer(std::string_view pointer) const { return required<std::int64_t>(pointer); }
+    /// Any number.
     double number(std::string_view pointer) const { return required<double>(pointer); }
+    /// true or false.
     bool boolean(std::string_view pointer) const { return required<bool>(pointer); }
+    /// A string that is a UUID.
     Uuid uuid(std::string_view pointer) const { return required<Uuid>(pointer); }
-    Timestamp timestamp(std::string_view pointer) const { return required<Timestamp>(pointer); } ///< RFC 3339 with a zone
-    Json json(std::string_view pointer) const { return required<Json>(pointer); }                ///< whatever is there, null included
+    /// A string that is an RFC 3339 time with a zone.
+    Timestamp timestamp(std::string_view pointer) const { return required<Timestamp>(pointer); }
+    /// Whatever is there, null included, as JSON text.
+    Json json(std::string_view pointer) const { return required<Json>(pointer); }
     /// @}
     /// @name Optional members
     /// @{
     std::optional<std::string_view> optional_text(std::string_view pointer) const { return optional<std::string_view>(pointer); }
+    /// A whole number. Nothing where it is absent or null.
     std::optional<std::int64_t> optional_integer(std::string_view pointer) const { return optional<std::int64_t>(pointer); }
+    /// Any number. Nothing where it is absent or null.
     std::optional<double> optional_number(std::string_view pointer) const { return optional<double>(pointer); }
+    /// true or false. Nothing where it is absent or null.
     std::optional<bool> optional_boolean(std::string_view pointer) const { return optional<bool>(pointer); }
+    /// A string that is a UUID. Nothing where it is absent or null.
     std::optional<Uuid> optional_uuid(std::string_view pointer) const { return optional<Uuid>(pointer); }
+    /// A string that is an RFC 3339 time with a zone. Nothing where it is absent or null.
     std::optional<Timestamp> optional_timestamp(std::string_view pointer) const { return optional<Timestamp>(pointer); }
+    /// Whatever is there, as JSON text. Nothing where it is absent or null.
     std::optional<Json> optional_json(std::string_view pointer) const { return optional<Json>(pointer); }
     /// @}
     /// @name Members where absent and null mean different things
     /// @{
     Carried<std::string_view> carried_text(std::string_view pointer) const { return carried<std::string_view>(pointer); }
+    /// A whole number. Tells absent from null.
     Carried<std::int64_t> carried_integer(std::string_view pointer) const { return carried<std::int64_t>(pointer); }
+    /// Any number. Tells absent from null.
     Carried<double> carried_number(std::string_view pointer) const { return carried<double>(pointer); }
+    /// true or false. Tells absent from null.
     Carried<bool> carried_boolean(std::string_view pointer) const { return carried<bool>(pointer); }
+    /// A string that is a UUID. Tells absent from null.
     Carried<Uuid> carried_uuid(std::string_view pointer) const { return carried<Uuid>(pointer); }
+    /// A string that is an RFC 3339 time with a zone. Tells absent from null.
     Carried<Timestamp> carried_timestamp(std::string_view pointer) const { return carried<Timestamp>(pointer); }
     /// @}
 

@@ -87,7 +87,11 @@ public:
         return raw.guard ? take_guard(table, *raw.guard, out) : std::nullopt;
     }
 
-    /// Applies one change. @param stale set where its guard turned it away. @return the reason it is refused, or nothing; the row is as
+    /// Applies one change.
+    /// @param change checked by `check`
+    /// @param origin what rows that it makes are given
+    /// @param stale  set where its guard turned it away
+    /// @return the reason it is refused, or nothing; the row is as before then
     /// before then
     std::optional<std::string> apply(const StatedChange &change, const Origin &origin, bool &stale) {
         const auto key = comparable(change.table, change.key);
