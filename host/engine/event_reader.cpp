@@ -7,6 +7,7 @@ namespace weir::engine {
 
 namespace {
 constexpr auto kReadWait = std::chrono::milliseconds(250);
+constexpr auto kWakeAgain = std::chrono::milliseconds(5); // a read that was only about to wait misses the first call
 constexpr auto kFirstBackoff = std::chrono::milliseconds(50);
 constexpr auto kLastBackoff = std::chrono::milliseconds(2000);
 } // namespace
@@ -41,11 +42,6 @@ void EventReader::loop() {
 }
 
 void EventReader::read_once() {
-    std::map<broker::Partition, std::uint64_t> claims;
-    {
-        const std::lock_guard lock(mutex_);
-        claims = claims_; // before the read: what an old claim still hands out must not carry the new number
-    }
     bool wait = false;
     {
         const std::lock_guard lock(mutex_);
@@ -55,7 +51,8 @@ void EventReader::read_once() {
         mine_.wait_for(kReadWait);
         return;
     }
-    const auto messages = consumer_.read({limits_.batch_events, limits_.batch_bytes}, kReadWait);
+    std::map<broker::Partition, std::uint64_t> claims;
+    const auto messages = read_in_turn(claims);
     std::vector<Read> read;
     read.reserve(messages.size());
     std::size_t bytes = 0;
@@ -116,9 +113,51 @@ void EventReader::pause(bool paused) {
     }
 }
 
-std::uint64_t EventReader::next_claim(const broker::Partition &partition) {
-    const std::lock_guard lock(mutex_);
-    return ++claims_[partition];
+std::vector<std::shared_ptr<const event::Message>> EventReader::read_in_turn(std::map<broker::Partition, std::uint64_t> &claims) {
+    {
+        std::unique_lock turn(turn_mutex_);
+        turn_changed_.wait(turn, [this] { return claiming_ == 0; });
+        reading_ = true;
+        const std::lock_guard lock(mutex_);
+        claims = claims_;
+    }
+    const auto end_turn = [this] {
+        const std::lock_guard turn(turn_mutex_);
+        reading_ = false;
+        turn_changed_.notify_all();
+    };
+    try {
+        auto messages = consumer_.read({limits_.batch_events, limits_.batch_bytes}, kReadWait);
+        end_turn();
+        return messages;
+    } catch (...) {
+        end_turn();
+        throw;
+    }
+}
+
+void EventReader::next_claim(const broker::Partition &partition, const std::function<void()> &change) {
+    std::unique_lock turn(turn_mutex_);
+    ++claiming_;
+    while (reading_) {
+        consumer_.wake();
+        turn_changed_.wait_for(turn, kWakeAgain);
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        ++claims_[partition];
+    }
+    const auto end_turn = [this] {
+        --claiming_;
+        turn_changed_.notify_all();
+    };
+    try {
+        change();
+    } catch (...) {
+        end_turn();
+        throw;
+    }
+    end_turn();
 }
 
 std::uint64_t EventReader::claim_of(const std::string &topic, std::uint32_t partition) const {

@@ -6,6 +6,7 @@
 #include "event/decoder.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
@@ -46,8 +47,9 @@ public:
     /// While paused, nothing new is asked of the broker.
     void pause(bool paused);
 
-    /// Counts a partition's claims: what is read from now on carries the new number.
-    std::uint64_t next_claim(const broker::Partition &partition);
+    /// Counts a partition's claims and calls `change`, which claims or releases it, while no read is under way: what is read afterwards
+    /// carries the new number, and nothing that was read before does.
+    void next_claim(const broker::Partition &partition, const std::function<void()> &change);
     std::uint64_t claim_of(const std::string &topic, std::uint32_t partition) const;
 
     /// Why the broker could not be read, while it can't; else empty.
@@ -56,6 +58,7 @@ public:
 private:
     void loop();
     void read_once();
+    std::vector<std::shared_ptr<const event::Message>> read_in_turn(std::map<broker::Partition, std::uint64_t> &claims);
 
     broker::Consumer &consumer_;
     const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders_;
@@ -69,6 +72,11 @@ private:
     bool paused_ = false;
     std::string error_;
     std::map<broker::Partition, std::uint64_t> claims_;
+
+    std::mutex turn_mutex_; // reading and claiming take turns
+    std::condition_variable turn_changed_;
+    bool reading_ = false;
+    int claiming_ = 0;
 
     std::atomic<bool> stop_{false};
     std::thread thread_;

@@ -135,7 +135,11 @@ void KeyGate::decided(const WorkPtr &work) {
 }
 
 std::optional<KeyGate::Clock::time_point> KeyGate::next_due() const {
-    if (!free_.empty()) {
+    const bool any_free = std::any_of(free_.begin(), free_.end(), [this](const std::string &key) {
+        const auto found = held_.find(key); // a key may have left since it was noted
+        return found != held_.end() && found->second.state == Held::State::free;
+    });
+    if (any_free) {
         return Clock::time_point::min();
     }
     return timers_.empty() ? std::nullopt : std::optional(timers_.begin()->first);

@@ -61,8 +61,7 @@ void PartitionKeeper::take(store::Session &session, const broker::Partition &par
         }
     }
     progress.saved = stored;
-    reader_.next_claim(partition);
-    consumer_.claim(partition, stored);
+    reader_.next_claim(partition, [&] { consumer_.claim(partition, stored); });
     progress_[partition] = std::move(progress);
     log::info("partition.claimed", "Reading a partition",
               {{"domain", spec_.name}, {"topic", partition.topic}, {"partition", partition.number}, {"epoch", lease->epoch}});
@@ -70,8 +69,7 @@ void PartitionKeeper::take(store::Session &session, const broker::Partition &par
 }
 
 void PartitionKeeper::stop_reading(const broker::Partition &partition) {
-    reader_.next_claim(partition);
-    consumer_.release(partition);
+    reader_.next_claim(partition, [&] { consumer_.release(partition); });
     progress_.erase(partition);
 }
 

@@ -75,6 +75,15 @@ Supervisor::Supervisor(Environment environment, std::string process_id)
 
 Supervisor::~Supervisor() { stop(); }
 
+void Supervisor::pause(bool paused) {
+    const std::lock_guard one(reconcile_mutex_);
+    {
+        const std::lock_guard lock(mutex_);
+        paused_ = paused;
+    }
+    reconcile();
+}
+
 void Supervisor::apply(Plan plan) {
     const std::lock_guard one(reconcile_mutex_);
     {
@@ -216,6 +225,9 @@ void Supervisor::reconcile() {
     std::map<std::string, std::string> unserved;
     {
         const std::lock_guard lock(mutex_);
+        if (paused_) {
+            return;
+        }
         all = wanted(unserved);
         for (auto worker = workers_.begin(); worker != workers_.end();) {
             const auto found = all.find(worker->first);

@@ -52,6 +52,8 @@ public:
     Supervisor(const Supervisor &) = delete;
     Supervisor &operator=(const Supervisor &) = delete;
 
+    /// While paused, plans and plugins are only noted; unpausing brings everything in line with them.
+    void pause(bool paused);
     /// Takes over a plan; domains that it does not change go on undisturbed.
     void apply(Plan plan);
     /// A first or a next generation of a plugin.
@@ -91,6 +93,7 @@ private:
     std::map<std::string, std::string> unserved_;                          // by domain: why not
     std::vector<DomainStatus> ended_;                                      // last words of domains that left, for final counts
     bool abandoned_ = false;
+    bool paused_ = false;
 };
 
 } // namespace weir::engine

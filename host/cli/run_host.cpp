@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_host.hpp"
+
+#include "cli/plan.hpp"
+#include "cli/status_report.hpp"
+#include "config/watch.hpp"
+#include "engine/crash_marks.hpp"
+#include "engine/supervisor.hpp"
+#include "event/uuid.hpp"
+#include "log/log.hpp"
+#include "plugin/catalog.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <unistd.h>
+
+namespace weir::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kNotDrained = 3;
+constexpr auto kLookWhileWaiting = std::chrono::milliseconds(10); // for readiness or drainage
+constexpr auto kLook = std::chrono::milliseconds(200);
+constexpr auto kStatusEvery = std::chrono::milliseconds(1000);
+
+// Signals are taken by the main thread alone, in its loop; threads started after this inherit the mask.
+class Signals {
+public:
+    Signals() {
+        sigemptyset(&set_);
+        for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+            sigaddset(&set_, number);
+        }
+        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+        std::signal(SIGPIPE, SIG_IGN);
+    }
+    /// The next signal, or 0 where none came in time.
+    int wait(std::chrono::milliseconds time) const {
+        timespec timeout{};
+        timeout.tv_sec = time.count() / 1000;
+        timeout.tv_nsec = (time.count() % 1000) * 1'000'000;
+        const int number = sigtimedwait(&set_, nullptr, &timeout);
+        return number > 0 ? number : 0;
+    }
+
+private:
+    sigset_t set_{};
+};
+
+plugin::CatalogListener listen(engine::Supervisor &supervisor) {
+    plugin::CatalogListener listener;
+    listener.loaded = [&supervisor](std::shared_ptr<const plugin::Module> module) {
+        const plugin::Description &about = module->description();
+        log::info("plugin.loaded", "A plugin was loaded",
+                  {{"plugin", about.name}, {"version", about.version}, {"generation", module->generation()}, {"file", module->origin()}});
+        supervisor.plugin_loaded(std::move(module));
+    };
+    listener.removed = [&supervisor](const std::string &name) {
+        log::info("plugin.removed", "A plugin's file is gone; its domains drain and leave", {{"plugin", name}});
+        supervisor.plugin_removed(name);
+    };
+    listener.refused = [](const plugin::PluginRefusal &refusal) {
+        log::error("plugin.refused", refusal.message,
+                   {{"file", refusal.file.string()}, {"code", refusal.code}, {"remedy", refusal.remedy}});
+    };
+    return listener;
+}
+
+// Takes over a changed configuration, where it is right and changes nothing that needs a restart of the process.
+void take_over(engine::Supervisor &supervisor, const config::HostConfig &running, const config::Loaded &changed) {
+    if (!changed.problems.empty()) {
+        for (const config::Problem &problem : changed.problems) {
+            log::error("config.refused", "The changed configuration is wrong; the old one stays",
+                       {{"where", problem.where}, {"reason", problem.what}});
+        }
+        return;
+    }
+    const config::HostConfig &next = changed.config;
+    const std::array<std::pair<const char *, bool>, 5> fixed{
+        {{"broker.url", next.broker_url != running.broker_url},
+         {"store.url", next.store_url != running.store_url},
+         {"plugins.directory", next.plugins_directory != running.plugins_directory},
+         {"state_directory", next.state_directory != running.state_directory},
+         {"contracts_directory", next.contracts_directory != running.contracts_directory}}};
+    for (const auto &[key, differs] : fixed) {
+        if (differs) {
+            log::warn("config.needs_restart", "This key is taken over at the next start; the other changes are taken over now",
+                      {{"key", key}});
+        }
+    }
+    log::Level level{};
+    if (log::parse_level(next.log_level, level)) {
+        configure_log(next);
+    }
+    supervisor.apply(plan_of(next));
+    log::info("config.taken_over", "The changed configuration is in force",
+              {{"file", next.file.string()}, {"domains", next.domains.size()}});
+}
+
+} // namespace
+
+int run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
+             std::vector<std::string> trial_command) {
+    const auto started = Clock::now();
+    const Signals signals;
+    engine::install_crash_signal_handlers();
+    const config::HostConfig config = loaded.config;
+    std::filesystem::create_directories(config.state_directory);
+    event::Contracts contracts = event::Contracts::built_in();
+    if (!config.contracts_directory.empty()) {
+        if (const auto problem = contracts.add_directory(config.contracts_directory)) {
+            std::fprintf(stderr, "weir: contracts_directory: %s\n", problem->c_str());
+            return 4;
+        }
+    }
+    engine::EventBudget budget(options.max_events.value_or(std::numeric_limits<std::int64_t>::max()));
+    const std::string process_id = event::Uuid::random().text().substr(0, 8) + "-" + std::to_string(getpid());
+    engine::Supervisor supervisor({&broker, &store, &contracts, config.state_directory, &budget}, process_id);
+
+    plugin::CatalogOptions catalog_options;
+    catalog_options.directory = config.plugins_directory;
+    catalog_options.private_directory = config.state_directory / "generations";
+    catalog_options.poll_interval = std::chrono::milliseconds(config.plugins_poll_ms);
+    catalog_options.use_inotify = config.plugins_inotify;
+    catalog_options.known_event_types = contracts.event_types();
+    catalog_options.trial_command = std::move(trial_command);
+    log::info("host.starting", "Weir starts",
+              {{"config", config.file.string()}, {"plugins", config.plugins_directory.string()}, {"pid", getpid()}});
+
+    bool clean = true;
+    bool drained = false;
+    bool timed_out = false;
+    {
+        supervisor.pause(true); // plugins of the first look are gathered, so that each domain starts once, on the right one
+        supervisor.apply(plan_of(config));
+        plugin::Catalog catalog(std::move(catalog_options), listen(supervisor));
+        catalog.start();
+        supervisor.pause(false);
+        config::WatchOptions watch_options;
+        watch_options.host_file = options.config_file;
+        watch_options.environment = config::process_environment();
+        config::Watch watch(std::move(watch_options), loaded,
+                            [&](const config::Loaded &changed) { take_over(supervisor, config, changed); });
+
+        bool ready_said = false;
+        auto status_at = Clock::now();
+        for (;;) {
+            const int signal = signals.wait(!ready_said || options.until_drained || options.max_events ? kLookWhileWaiting : kLook);
+            if (signal == SIGHUP) {
+                watch.reload();
+            } else if (signal != 0) {
+                log::info("host.stopping", "A signal asks to stop; batches that run end first",
+                          {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+                break;
+            }
+            const auto now = Clock::now();
+            if (now >= status_at || !ready_said) {
+                const auto domains = supervisor.status();
+                const bool ready = std::all_of(domains.begin(), domains.end(), [](const auto &domain) { return domain.ready; });
+                if (now >= status_at || ready) {
+                    write_status(config.state_directory, domains);
+                    status_at = now + kStatusEvery;
+                }
+                if (ready && !ready_said) {
+                    ready_said = true;
+                    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - started);
+                    log::info("host.ready", "Every domain is ready", {{"domains", domains.size()}, {"start_to_ready_ms", elapsed.count()}});
+                }
+            }
+            if (budget.spent()) {
+                break;
+            }
+            if (options.until_drained && supervisor.drained()) {
+                drained = true;
+                break;
+            }
+            if (options.until_drained && options.drain_timeout && now - started > *options.drain_timeout) {
+                timed_out = true;
+                break;
+            }
+        }
+    }
+    clean = supervisor.stop();
+    const auto domains = supervisor.status();
+    remove_status(config.state_directory);
+    if (options.json) {
+        std::printf("%s\n", status_json(domains).c_str());
+    } else {
+        std::printf("%s", counts_table(domains).c_str());
+    }
+    std::fflush(stdout);
+    for (const engine::DomainStatus &domain : domains) {
+        const engine::Counts &counts = domain.counts;
+        log::info("domain.counts", "Final counts",
+                  {{"domain", domain.name},
+                   {"messages", counts.messages},
+                   {"applied", counts.applied},
+                   {"duplicates", counts.duplicates},
+                   {"stale", counts.stale},
+                   {"ignored", counts.ignored},
+                   {"dead_letters", counts.dead_letters},
+                   {"retries", counts.retries}});
+    }
+    const int status = timed_out && !drained ? kNotDrained : 0;
+    if (timed_out) {
+        log::error("host.not_drained",
+                   "Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`");
+    }
+    log::info("host.stopped", "Weir has stopped", {{"exit_code", status}});
+    if (!clean) {
+        std::_Exit(status); // a handler still runs in its thread: nothing that it uses may be taken down
+    }
+    return status;
+}
+
+} // namespace weir::cli
