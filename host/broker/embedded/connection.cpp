@@ -228,6 +228,7 @@ Transaction::Transaction(Connection &connection, WriteLock &lock) : connection_(
                           ": another writer of this process held the file for longer than busy_timeout_ms=" +
                           std::to_string(connection.options().busy_timeout.count()));
     }
+    connection_.rollback(); // one that could not be rolled back before, for want of a working disk
     connection_.statement("BEGIN IMMEDIATE", "", "").run();
     open_ = true;
 }
