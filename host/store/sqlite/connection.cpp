@@ -56,8 +56,9 @@ Connection::Connection(Place place) : place_(std::move(place)) {
         session_ << "pragma foreign_keys = on";
         session_ << "pragma " + schema + ".synchronous = " + (place_.options.synchronous == Synchronous::full ? "full" : "normal");
         session_ << "pragma " + schema + ".cache_size = -4000";
-        session_ << "pragma " + schema + ".wal_autocheckpoint = 4000"; // pages; fewer checkpoints write a hot page less often
-        session_ << "pragma " + schema + ".journal_size_limit = 67108864";
+        session_ << "pragma " + schema +
+                        ".wal_autocheckpoint = 10000"; // pages, 40 MB: a page that is written again and again is copied back once
+        session_ << "pragma " + schema + ".journal_size_limit = 50331648";
     });
     if (sqlite_api::sqlite3_db_readonly(handle(), place_.schema.c_str()) == 1) {
         throw_failure(SQLITE_READONLY, "the file was opened read-only", place_.name());
