@@ -269,6 +269,23 @@ void release_and_claim_begin_anew(BrokerFixture &fixture) {
     CHECK(bodies(read_rest(*consumer)) == expected(2, 4));
 }
 
+void what_was_taken_over_stays_with_the_successor(BrokerFixture &fixture) {
+    const auto broker = fixture.open();
+    broker->publish("t", numbered(0, 10));
+    {
+        const auto dead = subscribe(*broker, "dead");
+        claim_all(*dead);
+        CHECK(read_count(*dead, 10).size() == 10);
+    }
+    const auto first = subscribe(*broker, "c1");
+    claim_all(*first);
+    CHECK(bodies(read_count(*first, 3, {3, 1u << 20})) == expected(0, 3));
+    const auto second = subscribe(*broker, "c2");
+    claim_all(*second);
+    CHECK(read_rest(*first).empty()); // 3 to 9 were its to read, and are no longer
+    CHECK(bodies(read_rest(*second)) == expected(0, 10));
+}
+
 void wake_ends_a_wait(BrokerFixture &fixture) {
     const auto broker = fixture.open();
     broker->publish("t", numbered(0, 1));
@@ -351,6 +368,7 @@ std::vector<BrokerPromise> delivery_promises() {
         {"acknowledging twice, in parts, or late is harmless", acks_may_repeat, always},
         {"any sequence of reads, acks and takeovers leaves what the model says", random_work_follows_the_model, always},
         {"release stops reading and a later claim hands out what is pending", release_and_claim_begin_anew, always},
+        {"what a successor has claimed is not handed out by its predecessor", what_was_taken_over_stays_with_the_successor, always},
         {"wake ends a waiting read", wake_ends_a_wait, always},
         {"one thread reads while others acknowledge, ask and publish", threads_may_share_a_consumer, always},
     };
