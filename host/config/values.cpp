@@ -225,11 +225,6 @@ private:
             return out_.text.starts_with("redis://") || out_.text.starts_with("rediss://")
                        ? true
                        : refuse(is() + ": write redis://HOST:PORT/DATABASE");
-        case Type::plugin_name:
-            if (key_.path == "plugins.default" && out_.text.empty()) {
-                out_.text = "none";
-            }
-            [[fallthrough]];
         default:
             const std::string wrong = check_name(key_.type, out_.text);
             return wrong.empty() ? true : refuse(is() + ": " + wrong);
