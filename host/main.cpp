@@ -3,5 +3,5 @@
 
 int main(int argc, char **argv) {
     using namespace weir::cli;
-    return run_program({{"Set up", {add_version}}}, argc, argv);
+    return run_program({{"Serve", {add_run}}, {"Set up", {add_version}}}, argc, argv);
 }

@@ -24,7 +24,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kNotDrained = 3;
 constexpr auto kLookWhileWaiting = std::chrono::milliseconds(10); // for readiness or drainage
 constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kStatusEvery = std::chrono::milliseconds(1000);
@@ -105,7 +104,7 @@ void take_over(engine::Supervisor &supervisor, const config::HostConfig &running
 
 } // namespace
 
-int run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
+Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
              std::vector<std::string> trial_command) {
     const auto started = Clock::now();
     const Signals signals;
@@ -116,7 +115,7 @@ int run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &b
     if (!config.contracts_directory.empty()) {
         if (const auto problem = contracts.add_directory(config.contracts_directory)) {
             std::fprintf(stderr, "weir: contracts_directory: %s\n", problem->c_str());
-            return 4;
+            return Exit::configuration;
         }
     }
     engine::EventBudget budget(options.max_events.value_or(std::numeric_limits<std::int64_t>::max()));
@@ -207,14 +206,14 @@ int run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &b
                    {"dead_letters", counts.dead_letters},
                    {"retries", counts.retries}});
     }
-    const int status = timed_out && !drained ? kNotDrained : 0;
+    const Exit status = timed_out && !drained ? Exit::not_drained : Exit::ok;
     if (timed_out) {
         log::error("host.not_drained",
                    "Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`");
     }
-    log::info("host.stopped", "Weir has stopped", {{"exit_code", status}});
+    log::info("host.stopped", "Weir has stopped", {{"exit_code", static_cast<int>(status)}});
     if (!clean) {
-        std::_Exit(status); // a handler still runs in its thread: nothing that it uses may be taken down
+        std::_Exit(static_cast<int>(status)); // a handler still runs in its thread: nothing that it uses may be taken down
     }
     return status;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "command.hpp"
+
 #include "broker/broker.hpp"
 #include "config/config.hpp"
 #include "store/store.hpp"
@@ -23,10 +25,10 @@ struct RunOptions {
     bool json = false; ///< final counts as JSON
 };
 
-/// Serves until a signal, until drained, or until so many events; prints the final counts. Returns the process's exit status.
+/// Serves until a signal, until drained, or until so many events; prints the final counts.
 /// @param broker, store made from the configuration by the caller
 /// @param trial_command see plugin::CatalogOptions
-int run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
+Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
              std::vector<std::string> trial_command);
 
 } // namespace weir::cli

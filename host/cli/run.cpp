@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+#include "host_access.hpp"
+#include "plan.hpp"
+#include "run_host.hpp"
+
+#include "log/log.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace weir::cli {
+
+namespace {
+
+struct RunLine {
+    std::string config_file;
+    bool until_drained = false;
+    double drain_timeout_s = -1;
+    std::int64_t max_events = -1;
+    bool json = false;
+};
+
+Exit run(const RunLine &line, const Context &context) {
+    config::Loaded loaded = load_config(line.config_file);
+    configure_log(loaded.config);
+    const auto broker = open_broker(loaded.config);
+    const auto store = open_store(loaded.config);
+    RunOptions options;
+    options.config_file = line.config_file;
+    options.until_drained = line.until_drained;
+    if (line.drain_timeout_s >= 0) {
+        options.drain_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(line.drain_timeout_s * 1000));
+    }
+    if (line.max_events >= 0) {
+        options.max_events = line.max_events;
+    }
+    options.json = line.json;
+    return run_host(options, std::move(loaded), *broker, *store, {context.program.string(), "plugin-trial"});
+}
+
+} // namespace
+
+void add_run(CLI::App &root, Context &context) {
+    auto line = std::make_shared<RunLine>();
+    CLI::App *command = root.add_subcommand("run", "Serve the plugins of the plugin directory until told to stop");
+    add_config_option(*command, line->config_file);
+    command->add_flag("--until-drained", line->until_drained, "Stop when nothing is left: no backlog, nothing pending, no retry waiting");
+    command->add_option("--drain-timeout", line->drain_timeout_s, "With --until-drained: stop after so many seconds anyway, with exit code 3")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("SECONDS");
+    command->add_option("--max-events", line->max_events, "Stop after so many events")->check(CLI::NonNegativeNumber)->type_name("N");
+    command->add_flag("--json", line->json, "Print the final counts as JSON");
+    command->footer("Plugins and configuration files are watched: drop, replace or remove them while it runs.\n"
+                    "SIGTERM and SIGINT end the batch that runs, commit, acknowledge and leave; SIGHUP reads the configuration anew.\n"
+                    "\n"
+                    "Examples:\n"
+                    "  weir run -c configs/embedded.json\n"
+                    "  weir run -c configs/embedded.json --until-drained --drain-timeout 60 --json");
+    command->callback([&context, line] { context.action = [&context, line] { return run(*line, context); }; });
+}
+
+} // namespace weir::cli
