@@ -135,6 +135,8 @@ std::vector<Promise> transaction_promises() {
              auto domain = contract_domain(*store);
              CHECK(store->has_domain("contract"));
              CHECK_FALSE(store->has_domain("contracts"));
+             CHECK_THROWS_AS(store->domain("contracts")->open(), Unavailable); // and opening it makes none
+             CHECK_FALSE(store->has_domain("contracts"));
              CHECK_FALSE(store->guarantee().empty());
          }},
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "child_process.hpp"
 #include "contract_schema.hpp"
+#include "sqlite_files.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "support.hpp"
 
@@ -9,8 +10,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
-#include <fstream>
-#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -21,50 +20,6 @@ using namespace weir::store;
 using namespace weir::test;
 
 namespace {
-
-std::unique_ptr<Store> open_at(const std::filesystem::path &directory) {
-    sqlite::SqliteOptions options;
-    options.directory = directory;
-    return sqlite::open_sqlite_store(options);
-}
-
-/// What another program does to a file. The file must not be open in this process.
-void run_sql(const std::filesystem::path &file, const std::string &sql) {
-    sqlite3 *database = nullptr;
-    REQUIRE(sqlite3_open(file.c_str(), &database) == SQLITE_OK);
-    char *message = nullptr;
-    const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &message);
-    INFO((message ? message : ""));
-    CHECK(code == SQLITE_OK);
-    sqlite3_free(message);
-    sqlite3_close(database);
-}
-
-std::string one_text(const std::filesystem::path &file, const std::string &sql) {
-    sqlite3 *database = nullptr;
-    REQUIRE(sqlite3_open(file.c_str(), &database) == SQLITE_OK);
-    sqlite3_stmt *statement = nullptr;
-    REQUIRE(sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK);
-    std::string text;
-    if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_text(statement, 0)) {
-        text = reinterpret_cast<const char *>(sqlite3_column_text(statement, 0));
-    }
-    sqlite3_finalize(statement);
-    sqlite3_close(database);
-    return text;
-}
-
-template <class Error, class Work> std::string message_of(Work work) {
-    try {
-        work();
-    } catch (const Error &error) {
-        return error.what();
-    } catch (const std::exception &error) {
-        FAIL("another error: " << error.what());
-    }
-    FAIL("no error");
-    return "";
-}
 
 mode_t mode_of(const std::filesystem::path &path) {
     struct stat status {};
@@ -289,65 +244,6 @@ TEST_CASE("a store that can't be written is an outage that names the directory a
     CHECK(child.line().find((place / "below").string()) != std::string::npos);
     CHECK(child.wait() == 0);
     ::chmod(place.c_str(), 0700);
-}
-
-TEST_CASE("tables that another program made are adopted where they fit, with their rows") {
-    const TemporaryDirectory directory;
-    const auto file = directory / "contract.db";
-    run_sql(file, R"(
-        CREATE TABLE people (name VARCHAR(40) PRIMARY KEY, email TEXT COLLATE NOCASE UNIQUE, age BIGINT NOT NULL, boss VARCHAR REFERENCES people (name), note TEXT);
-        INSERT INTO people VALUES ('ada', 'ada@x.org', 30, NULL, 'kept');
-        CREATE TABLE event_ledger (event_id CHAR(36) PRIMARY KEY, received_at DATETIME NOT NULL, outcome VARCHAR(10) NOT NULL);
-        INSERT INTO event_ledger VALUES ('00000000-0000-0000-0000-000000000007', '2025-11-24 10:00:07.040058', 'applied');
-        CREATE TABLE dead_letter_queue (id INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, event_type TEXT NOT NULL, event_data JSON, error_type TEXT NOT NULL,
-          error_message TEXT NOT NULL, retry_count INTEGER NOT NULL, status TEXT NOT NULL, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL);
-        INSERT INTO dead_letter_queue VALUES (1, '00000000-0000-0000-0000-000000000008', 'a.v1', '{}', 'x', 'y', 1, 'pending', '2025-11-24 10:00:07', '2025-11-24 10:00:07.5');)");
-    auto store = open_at(directory.path());
-    auto domain = store->domain("contract");
-    const MigrationSteps steps = domain->migrate(contract_schema());
-    CHECK(std::find(steps.begin(), steps.end(), "adopted table people") != steps.end());
-    CHECK(std::find(steps.begin(), steps.end(), "added column dead_letter_queue.raw") != steps.end());
-    CHECK(domain->migrate(contract_schema()).empty());
-    auto session = domain->open();
-    const std::vector<Key> keys = {{std::string("ada")}};
-    CHECK(session->fetch(people::kTable, keys).front() == person("ada", "ada@x.org", 30));
-    CHECK(session->decided(std::vector{id_of(7)}).size() == 1);
-    const auto letter = session->dead_letter(id_of(8));
-    REQUIRE(letter);
-    CHECK(letter->created_at == 1'763'978'407'000'000);
-    CHECK(letter->updated_at == 1'763'978'407'500'000);
-    record(*session, 9);
-}
-
-TEST_CASE("tables that another program made and that don't fit are refused, each reason named, and nothing is changed") {
-    const TemporaryDirectory directory;
-    const auto file = directory / "contract.db";
-    run_sql(file, R"(
-        CREATE TABLE people (name TEXT NOT NULL, email TEXT, age TEXT NOT NULL, boss TEXT, must TEXT NOT NULL, PRIMARY KEY (name, age));
-        CREATE TABLE every_type (id TEXT NOT NULL, part INTEGER NOT NULL, amount DECIMAL(18,4), PRIMARY KEY (id, part));
-        CREATE TABLE toys (owner TEXT REFERENCES pets (name) ON DELETE CASCADE);
-        CREATE TABLE pets (name TEXT PRIMARY KEY, owner TEXT NOT NULL);
-        CREATE VIEW outbox AS SELECT 1;)");
-    const std::string message = message_of<SchemaWrong>([&] { contract_domain(*open_at(directory.path())); });
-    for (const char *part : {"people.age is declared as int64", "people.email is declared as case-insensitive",
-                             "people.must isn't declared", "primary key (name, age)", "every_type.amount is declared as decimal(18,4)",
-                             "pets is declared to refer", "toys refers to pets", "outbox is a view"}) {
-        INFO(part);
-        CHECK(message.find(part) != std::string::npos);
-    }
-    CHECK(one_text(file, "select count(*) from sqlite_master where name = 'event_ledger'") == "0");
-    CHECK(one_text(file, "select count(*) from pragma_table_info('every_type')") == "3");
-}
-
-TEST_CASE("rows that a new unique index would refuse are left, and the migration says why it can't be") {
-    const TemporaryDirectory directory;
-    run_sql(
-        directory / "contract.db",
-        "CREATE TABLE people (name TEXT PRIMARY KEY, email TEXT COLLATE NOCASE, age INTEGER NOT NULL, boss TEXT REFERENCES people (name));"
-        "INSERT INTO people VALUES ('a', 'X', 1, NULL), ('b', 'x', 1, NULL);");
-    const std::string message = message_of<SchemaWrong>([&] { contract_domain(*open_at(directory.path())); });
-    CHECK(message.find("people_email") != std::string::npos);
-    CHECK(one_text(directory / "contract.db", "select count(*) from sqlite_master where name = 'event_ledger'") == "0");
 }
 
 TEST_CASE("a session can't reach another schema's file") {

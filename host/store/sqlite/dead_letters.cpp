@@ -157,16 +157,21 @@ void SqliteSession::settle_dead_letter(const DeadLetter &letter, DeadLetterStatu
                 .time(1, now)
                 .text(2, letter.event_id.text())
                 .run();
-            if (status == DeadLetterStatus::replayed) { // one that the ledger doesn't hold, as another program may have left it, is entered
+            if (status != DeadLetterStatus::replayed) {
+                return;
+            }
+            const std::uint64_t was_dead =
                 connection_
-                    .query("insert into " + connection_.qualified("event_ledger") +
-                               " (event_id, received_at, outcome) values (?, ?, ?) on conflict (event_id) do update set outcome = "
-                               "excluded.outcome where outcome = 'dead'",
-                           {Storage::text, Storage::time, Storage::text}, {})
-                    .text(0, letter.event_id.text())
-                    .time(1, now)
-                    .text(2, std::string(outcome_name(outcome)))
+                    .query("update " + connection_.qualified("event_ledger") + " set outcome = ? where event_id = ? and outcome = 'dead'",
+                           {Storage::text, Storage::text}, {})
+                    .text(0, std::string(outcome_name(outcome)))
+                    .text(1, letter.event_id.text())
                     .run();
+            if (was_dead == 1) {
+                count_outcome(Outcome::dead, -1);
+                count_outcome(outcome, 1);
+            } else if (decided(std::vector{letter.event_id}).empty()) { // as another program may have left it
+                record(std::vector{LedgerEntry{letter.event_id, now, outcome}});
             }
         });
     });

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace weir::store::sqlite {
+
+namespace {
+
+constexpr std::array kOutcomes = {Outcome::applied, Outcome::stale, Outcome::ignored, Outcome::dead};
+
+} // namespace
 
 std::vector<event::Uuid> SqliteSession::decided(std::span<const event::Uuid> ids) {
     std::vector<event::Uuid> found;
@@ -49,15 +58,33 @@ void SqliteSession::record(std::span<const LedgerEntry> entries) {
                 bulk.run();
             },
             KeyConflict::run_again);
+        for (const Outcome outcome : kOutcomes) {
+            const auto of_it =
+                std::count_if(entries.begin(), entries.end(), [&](const LedgerEntry &entry) { return entry.outcome == outcome; });
+            if (of_it > 0) {
+                count_outcome(outcome, of_it);
+            }
+        }
+    });
+}
+
+void SqliteSession::count_outcome(Outcome outcome, std::int64_t difference) {
+    connection_.guard([&] {
+        connection_
+            .query("insert into " + connection_.qualified("ledger_counts") +
+                       " as counts (outcome, events) values (?, ?) on conflict (outcome) do update set events = counts.events + "
+                       "excluded.events",
+                   {Storage::text, Storage::integer}, {})
+            .text(0, std::string(outcome_name(outcome)))
+            .integer(1, difference)
+            .run();
     });
 }
 
 LedgerCounts SqliteSession::ledger_counts() {
     LedgerCounts counts;
     connection_.guard([&] {
-        connection_
-            .query("select outcome, count(*) from " + connection_.qualified("event_ledger") + " group by outcome", {},
-                   {Storage::text, Storage::integer})
+        connection_.query("select outcome, events from " + connection_.qualified("ledger_counts"), {}, {Storage::text, Storage::integer})
             .each([&](Query &row) {
                 const std::string outcome = row.take_text(0);
                 const auto count = static_cast<std::uint64_t>(row.take_integer(1));

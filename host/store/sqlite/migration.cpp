@@ -116,7 +116,6 @@ private:
             misfits_.push_back(table.name + " is a " + found->second.type + ", not a table");
             return;
         }
-        const std::size_t misfits = misfits_.size();
         const bool known = declared_.contains({table.name, table.columns.front().name});
         if (!known) {
             steps_.push_back({"adopted table " + table.name, "", table.name, {}});
@@ -129,9 +128,6 @@ private:
         check_undeclared(table, found->second);
         check_indexes(table, found->second);
         check_references(table, found->second, all);
-        if (misfits_.size() > misfits) {
-            return;
-        }
     }
 
     void add_index(const Table &table, const Index &index) {
@@ -285,6 +281,10 @@ void apply(Connection &connection, const std::vector<Step> &steps) {
             throw SchemaWrong("could not have " + step.text + " in " + connection.place().name() +
                               ", because of the rows that are there: " + error.what());
         }
+    }
+    if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table ledger_counts"; })) {
+        connection.execute("insert into " + connection.qualified("ledger_counts") + " select outcome, count(*) from " +
+                           connection.qualified("event_ledger") + " group by outcome"); // of a ledger that another program kept
     }
     connection.guard([&] {
         Bulk &bulk = connection.bulk("insert into " + connection.qualified("schema_migrations") +

@@ -55,6 +55,7 @@ private:
     /// Whether the stored lease is the one given; for that transaction.
     bool holds(const Lease &lease);
     void sweep_holders();
+    void count_outcome(Outcome outcome, std::int64_t difference);
 
     void erase_rows(const TableFlush &flush);
     void write_changed(const TableFlush &flush);

@@ -32,6 +32,12 @@ public:
             const std::lock_guard lock(mutex_);
             schema = schema_;
         }
+        std::error_code error;
+        if (!std::filesystem::exists(place_.file(), error)) { // opening would make an empty one
+            throw Unavailable(
+                place_.name() +
+                " isn't there: see that WEIR_STORE_URL and the domain's \"schema\" name the right file, and that `weir run` has made it");
+        }
         prepare_file(place_);
         return std::make_unique<SqliteSession>(place_, std::move(schema), holders_);
     }

@@ -42,6 +42,16 @@ TableForm event_ledger() {
     return form;
 }
 
+/// How many events the ledger holds of each outcome: counting them anew would read the whole ledger.
+TableForm ledger_counts() {
+    TableForm form;
+    form.table.name = "ledger_counts";
+    form.table.columns = {plain("outcome", Type::text), plain("events", Type::int64)};
+    form.table.primary_key = {0};
+    form.without_rowid = true;
+    return form;
+}
+
 TableForm dead_letter_queue() {
     TableForm form;
     form.table.name = "dead_letter_queue";
@@ -122,7 +132,7 @@ TableForm schema_migrations() {
 } // namespace
 
 std::vector<TableForm> standard_tables() {
-    return {schema_migrations(), event_ledger(), dead_letter_queue(), outbox(), positions(), lease(), event_attempts()};
+    return {schema_migrations(), event_ledger(), ledger_counts(), dead_letter_queue(), outbox(), positions(), lease(), event_attempts()};
 }
 
 TableForm own_table(const Table &table) {
