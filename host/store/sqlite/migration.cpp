@@ -282,8 +282,8 @@ void apply(Connection &connection, const std::vector<Step> &steps) {
                               ", because of the rows that are there: " + error.what());
         }
     }
-    if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table ledger_counts"; })) {
-        connection.execute("insert into " + connection.qualified("ledger_counts") + " select outcome, count(*) from " +
+    if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_counts"; })) {
+        connection.execute("insert into " + connection.qualified("event_ledger_counts") + " select outcome, count(*) from " +
                            connection.qualified("event_ledger") + " group by outcome"); // of a ledger that another program kept
     }
     connection.guard([&] {

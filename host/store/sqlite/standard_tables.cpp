@@ -45,7 +45,7 @@ TableForm event_ledger() {
 /// How many events the ledger holds of each outcome: counting them anew would read the whole ledger.
 TableForm ledger_counts() {
     TableForm form;
-    form.table.name = "ledger_counts";
+    form.table.name = "event_ledger_counts";
     form.table.columns = {plain("outcome", Type::text), plain("events", Type::int64)};
     form.table.primary_key = {0};
     form.without_rowid = true;
