@@ -8,8 +8,26 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 namespace weir::cli {
+
+namespace {
+
+broker::EmbeddedOptions embedded_options(const config::HostConfig &config) {
+    broker::EmbeddedOptions options;
+    if (!config.broker_url.starts_with("embedded://")) {
+        throw Failure(Exit::configuration, "broker.url: this version has no adapter for '" +
+                                               config.broker_url.substr(0, config.broker_url.find(':')) +
+                                               "'; set WEIR_BROKER_URL=embedded://FILE, or broker.url in the host file");
+    }
+    if (const auto problem = broker::parse_embedded_url(config.broker_url, options)) {
+        throw Failure(Exit::configuration, "broker.url (WEIR_BROKER_URL): " + *problem);
+    }
+    return options;
+}
+
+} // namespace
 
 void add_config_option(CLI::App &command, std::string &file) {
     command.add_option("-c,--config", file, "The host's configuration; without it, defaults and WEIR_ variables alone")->type_name("FILE");
@@ -29,16 +47,31 @@ config::Loaded load_config(const std::string &file) {
 }
 
 std::unique_ptr<broker::Broker> open_broker(const config::HostConfig &config) {
-    broker::EmbeddedOptions options;
-    if (!config.broker_url.starts_with("embedded://")) {
-        throw Failure(Exit::configuration, "broker.url: this version has no adapter for '" +
-                                               config.broker_url.substr(0, config.broker_url.find(':')) +
-                                               "'; set WEIR_BROKER_URL=embedded://FILE, or broker.url in the host file");
+    return broker::open_embedded_broker(embedded_options(config));
+}
+
+std::unique_ptr<broker::Broker> open_existing_broker(const config::HostConfig &config) {
+    const broker::EmbeddedOptions options = embedded_options(config);
+    std::error_code failure;
+    const bool missing = std::filesystem::status(options.file, failure).type() == std::filesystem::file_type::not_found;
+    return missing ? nullptr : broker::open_embedded_broker(options);
+}
+
+std::string broker_guarantee(const config::HostConfig &config) {
+    if (const auto broker = open_existing_broker(config)) {
+        return broker->guarantee();
     }
-    if (const auto problem = broker::parse_embedded_url(config.broker_url, options)) {
-        throw Failure(Exit::configuration, "broker.url (WEIR_BROKER_URL): " + *problem);
+    // It depends on the options alone, so one that is thrown away says the same.
+    std::string place = (std::filesystem::temp_directory_path() / "weir-XXXXXX").string();
+    if (!mkdtemp(place.data())) {
+        throw Failure(Exit::unavailable, place + " can't be made; set TMPDIR to a directory that can be written");
     }
-    return broker::open_embedded_broker(options);
+    broker::EmbeddedOptions options = embedded_options(config);
+    options.file = std::filesystem::path(place) / "broker.db";
+    const std::string guarantee = broker::open_embedded_broker(options)->guarantee();
+    std::error_code ignored;
+    std::filesystem::remove_all(place, ignored);
+    return guarantee;
 }
 
 std::unique_ptr<store::Store> open_store(const config::HostConfig &config) {

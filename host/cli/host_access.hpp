@@ -27,6 +27,12 @@ config::Loaded load_config(const std::string &file);
 /// Throws Failure of Exit::configuration for what isn't there (redis, kafka), naming the key, and what the broker throws.
 std::unique_ptr<broker::Broker> open_broker(const config::HostConfig &config);
 
+/// The same for commands that only look: null where nothing was ever published, so that a typing error makes no file.
+std::unique_ptr<broker::Broker> open_existing_broker(const config::HostConfig &config);
+
+/// What the configured broker keeps through a crash. Makes no file.
+std::string broker_guarantee(const config::HostConfig &config);
+
 /// The same for the store.
 std::unique_ptr<store::Store> open_store(const config::HostConfig &config);
 

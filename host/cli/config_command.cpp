@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+#include "host_access.hpp"
+#include "json_text.hpp"
+#include "serving.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+namespace weir::cli {
+
+namespace {
+
+struct ConfigOptions {
+    std::string config;
+    bool json = false;
+};
+
+config::DomainConfig configured(const config::HostConfig &config, const std::string &name) {
+    for (const config::DomainConfig &domain : config.domains) {
+        if (domain.name == name) {
+            return domain;
+        }
+    }
+    config::DomainConfig plain;
+    plain.name = name;
+    return plain;
+}
+
+int show_problems(const config::Loaded &loaded, bool json) {
+    OrderedJson problems = OrderedJson::array();
+    for (const config::Problem &problem : loaded.problems) {
+        problems.push_back({{"where", problem.where}, {"what", problem.what}});
+        if (!json) {
+            std::fprintf(stderr, "%s: %s\n", printable(problem.where).c_str(), printable(problem.what).c_str());
+        }
+    }
+    if (json) {
+        print_json({{"ok", false}, {"problems", std::move(problems)}});
+    }
+    return static_cast<int>(Exit::configuration);
+}
+
+Exit check(const ConfigOptions &options, const Context &context) {
+    const config::Loaded loaded = config::load(options.config, config::process_environment());
+    if (!loaded.problems.empty()) {
+        show_problems(loaded, options.json);
+        return Exit::configuration;
+    }
+    const event::Contracts contracts = load_contracts(loaded.config);
+    const Serving serving = find_serving(loaded.config, context, contracts);
+    const std::string of_broker = broker_guarantee(loaded.config);
+    const std::string of_store = open_store(loaded.config)->guarantee();
+    OrderedJson domains = OrderedJson::array();
+    for (const auto &[name, domain] : serving.domains) {
+        const std::string line =
+            config::guarantee(loaded.config, configured(loaded.config, name), of_broker, of_store, domain.spec.parallel);
+        domains.push_back({{"domain", name},
+                           {"served", true},
+                           {"plugin", domain.spec.plugin},
+                           {"schema", domain.spec.schema},
+                           {"group", domain.spec.group},
+                           {"topics", domain.spec.topics},
+                           {"guarantee", line}});
+    }
+    for (const auto &[name, reason] : serving.unserved) {
+        domains.push_back({{"domain", name}, {"served", false}, {"reason", reason}});
+    }
+    if (options.json) {
+        OrderedJson settings = OrderedJson::array();
+        for (const config::Setting &setting : loaded.settings) {
+            settings.push_back({{"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
+        }
+        print_json({{"ok", true}, {"settings", std::move(settings)}, {"domains", std::move(domains)}});
+        return Exit::ok;
+    }
+    Table table({"KEY", "VALUE", "SOURCE"});
+    for (const config::Setting &setting : loaded.settings) {
+        table.row({setting.key, setting.value.empty() ? "-" : setting.value, setting.source});
+    }
+    table.print();
+    print_line("");
+    for (const OrderedJson &domain : domains) {
+        print_line(printable(domain["served"].get<bool>()
+                                 ? domain["guarantee"].get<std::string>()
+                                 : domain["domain"].get<std::string>() + ": not served: " + domain["reason"].get<std::string>()));
+    }
+    if (domains.empty()) {
+        print_line("No domains: none is configured, and no plugin in " + loaded.config.plugins_directory.string() + " offers one.");
+    }
+    return Exit::ok;
+}
+
+} // namespace
+
+void add_config(CLI::App &root, Context &context) {
+    CLI::App *group = root.add_subcommand("config", "Check the configuration");
+    group->require_subcommand(0, 1);
+    CLI::App *command =
+        group->add_subcommand("check", "Show what is in effect, where each value came from, and what each domain can rely on");
+    const auto options = std::make_shared<ConfigOptions>();
+    add_config_option(*command, options->config);
+    command->add_flag("--json", options->json, "One JSON object: ok, settings or problems, domains");
+    command->footer("Secrets are masked. Changes nothing, and needs no running host. Ends with 4 where something is wrong, having said "
+                    "where and what.\n"
+                    "\n"
+                    "Example:\n"
+                    "  WEIR_STORE_URL=sqlite:///srv/weir weir config check -c configs/embedded.json");
+    command->callback([&context, options] { context.action = [&context, options] { return check(*options, context); }; });
+}
+
+} // namespace weir::cli

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "store/store.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::cli {
+
+/// Which dead letters a command means.
+struct LetterChoice {
+    std::vector<std::string> ids; ///< of dead letters or of events; then nothing else counts
+    bool all = false;
+    std::string event_type; ///< empty: any
+    std::string error_type;
+    std::string topic;
+    std::optional<store::DeadLetterStatus> status = store::DeadLetterStatus::pending;
+};
+
+std::string_view status_name(store::DeadLetterStatus status) noexcept;
+std::optional<store::DeadLetterStatus> status_named(std::string_view name) noexcept;
+
+/// The dead letter of that id, or of that event's id; nothing where there is none.
+std::optional<store::DeadLetter> find_letter(store::Session &session, const std::string &id);
+
+/// Calls `take` for each, in the order of their ids, until it returns false. Reads page by page, so letters may be settled meanwhile.
+/// Throws Failure for an id that isn't there.
+void each_letter(store::Session &session, const LetterChoice &choice, const std::function<bool(store::DeadLetter)> &take);
+
+/// Marks one as dropped. @return false where it isn't pending any more
+bool drop_letter(store::Session &session, const store::DeadLetter &letter);
+
+} // namespace weir::cli

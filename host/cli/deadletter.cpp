@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+#include "dead_letters.hpp"
+#include "host_access.hpp"
+#include "interrupt.hpp"
+#include "message_text.hpp"
+
+#include "engine/replay.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+namespace weir::cli {
+
+namespace {
+
+struct DeadLetterOptions {
+    std::string config;
+    std::string domain;
+    std::string status = "pending";
+    LetterChoice choice;
+    std::size_t limit = 100;
+    double rate = 0;
+    bool dry_run = false;
+    bool json = false;
+};
+
+/// A domain's dead letters, opened as every subcommand needs them.
+struct Opened {
+    config::Loaded loaded;
+    event::Contracts contracts;
+    Serving serving;
+    const Serving::Domain *domain = nullptr;
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<store::DomainStore> domain_store; ///< null: the domain never ran
+};
+
+void open(const DeadLetterOptions &options, const Context &context, Opened &out) {
+    out.loaded = load_config(options.config);
+    out.contracts = load_contracts(out.loaded.config);
+    out.serving = find_serving(out.loaded.config, context, out.contracts);
+    out.domain = &domain_named(out.serving, options.domain);
+    out.store = open_store(out.loaded.config);
+    if (out.store->has_domain(out.domain->spec.schema)) {
+        out.domain_store = out.store->domain(out.domain->spec.schema);
+    }
+}
+
+OrderedJson summary(const store::DeadLetter &letter) {
+    return {{"id", letter.id},
+            {"event_id", letter.event_id.text()},
+            {"event_type", letter.event_type},
+            {"topic", letter.topic},
+            {"partition", letter.partition},
+            {"position", letter.position},
+            {"status", status_name(letter.status)},
+            {"error_type", letter.error_type},
+            {"error_message", letter.error_message},
+            {"retry_count", letter.retry_count},
+            {"created_at", event::format_time(letter.created_at)},
+            {"updated_at", event::format_time(letter.updated_at)}};
+}
+
+Exit list(const DeadLetterOptions &options, const Context &context) {
+    Opened opened;
+    open(options, context, opened);
+    std::vector<store::DeadLetter> letters;
+    bool more = false;
+    if (opened.domain_store) {
+        const auto session = opened.domain_store->open();
+        LetterChoice choice = options.choice;
+        choice.status = options.status == "all" ? std::nullopt : status_named(options.status);
+        each_letter(*session, choice, [&](store::DeadLetter letter) {
+            more = letters.size() == options.limit;
+            if (!more) {
+                letters.push_back(std::move(letter));
+            }
+            return !more;
+        });
+    }
+    if (options.json) {
+        OrderedJson array = OrderedJson::array();
+        for (const store::DeadLetter &letter : letters) {
+            array.push_back(summary(letter));
+        }
+        print_json({{"domain", options.domain}, {"dead_letters", std::move(array)}, {"more", more}});
+        return Exit::ok;
+    }
+    if (letters.empty()) {
+        print_line("No dead letters" + (options.status == "all" ? std::string() : " that are " + options.status) + " in " + options.domain +
+                   ".");
+        return Exit::ok;
+    }
+    Table table({"ID", "EVENT TYPE", "TOPIC", "POSITION", "STATUS", "RETRIES", "REASON"});
+    for (const store::DeadLetter &letter : letters) {
+        table.row({std::to_string(letter.id), letter.event_type.empty() ? "-" : letter.event_type, letter.topic,
+                   std::to_string(letter.partition) + "/" + letter.position, std::string(status_name(letter.status)),
+                   std::to_string(letter.retry_count), letter.error_type + ": " + letter.error_message});
+    }
+    table.print();
+    if (more) {
+        std::fprintf(stderr, "There are more: --limit N shows them.\n");
+    }
+    return Exit::ok;
+}
+
+Exit show(const DeadLetterOptions &options, const Context &context) {
+    Opened opened;
+    open(options, context, opened);
+    std::optional<store::DeadLetter> letter;
+    if (opened.domain_store) {
+        letter = find_letter(*opened.domain_store->open(), options.choice.ids.front());
+    }
+    if (!letter) {
+        throw Failure(Exit::failed, "domain " + options.domain + " has no dead letter '" + options.choice.ids.front() +
+                                        "'; 'weir deadletter list --status all' shows all");
+    }
+    OrderedJson object = summary(*letter);
+    if (options.json) {
+        object["context"] = OrderedJson::parse(letter->context, nullptr, false);
+        add_bytes(object, "raw", letter->raw);
+        print_json(object);
+        return Exit::ok;
+    }
+    for (const auto &[name, value] : object.items()) {
+        print_line(name + std::string(16 - std::min<std::size_t>(name.size(), 15), ' ') +
+                   printable(value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+    print_line("context         " + printable(letter->context));
+    print_line("");
+    print_line(printable(letter->event_data && !letter->event_data->empty() ? *letter->event_data : letter->raw));
+    return Exit::ok;
+}
+
+/// What a replay or a drop did, letter by letter.
+class Report {
+public:
+    Report(const DeadLetterOptions &options, const char *done) : options_(options), done_(done) {}
+
+    void add(const store::DeadLetter &letter, const char *outcome, const event::Refusal &reason = {}) {
+        ++counts_[outcome];
+        if (options_.json) {
+            OrderedJson item{{"id", letter.id}, {"event_id", letter.event_id.text()}, {"outcome", outcome}};
+            if (!reason.type.empty()) {
+                item["error_type"] = reason.type;
+                item["error_message"] = reason.message;
+            }
+            letters_.push_back(std::move(item));
+        } else {
+            print_line(printable(std::to_string(letter.id) + " " + letter.event_id.text() + " " + letter.event_type + ": " + outcome +
+                                 (reason.type.empty() ? "" : " (" + reason.type + ": " + reason.message + ")")));
+        }
+    }
+
+    Exit finish(bool cancelled) {
+        if (options_.json) {
+            print_json({{"domain", options_.domain},
+                        {"dry_run", options_.dry_run},
+                        {"cancelled", cancelled},
+                        {done_, counts_[done_]},
+                        {"failed", counts_["failed"]},
+                        {"not_pending", counts_["not pending"]},
+                        {"letters", std::move(letters_)}});
+        } else {
+            print_line(options_.domain + ": " + std::to_string(counts_[done_]) + " " + done_ + ", " + std::to_string(counts_["failed"]) +
+                       " failed, " + std::to_string(counts_["not pending"]) + " not pending" +
+                       (options_.dry_run ? " (a dry run: nothing was changed)" : ""));
+        }
+        return cancelled ? Exit::cancelled : counts_["failed"] > 0 ? Exit::failed : Exit::ok;
+    }
+
+private:
+    const DeadLetterOptions &options_;
+    const char *done_;
+    std::map<std::string, std::size_t> counts_;
+    OrderedJson letters_ = OrderedJson::array();
+};
+
+/// Calls `act` for each letter that was chosen, no faster than `rate`, until SIGINT. @return whether it was cancelled
+bool work_through(const DeadLetterOptions &options, store::DomainStore &domain_store, const Interrupt &interrupt,
+                  const std::function<void(const store::DeadLetter &)> &act) {
+    const auto session = domain_store.open();
+    auto due = std::chrono::steady_clock::now();
+    each_letter(*session, options.choice, [&](const store::DeadLetter &letter) {
+        if (options.rate > 0) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - std::chrono::steady_clock::now());
+            interrupt.wait_for(left);
+            due =
+                std::max(due, std::chrono::steady_clock::now()) + std::chrono::microseconds(static_cast<std::int64_t>(1e6 / options.rate));
+        }
+        if (interrupt.requested()) {
+            return false;
+        }
+        act(letter);
+        return true;
+    });
+    return interrupt.requested();
+}
+
+void require_choice(const DeadLetterOptions &options, const char *verb) {
+    const LetterChoice &choice = options.choice;
+    if (choice.ids.empty() && !choice.all && choice.event_type.empty() && choice.error_type.empty() && choice.topic.empty()) {
+        throw Failure(Exit::usage, std::string("which dead letters? Name ids, or --event-type, --error-type or --topic, or --all to ") +
+                                       verb + " every pending one");
+    }
+    if (choice.all && !choice.ids.empty()) {
+        throw Failure(Exit::usage, "either ids or --all");
+    }
+}
+
+Exit replay(const DeadLetterOptions &options, const Context &context) {
+    require_choice(options, "replay");
+    const Interrupt interrupt;
+    Opened opened;
+    open(options, context, opened);
+    Report report(options, options.dry_run ? "would apply" : "replayed");
+    if (!opened.domain_store) {
+        return report.finish(false);
+    }
+    engine::Replayer replayer(opened.domain->spec, opened.domain->module, *opened.store, opened.contracts,
+                              opened.loaded.config.state_directory);
+    const bool cancelled = work_through(options, *opened.domain_store, interrupt, [&](const store::DeadLetter &letter) {
+        const engine::ReplayResult result = replayer.replay(letter, options.dry_run);
+        switch (result.outcome) {
+        case engine::ReplayOutcome::replayed:
+            return report.add(letter, "replayed");
+        case engine::ReplayOutcome::would_apply:
+            return report.add(letter, "would apply");
+        case engine::ReplayOutcome::failed:
+            return report.add(letter, "failed", result.reason);
+        case engine::ReplayOutcome::not_pending:
+            return report.add(letter, "not pending");
+        }
+    });
+    return report.finish(cancelled);
+}
+
+Exit drop(const DeadLetterOptions &options, const Context &context) {
+    require_choice(options, "drop");
+    const Interrupt interrupt;
+    Opened opened;
+    open(options, context, opened);
+    Report report(options, options.dry_run ? "would drop" : "dropped");
+    if (!opened.domain_store) {
+        return report.finish(false);
+    }
+    const auto session = opened.domain_store->open();
+    const bool cancelled = work_through(options, *opened.domain_store, interrupt, [&](const store::DeadLetter &letter) {
+        const bool dropped = options.dry_run ? letter.status == store::DeadLetterStatus::pending : drop_letter(*session, letter);
+        report.add(letter, !dropped ? "not pending" : options.dry_run ? "would drop" : "dropped");
+    });
+    return report.finish(cancelled);
+}
+
+using Command = Exit (*)(const DeadLetterOptions &, const Context &);
+
+std::shared_ptr<DeadLetterOptions> add(CLI::App &command, Context &context, Command action) {
+    auto options = std::make_shared<DeadLetterOptions>();
+    add_config_option(command, options->config);
+    command.add_option("-d,--domain", options->domain, "Whose dead letters")->required()->type_name("DOMAIN");
+    command.add_flag("--json", options->json, "One JSON object");
+    command.callback([&context, options, action] { context.action = [&context, options, action] { return action(*options, context); }; });
+    return options;
+}
+
+void add_choice(CLI::App &command, DeadLetterOptions &options) {
+    command.add_option("--event-type", options.choice.event_type, "Only events of this type")->type_name("TYPE");
+    command.add_option("--error-type", options.choice.error_type, "Only those refused for this reason, such as contract_violation")
+        ->type_name("CODE");
+    command.add_option("--topic", options.choice.topic, "Only those from this topic")->type_name("TOPIC");
+}
+
+void add_work(CLI::App &command, DeadLetterOptions &options) {
+    command.add_option("id", options.choice.ids, "Ids of dead letters, or of events")->type_name("ID");
+    command.add_flag("--all", options.choice.all, "Every pending one");
+    command.add_option("--rate", options.rate, "How many a second at most [no limit]")->type_name("N")->check(CLI::NonNegativeNumber);
+    command.add_flag("--dry-run", options.dry_run, "Say what would come of it; commit nothing");
+    add_choice(command, options);
+}
+
+} // namespace
+
+void add_deadletter(CLI::App &root, Context &context) {
+    CLI::App *group = root.add_subcommand("deadletter", "Look at events that could not be applied; apply them again, or drop them");
+    group->require_subcommand(0, 1);
+    group->footer(
+        "Events are kept with their reason in the table dead_letter_queue of their domain's schema. Ids are those that 'list' shows.");
+
+    CLI::App *list_command = group->add_subcommand("list", "Show a domain's dead letters and why they are; no payloads");
+    const auto listing = add(*list_command, context, list);
+    add_choice(*list_command, *listing);
+    list_command->add_option("--status", listing->status, "pending, replayed, dropped or all [pending]")
+        ->type_name("STATUS")
+        ->check(CLI::IsMember({"pending", "replayed", "dropped", "all"}));
+    list_command->add_option("--limit", listing->limit, "How many at most [100]")->type_name("N")->check(CLI::PositiveNumber);
+    list_command->footer("Example:\n  weir deadletter list -c configs/embedded.json --domain linting --error-type contract_violation");
+
+    CLI::App *show_command = group->add_subcommand("show", "Show one dead letter with its message, personal data included");
+    const auto showing = add(*show_command, context, show);
+    show_command->add_option("id", showing->choice.ids, "Its id, or its event's")->required()->expected(1)->type_name("ID");
+    show_command->footer("Example:\n  weir deadletter show -c configs/embedded.json --domain linting 17");
+
+    CLI::App *replay_command = group->add_subcommand("replay", "Apply dead letters again, with today's plugin and contracts");
+    add_work(*replay_command, *add(*replay_command, context, replay));
+    replay_command->footer(
+        "Each is applied under its own event id and marked in one transaction: replaying twice, or beside a running host, applies it "
+        "once.\n"
+        "One that fails stays pending with its new reason. SIGINT stops between two. Tables are brought up to date first, as\n"
+        "'weir run' does. Ends with 1 where one failed.\n"
+        "\n"
+        "Examples:\n"
+        "  weir deadletter replay -c configs/embedded.json --domain linting --all --dry-run\n"
+        "  weir deadletter replay -c configs/embedded.json --domain linting --error-type handler_rejected --rate 50\n"
+        "  weir deadletter replay -c configs/embedded.json --domain linting 17 18");
+
+    CLI::App *drop_command = group->add_subcommand("drop", "Give dead letters up; they stay in the table as dropped");
+    add_work(*drop_command, *add(*drop_command, context, drop));
+    drop_command->footer("Example:\n  weir deadletter drop -c configs/embedded.json --domain linting --error-type malformed_json");
+}
+
+} // namespace weir::cli

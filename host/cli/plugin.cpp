@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+#include "host_access.hpp"
+#include "plugin_text.hpp"
+#include "scaffold.hpp"
+#include "serving.hpp"
+
+#include "plugin/install.hpp"
+#include "plugin/trial.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <memory>
+
+namespace weir::cli {
+
+namespace {
+
+struct PluginOptions {
+    std::string config;
+    std::string plugin; ///< a name or a file
+    std::string directory;
+    bool json = false;
+};
+
+int refuse(const plugin::PluginRefusal &refusal, bool json) {
+    if (json) {
+        print_json(refusal_json(refusal));
+    } else {
+        std::fprintf(stderr, "weir: %s is refused (%s): %s\n      %s\n", refusal.file.c_str(), refusal.code.c_str(),
+                     printable(refusal.message).c_str(), printable(refusal.remedy).c_str());
+    }
+    return static_cast<int>(Exit::failed);
+}
+
+Exit list(const PluginOptions &options, const Context &context) {
+    const auto loaded = load_config(options.config);
+    const Serving serving = find_serving(loaded.config, context, load_contracts(loaded.config));
+    OrderedJson array = OrderedJson::array();
+    Table table({"PLUGIN", "VERSION", "DOMAINS", "HANDLERS", "SUMMARY"});
+    for (const auto &module : serving.modules) {
+        const plugin::Description &about = module->description();
+        std::string domains;
+        OrderedJson names = OrderedJson::array();
+        for (const auto &[name, domain] : serving.domains) {
+            if (domain.module == module) {
+                domains += (domains.empty() ? "" : ",") + name;
+                names.push_back(name);
+            }
+        }
+        array.push_back({{"plugin", about.name},
+                         {"version", about.version},
+                         {"file", module->origin()},
+                         {"domains", std::move(names)},
+                         {"handlers", module->handler_symbols()},
+                         {"summary", about.summary}});
+        table.row(
+            {about.name, about.version, domains.empty() ? "-" : domains, std::to_string(module->handler_symbols().size()), about.summary});
+    }
+    if (options.json) {
+        OrderedJson refused = OrderedJson::array();
+        for (const plugin::PluginRefusal &refusal : serving.refused) {
+            refused.push_back(refusal_json(refusal));
+        }
+        print_json(
+            {{"directory", loaded.config.plugins_directory.string()}, {"plugins", std::move(array)}, {"refused", std::move(refused)}});
+        return Exit::ok;
+    }
+    if (serving.modules.empty()) {
+        print_line("There are no plugins in " + loaded.config.plugins_directory.string() +
+                   " (plugins.directory, WEIR_PLUGINS_DIRECTORY); 'weir plugin install FILE' puts one there.");
+    } else {
+        table.print();
+    }
+    for (const plugin::PluginRefusal &refusal : serving.refused) {
+        refuse(refusal, false);
+    }
+    return Exit::ok;
+}
+
+/// Loads a plugin that was named by its file or, where it lies in the plugin directory, by its name.
+std::shared_ptr<const plugin::Module> load(const PluginOptions &options, const Context &context, plugin::PluginRefusal &refusal) {
+    const auto loaded = load_config(options.config);
+    const bool is_file = options.plugin.find('/') != std::string::npos || options.plugin.ends_with(".so");
+    const std::filesystem::path file =
+        is_file ? std::filesystem::path(options.plugin) : loaded.config.plugins_directory / (options.plugin + ".so");
+    return plugin::load_file(file, load_options(loaded.config, context, load_contracts(loaded.config)), refusal);
+}
+
+Exit inspect(const PluginOptions &options, const Context &context) {
+    plugin::PluginRefusal refusal;
+    const auto module = load(options, context, refusal);
+    if (!module) {
+        refuse(refusal, options.json);
+        return Exit::failed;
+    }
+    if (options.json) {
+        print_json(module_json(*module));
+    } else {
+        print(module_text(*module));
+    }
+    return Exit::ok;
+}
+
+Exit check(const PluginOptions &options, const Context &context) {
+    plugin::PluginRefusal refusal;
+    const auto module = load(options, context, refusal);
+    if (!module) {
+        refuse(refusal, options.json);
+        return Exit::failed;
+    }
+    const plugin::Description &about = module->description();
+    if (options.json) {
+        print_json({{"ok", true}, {"plugin", about.name}, {"version", about.version}});
+    } else {
+        print_line(options.plugin + " fits: " + about.name + " " + about.version + ", " +
+                   counted(module->handler_symbols().size(), "handler", "handlers"));
+    }
+    return Exit::ok;
+}
+
+enum class Step { install, rollback, remove };
+
+Exit put(const PluginOptions &options, const Context &context, Step step) {
+    const auto loaded = load_config(options.config);
+    plugin::InstallOptions place;
+    place.directory = loaded.config.plugins_directory;
+    place.private_directory = loaded.config.state_directory / "plugins";
+    place.trial_command = {context.program.string(), "plugin-trial"};
+    const plugin::InstallResult result = step == Step::install    ? plugin::install_plugin(options.plugin, place)
+                                         : step == Step::rollback ? plugin::rollback_plugin(options.plugin, place)
+                                                                  : plugin::remove_plugin(options.plugin, place);
+    if (result.refusal) {
+        refuse(*result.refusal, options.json);
+        return Exit::failed;
+    }
+    if (options.json) {
+        print_json({{"ok", true},
+                    {"plugin", result.plugin},
+                    {"version", result.version},
+                    {"file", result.file.string()},
+                    {"message", result.message}});
+    } else {
+        print_line(printable(result.message));
+    }
+    return Exit::ok;
+}
+
+Exit scaffold(const PluginOptions &options) {
+    const std::filesystem::path directory =
+        options.directory.empty() ? std::filesystem::path(options.plugin) : std::filesystem::path(options.directory);
+    write_plugin_template(options.plugin, directory);
+    print_line("Wrote " + directory.string() + ". From nothing to a tested plugin:\n\n  cd " + directory.string() +
+               "\n  cmake -B build && cmake --build build && ctest --test-dir build\n  weir plugin install build/" + options.plugin +
+               ".so");
+    return Exit::ok;
+}
+
+CLI::App *add(CLI::App &group, Context &context, const char *name, const char *about, const char *argument,
+              Exit (*action)(const PluginOptions &, const Context &)) {
+    CLI::App *command = group.add_subcommand(name, about);
+    const auto options = std::make_shared<PluginOptions>();
+    add_config_option(*command, options->config);
+    if (argument) {
+        command->add_option("plugin", options->plugin, argument)
+            ->required()
+            ->type_name(std::string(argument).substr(0, std::string(argument).find(':')));
+    }
+    command->add_flag("--json", options->json, "One JSON object");
+    command->callback([&context, options, action] { context.action = [&context, options, action] { return action(*options, context); }; });
+    return command;
+}
+
+} // namespace
+
+void add_plugin(CLI::App &root, Context &context) {
+    CLI::App *group = root.add_subcommand("plugin", "Write, check and install plugins");
+    group->require_subcommand(0, 1);
+    group->footer(
+        "Plugins lie in plugins.directory (WEIR_PLUGINS_DIRECTORY); a running host takes over what changes there within a second.");
+
+    add(*group, context, "list", "Show the plugins of the plugin directory, and why some are refused", nullptr, list);
+    add(*group, context, "inspect", "Show what a plugin declares: domains, handlers, tables, settings", "PLUGIN: its name or its file",
+        inspect)
+        ->footer("Example:\n  weir plugin inspect linting --json | jq .tables");
+    add(*group, context, "check", "See whether this host would take a plugin; end with 1 where not",
+        "FILE: a .so, or an installed plugin's name", check)
+        ->footer("The file is checked, then loaded in a child process, so that one that crashes does no harm.\n\nExample:\n  weir plugin "
+                 "check build/audit.so");
+    add(*group, context, "install", "Check a plugin and put it in place, or in the place of its predecessor", "FILE: the .so",
+        [](const PluginOptions &options, const Context &shared) { return put(options, shared, Step::install); })
+        ->footer("The old file is kept for 'rollback'. A running host drains the old generation and goes on with the new one.\n\n"
+                 "Example:\n  weir plugin install -c configs/embedded.json build/audit.so");
+    add(*group, context, "rollback", "Bring a plugin's predecessor back; again, to go forward", "NAME: the plugin",
+        [](const PluginOptions &options, const Context &shared) { return put(options, shared, Step::rollback); });
+    add(*group, context, "remove", "Take a plugin out; its domains drain and leave", "NAME: the plugin",
+        [](const PluginOptions &options, const Context &shared) { return put(options, shared, Step::remove); })
+        ->footer("Its tables stay as they are. 'weir plugin rollback NAME' brings it back.");
+
+    CLI::App *create = group->add_subcommand("new", "Write a plugin to begin with, and its test, into a new directory");
+    const auto options = std::make_shared<PluginOptions>();
+    create->add_option("name", options->plugin, "The plugin's name: [a-z][a-z0-9-]*")->required()->type_name("NAME");
+    create->add_option("--directory", options->directory, "Where to [./NAME]")->type_name("DIRECTORY");
+    create->footer("It builds against the installed SDK (find_package(weir-sdk)); its CMakeLists.txt says how where that lies "
+                   "elsewhere.\n\nExample:\n  weir plugin new audit");
+    create->callback([&context, options] { context.action = [options] { return scaffold(*options); }; });
+}
+
+void add_plugin_trial(CLI::App &root, Context &context) {
+    CLI::App *command = root.add_subcommand("plugin-trial", "Load a plugin and tell the parent how it went");
+    const auto file = std::make_shared<std::string>();
+    command->add_option("file", *file)->required();
+    command->callback([&context, file] { context.action = [file]() -> Exit { std::_Exit(plugin::trial_main(*file)); }; });
+}
+
+} // namespace weir::cli

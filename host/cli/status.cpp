@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+#include "host_access.hpp"
+#include "json_text.hpp"
+
+#include "event/time.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <memory>
+
+namespace weir::cli {
+
+namespace {
+
+/// The host writes its status each second; one that is this old was left by a host that is gone, or hangs.
+constexpr event::Micros kStale = 10'000'000;
+
+struct StatusOptions {
+    std::string config;
+    bool json = false;
+};
+
+/// What the file says; null, with a reason, where it tells of no running host.
+OrderedJson read_status(const std::filesystem::path &file, std::string &reason) {
+    std::ifstream in(file);
+    OrderedJson status = in ? OrderedJson::parse(in, nullptr, false) : OrderedJson();
+    if (!in.is_open()) {
+        reason = "no host is running on this configuration (" + file.string() + " is not there)";
+        return nullptr;
+    }
+    const auto time = status.is_object() ? event::parse_time(status.value("time", "")) : std::nullopt;
+    if (!time || !status["domains"].is_array()) {
+        reason = file.string() + " can't be understood; another version of weir may have written it";
+        return nullptr;
+    }
+    if (event::now() - *time > kStale) {
+        reason = "the host of process " + status.value("pid", OrderedJson()).dump() + " has said nothing since " +
+                 status.value("time", "") + ": it was killed, or it hangs";
+        return nullptr;
+    }
+    return status;
+}
+
+std::string text_of(const OrderedJson &object, const char *name) {
+    const auto found = object.find(name);
+    return found == object.end() ? "-" : found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+void show(const OrderedJson &status) {
+    Table table({"DOMAIN", "PLUGIN", "PHASE", "READY", "MESSAGES", "APPLIED", "DUPLICATES", "IGNORED", "DEAD LETTERS", "HELD"});
+    for (const OrderedJson &domain : status["domains"]) {
+        const OrderedJson counts = domain.value("counts", OrderedJson::object());
+        const std::string plugin = text_of(domain, "plugin") + " " + text_of(domain, "version");
+        table.row({text_of(domain, "domain"), plugin, text_of(domain, "phase"), domain.value("ready", false) ? "yes" : "no",
+                   text_of(counts, "messages"), text_of(counts, "applied"), text_of(counts, "duplicates"), text_of(counts, "ignored"),
+                   text_of(counts, "dead_letters"), text_of(domain, "held")});
+    }
+    table.print();
+    for (const OrderedJson &domain : status["domains"]) {
+        if (const std::string reason = domain.value("reason", ""); !reason.empty()) {
+            print_line(printable(text_of(domain, "domain") + ": " + reason));
+        }
+    }
+}
+
+Exit status(const StatusOptions &options) {
+    const auto loaded = load_config(options.config);
+    std::string reason;
+    OrderedJson status = read_status(status_file(loaded.config), reason);
+    const bool running = !status.is_null();
+    const bool ready = running && status.value("ready", false);
+    if (options.json) {
+        OrderedJson answer{{"running", running}};
+        if (running) {
+            answer.update(status);
+        } else {
+            answer["ready"] = false;
+            answer["reason"] = reason;
+        }
+        print_json(answer);
+    } else if (running) {
+        show(status);
+    } else {
+        print_line(reason);
+    }
+    return ready ? Exit::ok : Exit::failed;
+}
+
+} // namespace
+
+void add_status(CLI::App &root, Context &context) {
+    const auto options = std::make_shared<StatusOptions>();
+    CLI::App *command = root.add_subcommand("status", "Show how the running host's domains are");
+    add_config_option(*command, options->config);
+    command->add_flag("--json", options->json, "One JSON object: running, pid, time, ready, domains with phase, reason and counts");
+    command->footer(
+        "Ends with 0 where a host runs and every domain is ready, else with 1: fit for a probe. The host writes what is shown here to\n"
+        "status.json in its state_directory, once a second.\n"
+        "\n"
+        "Example:\n"
+        "  until weir status -c configs/embedded.json; do sleep 1; done");
+    command->callback([&context, options] { context.action = [options] { return status(*options); }; });
+}
+
+} // namespace weir::cli

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.hpp"
+#include "host_access.hpp"
+#include "json_text.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+namespace weir::cli {
+
+namespace {
+
+struct TopicsOptions {
+    std::string config;
+    bool json = false;
+};
+
+Exit topics(const TopicsOptions &options) {
+    const auto broker = open_existing_broker(load_config(options.config).config);
+    const std::vector<broker::TopicInfo> all = broker ? broker->topics() : std::vector<broker::TopicInfo>();
+    if (options.json) {
+        OrderedJson list = OrderedJson::array();
+        for (const broker::TopicInfo &topic : all) {
+            OrderedJson groups = OrderedJson::array();
+            for (const broker::GroupInfo &group : topic.groups) {
+                groups.push_back({{"group", group.group}, {"lag", group.backlog}, {"pending", group.pending}});
+            }
+            list.push_back(
+                {{"topic", topic.topic}, {"partitions", topic.partitions}, {"length", topic.length}, {"groups", std::move(groups)}});
+        }
+        print_json(list);
+        return Exit::ok;
+    }
+    if (all.empty()) {
+        print_line("There are no topics yet; 'weir publish' makes one.");
+        return Exit::ok;
+    }
+    Table table({"TOPIC", "PARTITIONS", "LENGTH", "GROUP", "LAG", "PENDING"});
+    for (const broker::TopicInfo &topic : all) {
+        const std::string partitions = std::to_string(topic.partitions);
+        const std::string length = std::to_string(topic.length);
+        if (topic.groups.empty()) {
+            table.row({topic.topic, partitions, length, "-", "-", "-"});
+        }
+        for (const broker::GroupInfo &group : topic.groups) {
+            table.row({topic.topic, partitions, length, group.group, std::to_string(group.backlog), std::to_string(group.pending)});
+        }
+    }
+    table.print();
+    return Exit::ok;
+}
+
+} // namespace
+
+void add_topics(CLI::App &root, Context &context) {
+    const auto options = std::make_shared<TopicsOptions>();
+    CLI::App *command = root.add_subcommand("topics", "Show the topics: how long they are, and what each group still has to do");
+    add_config_option(*command, options->config);
+    command->add_flag("--json", options->json, "One JSON array: topic, partitions, length, groups with lag and pending");
+    command->footer("LENGTH is the messages kept, LAG those that the group was never given, PENDING those given and not acknowledged.\n"
+                    "\n"
+                    "Example:\n"
+                    "  weir topics -c configs/embedded.json --json | jq '.[].groups[] | select(.lag > 1000)'");
+    command->callback([&context, options] { context.action = [options] { return topics(*options); }; });
+}
+
+} // namespace weir::cli
