@@ -109,7 +109,7 @@ std::string zsh(const CommandInfo &root) {
 }
 
 /// For a single-quoted string of fish.
-std::string quoted(const std::string &text) {
+std::string fish_quoted(const std::string &text) {
     std::string out = "'";
     for (const char c : text) {
         if (c == '\'' || c == '\\') {
@@ -141,15 +141,15 @@ std::string fish(const CommandInfo &root) {
             condition += "; and not __fish_seen_subcommand_from" + deeper;
         }
         for (const CommandInfo &each : command->commands) {
-            text += "complete -c weir -n " + quoted(condition) + " -a " + each.name + " -d " + quoted(each.description) + "\n";
+            text += "complete -c weir -n " + fish_quoted(condition) + " -a " + each.name + " -d " + fish_quoted(each.description) + "\n";
         }
         for (const OptionInfo &option : command->options) {
-            std::string line = "complete -c weir -n " + quoted(condition);
+            std::string line = "complete -c weir -n " + fish_quoted(condition);
             for (const std::string &name : option.names) {
                 line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
             }
             line += option.value.empty() ? "" : is_file(option) ? " -rF" : " -x";
-            text += option.names.empty() ? (is_file(option) ? line + "\n" : "") : line + " -d " + quoted(option.description) + "\n";
+            text += option.names.empty() ? (is_file(option) ? line + "\n" : "") : line + " -d " + fish_quoted(option.description) + "\n";
         }
     }
     return text;

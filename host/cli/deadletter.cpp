@@ -4,6 +4,7 @@
 #include "host_access.hpp"
 #include "interrupt.hpp"
 #include "message_text.hpp"
+#include "serving.hpp"
 
 #include "engine/replay.hpp"
 

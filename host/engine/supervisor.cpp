@@ -75,6 +75,11 @@ Supervisor::Supervisor(Environment environment, std::string process_id)
 
 Supervisor::~Supervisor() { stop(); }
 
+std::map<std::string, Supervisor::Wanted> Supervisor::planned(std::map<std::string, std::string> &unserved) const {
+    const std::lock_guard lock(mutex_);
+    return wanted(unserved);
+}
+
 void Supervisor::pause(bool paused) {
     const std::lock_guard one(reconcile_mutex_);
     {

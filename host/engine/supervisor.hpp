@@ -61,6 +61,14 @@ public:
     /// The plugin's file is gone: its domains drain and leave.
     void plugin_removed(const std::string &name);
 
+    /// A domain as it is to be served, and by whom.
+    struct Wanted {
+        DomainSpec spec;
+        std::shared_ptr<const plugin::Module> module;
+    };
+    /// What plan and plugins come to by domain, whether or not it has been brought about. `unserved`: why the others can't be.
+    std::map<std::string, Wanted> planned(std::map<std::string, std::string> &unserved) const;
+
     /// Every domain: those served, and those that can't be, with the reason.
     std::vector<DomainStatus> status() const;
     /// Whether every domain has nothing left to do.
@@ -70,10 +78,6 @@ public:
     bool stop();
 
 private:
-    struct Wanted {
-        DomainSpec spec;
-        std::shared_ptr<const plugin::Module> module;
-    };
     void reconcile();
     std::map<std::string, Wanted> wanted(std::map<std::string, std::string> &unserved) const;
     std::shared_ptr<const plugin::Module> module_for(const DomainRequest &request, std::string &reason) const;
