@@ -128,6 +128,9 @@ public:
     /// Reads without a group: messages after `after` (nothing: from the beginning), for `tail` and `rebuild`.
     virtual std::vector<Message> browse(const Partition &partition, std::optional<Position> after, std::size_t limit) = 0;
 
+    /// What wants doing now and then beside publishing, such as retention on quiet topics; called by a running host about once a minute.
+    virtual void maintain() {}
+
     /// One sentence on what this broker keeps through a crash, for `config check`.
     virtual std::string guarantee() const = 0;
 };

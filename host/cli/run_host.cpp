@@ -26,6 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kLookWhileWaiting = std::chrono::milliseconds(10); // for readiness or drainage
 constexpr auto kLook = std::chrono::milliseconds(200);
+constexpr auto kMaintainEvery = std::chrono::minutes(1);
 constexpr auto kStatusEvery = std::chrono::milliseconds(1000);
 
 // Signals are taken by the main thread alone, in its loop; threads started after this inherit the mask.
@@ -69,6 +70,14 @@ plugin::CatalogListener listen(engine::Supervisor &supervisor) {
                    {{"file", refusal.file.string()}, {"code", refusal.code}, {"remedy", refusal.remedy}});
     };
     return listener;
+}
+
+void maintain(broker::Broker &broker) {
+    try {
+        broker.maintain();
+    } catch (const std::exception &failure) {
+        log::warn("broker.maintenance_failed", "The broker's housekeeping failed; it is tried again", {{"reason", failure.what()}});
+    }
 }
 
 // Takes over a changed configuration, where it is right and changes nothing that needs a restart of the process.
@@ -149,6 +158,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
 
         bool ready_said = false;
         auto status_at = Clock::now();
+        auto maintain_at = Clock::now() + kMaintainEvery;
         for (;;) {
             const int signal = signals.wait(!ready_said || options.until_drained || options.max_events ? kLookWhileWaiting : kLook);
             if (signal == SIGHUP) {
@@ -171,6 +181,10 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
                     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - started);
                     log::info("host.ready", "Every domain is ready", {{"domains", domains.size()}, {"start_to_ready_ms", elapsed.count()}});
                 }
+            }
+            if (now >= maintain_at) {
+                maintain(broker);
+                maintain_at = now + kMaintainEvery;
             }
             if (budget.spent()) {
                 break;

@@ -59,6 +59,7 @@ public:
     /// Applies the limits of all topics, in short transactions. `publish` does as much as it adds; this is for quiet topics.
     /// @return messages removed
     virtual std::uint64_t trim() = 0;
+    void maintain() override { trim(); }
 };
 
 /// Opens or makes the file. Throws `Unavailable` where it can't be reached or written, `Misconfigured` where it isn't Weir's or is damaged.
