@@ -16,7 +16,7 @@ std::unique_ptr<Session> crowd(Store &store) {
     auto session = contract_domain(store)->open();
     std::vector<Row> rows;
     for (int i = 0; i < 500; ++i) {
-        char name[8];
+        char name[16];
         std::snprintf(name, sizeof name, "p%03d", i);
         const Value email = i % 3 == 0 ? Value() : Value("M" + std::to_string((i * 7919) % 1000) + "@x.org");
         rows.push_back(person(name, email, i % 10));
