@@ -253,8 +253,6 @@ struct Catalog::State {
         }
         owners[plugin] = name;
         module->set_generation(++generations[plugin]);
-        log::info("plugin.loaded", "plugin loaded",
-                  {{"plugin", plugin}, {"version", module->description().version}, {"generation", module->generation()}, {"file", name}});
         tell([&] { listener.loaded(module); }, listener.loaded != nullptr);
     }
 
@@ -267,8 +265,6 @@ struct Catalog::State {
             return;
         }
         file.said = std::move(saying);
-        log::warn("plugin.refused", refusal.file.string() + " is refused: " + refusal.message + "; " + refusal.remedy,
-                  {{"file", refusal.file.string()}, {"code", refusal.code}});
         tell([&] { listener.refused(refusal); }, listener.refused != nullptr);
     }
 

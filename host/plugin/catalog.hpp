@@ -40,7 +40,8 @@ struct CatalogOptions {
     std::chrono::milliseconds trial_deadline{2000};
 };
 
-/// What happens in the plugin directory, told on the catalog's thread, one at a time. A listener returns soon.
+/// What happens in the plugin directory, told on the catalog's thread (during `start` on its caller's), one at a time. A listener returns
+/// soon: while it runs, nobody watches. The catalog logs none of this itself.
 struct CatalogListener {
     std::function<void(std::shared_ptr<const Module>)> loaded;   ///< a first or a next generation of `description().name`
     std::function<void(const std::string &plugin_name)> removed; ///< its file is gone

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/elf_file.hpp"
 
+#include "plugin/elf_image.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -19,60 +21,11 @@ using Section = ElfW(Shdr);
 using Dynamic = ElfW(Dyn);
 using Symbol = ElfW(Sym);
 
-constexpr std::uint64_t kMaxNameBytes = 64u << 10;     ///< of one symbol or library; longer ones are damage, not names
 constexpr std::uint64_t kMaxNamesTogether = 64u << 20; ///< a damaged table can name the same long text again and again
-
-using Kind = ElfFault::Kind;
-
-/// Thrown inside the reader only, so that each step can stay one line.
-struct Fault {
-    Kind kind;
-    std::string reason;
-};
-
-[[noreturn]] void damaged(std::string reason) { throw Fault{Kind::damaged, std::move(reason)}; }
-[[noreturn]] void truncated(std::string reason) { throw Fault{Kind::truncated, std::move(reason)}; }
-
-/// Bytes with checked access by file offset.
-class Image {
-public:
-    explicit Image(std::span<const std::byte> bytes) : bytes_(bytes) {}
-
-    std::uint64_t size() const { return bytes_.size(); }
-
-    bool holds(std::uint64_t offset, std::uint64_t count) const { return offset <= bytes_.size() && count <= bytes_.size() - offset; }
-
-    template <typename T> T at(std::uint64_t offset, const char *what) const {
-        if (!holds(offset, sizeof(T))) {
-            truncated(std::string(what) + " lies beyond the end of the file");
-        }
-        T value;
-        std::memcpy(&value, bytes_.data() + offset, sizeof(T));
-        return value;
-    }
-
-    /// Text up to its NUL, which must lie before `end`.
-    std::string_view text(std::uint64_t offset, std::uint64_t end, const char *what) const {
-        end = std::min(end, size());
-        if (offset >= end) {
-            damaged(std::string(what) + " lies outside of the string table");
-        }
-        const std::uint64_t limit = std::min(end - offset, kMaxNameBytes);
-        const auto *begin = reinterpret_cast<const char *>(bytes_.data() + offset);
-        const void *stop = std::memchr(begin, 0, limit);
-        if (!stop) {
-            damaged(std::string(what) + " has no end");
-        }
-        return {begin, static_cast<std::size_t>(static_cast<const char *>(stop) - begin)};
-    }
-
-private:
-    std::span<const std::byte> bytes_;
-};
 
 class Reader {
 public:
-    Reader(Image image, ElfFile &out) : image_(image), out_(out) {}
+    Reader(ElfImage image, ElfFile &out) : image_(image), out_(out) {}
 
     void read() {
         read_header();
@@ -86,11 +39,11 @@ public:
 private:
     void read_header() {
         if (!image_.holds(0, EI_NIDENT)) {
-            throw Fault{Kind::not_elf, "it is too short for an ELF header"};
+            throw ElfFaultThrown{ElfFault::Kind::not_elf, "it is too short for an ELF header"};
         }
         const auto ident = image_.at<std::array<unsigned char, EI_NIDENT>>(0, "the ELF identification");
         if (std::memcmp(ident.data(), ELFMAG, SELFMAG) != 0) {
-            throw Fault{Kind::not_elf, "it does not begin with the ELF magic number"};
+            throw ElfFaultThrown{ElfFault::Kind::not_elf, "it does not begin with the ELF magic number"};
         }
         out_.file_class = ident[EI_CLASS];
         out_.byte_order = ident[EI_DATA];
@@ -104,7 +57,7 @@ private:
         out_.type = type;
         out_.machine = machine;
         if (out_.file_class != native_class() || out_.byte_order != native_byte_order() || machine != native_machine()) {
-            throw Fault{Kind::foreign, "it is built for " + machine_name(machine)};
+            throw ElfFaultThrown{ElfFault::Kind::foreign, "it is built for " + machine_name(machine)};
         }
         if (ident[EI_VERSION] != EV_CURRENT) {
             damaged("its ELF version is unknown");
@@ -385,7 +338,7 @@ private:
         });
     }
 
-    Image image_;
+    ElfImage image_;
     ElfFile &out_;
     Header header_{};
     Segment dynamic_{};
@@ -405,8 +358,8 @@ private:
 std::optional<ElfFault> read_elf(std::span<const std::byte> bytes, ElfFile &out) {
     out = {};
     try {
-        Reader(Image(bytes), out).read();
-    } catch (const Fault &fault) {
+        Reader(ElfImage(bytes), out).read();
+    } catch (const ElfFaultThrown &fault) {
         return ElfFault{fault.kind, fault.reason};
     }
     return std::nullopt;

@@ -228,6 +228,10 @@ InstallResult remove_plugin(const std::string &name, const InstallOptions &optio
     const Place place(options);
     std::error_code ignored;
     if (!fs::exists(place.current(name), ignored)) {
+        if (const auto elsewhere = find_elsewhere(name, place, options)) {
+            return refused({*elsewhere, "elsewhere", "it is the plugin " + name + ", but it was not installed by this command",
+                            "delete that file yourself"});
+        }
         return refused({place.current(name), "not_installed", "there is no plugin " + name + " in place",
                         "see `weir plugin list` for those that are"});
     }

@@ -39,7 +39,8 @@ InstallResult install_plugin(const std::filesystem::path &file, const InstallOpt
 /// @throws PluginEnvironmentError as above
 InstallResult rollback_plugin(const std::string &name, const InstallOptions &options);
 
-/// Takes a plugin out of the directory and keeps it for `rollback`. "not_installed": there is none of that name.
+/// Takes a plugin out of the directory and keeps it for `rollback`. "not_installed": there is none of that name;
+/// "elsewhere": it was put there under another file name, by other means.
 /// @throws PluginEnvironmentError as above
 InstallResult remove_plugin(const std::string &name, const InstallOptions &options);
 

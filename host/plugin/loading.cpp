@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/loading.hpp"
 
+#include "log/log.hpp"
 #include "plugin/handler_names.hpp"
 #include "plugin/private_directory.hpp"
 #include "plugin/trial.hpp"
@@ -75,6 +76,12 @@ std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const L
             refusal = {candidate.file, "ambiguous_handler", *collision,
                        "rename one of the event types, or map one of them to another name with an alias in the topic's binding"};
             return nullptr;
+        }
+        if (!candidate.elf.unique.empty()) {
+            log::warn("plugin.shared_state", "its generations share some of their variables; compile it with -fno-gnu-unique",
+                      {{"plugin", library.description.name},
+                       {"variables", candidate.elf.unique.size()},
+                       {"first", candidate.elf.unique.front()}});
         }
         return std::make_shared<LoadedModule>(std::move(library), candidate.file, candidate.elf.functions, types);
     } catch (const PluginEnvironmentError &error) {

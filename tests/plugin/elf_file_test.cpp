@@ -27,6 +27,19 @@ ElfFile read(const std::vector<std::byte> &bytes) {
     return elf;
 }
 
+/// A stripped plugin whose section headers are cut away, as some packers leave it.
+std::vector<std::byte> without_sections() {
+    auto bytes = test::fixture_bytes("stripped");
+    ElfW(Ehdr) header;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    bytes.resize(header.e_shoff);
+    header.e_shoff = 0;
+    header.e_shnum = 0;
+    header.e_shstrndx = 0;
+    std::memcpy(bytes.data(), &header, sizeof(header));
+    return bytes;
+}
+
 /// Damages bytes in one of the ways in which files come to harm.
 void damage(std::vector<std::byte> &bytes, const std::vector<std::byte> &donor, std::mt19937_64 &random) {
     const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % std::max<std::size_t>(limit, 1)); };
@@ -91,17 +104,27 @@ TEST_CASE("the ELF reader sees exports, needed libraries and the machine of a re
 TEST_CASE("the ELF reader sees the same in a stripped file, and in one without section headers") {
     const ElfFile whole = read(test::fixture_bytes("good"));
     CHECK(read(test::fixture_bytes("stripped")).functions == whole.functions);
-    auto bytes = test::fixture_bytes("stripped");
-    ElfW(Ehdr) header;
-    std::memcpy(&header, bytes.data(), sizeof(header));
-    bytes.resize(header.e_shoff);
-    header.e_shoff = 0;
-    header.e_shnum = 0;
-    header.e_shstrndx = 0;
-    std::memcpy(bytes.data(), &header, sizeof(header));
-    const ElfFile bare = read(bytes);
+    const ElfFile bare = read(without_sections());
     CHECK(bare.functions == whole.functions);
     CHECK(bare.needed == whole.needed);
+}
+
+TEST_CASE("a file without section headers that ends before its segments do is seen to be cut off") {
+    const auto whole = without_sections();
+    std::uint64_t needed = 0;
+    ElfW(Ehdr) header;
+    std::memcpy(&header, whole.data(), sizeof(header));
+    for (std::size_t index = 0; index < header.e_phnum; ++index) {
+        ElfW(Phdr) segment;
+        std::memcpy(&segment, whole.data() + header.e_phoff + index * sizeof(segment), sizeof(segment));
+        needed = segment.p_type == PT_LOAD ? std::max<std::uint64_t>(needed, segment.p_offset + segment.p_filesz) : needed;
+    }
+    REQUIRE(needed <= whole.size());
+    const std::vector<std::byte> part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(needed - 1));
+    ElfFile elf;
+    const auto fault = plugin::read_elf(part, elf);
+    REQUIRE(fault);
+    CHECK(fault->kind == ElfFault::Kind::truncated);
 }
 
 TEST_CASE("the ELF reader reads the test program's own libraries") {
@@ -157,7 +180,7 @@ TEST_CASE("the ELF reader survives randomly damaged files") {
     const char *wanted = std::getenv("WEIR_TEST_FUZZ_ITERATIONS");
     const std::uint64_t iterations = wanted ? std::strtoull(wanted, nullptr, 10) : 100'000;
     const std::vector<std::vector<std::byte>> originals{test::fixture_bytes("good"), test::fixture_bytes("stripped"),
-                                                        test::fixture_bytes("throwing"), test::fixture_bytes("needs_private")};
+                                                        test::fixture_bytes("throwing"), without_sections()};
     std::uint64_t refused = 0;
     std::vector<std::byte> bytes;
     for (std::uint64_t iteration = 0; iteration < iterations; ++iteration) {

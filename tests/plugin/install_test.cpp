@@ -112,6 +112,10 @@ TEST_CASE("a plugin that another file serves already is not installed beside it"
     REQUIRE(result.refusal);
     CHECK(result.refusal->code == "elsewhere");
     CHECK(result.message.find("mine.so") != std::string::npos);
+    const auto removal = plugin::remove_plugin("good", options(directories));
+    REQUIRE(removal.refusal);
+    CHECK(removal.refusal->code == "elsewhere");
+    CHECK(fs::exists(directories.plugins / "mine.so"));
 }
 
 TEST_CASE("overwriting an installed file in place does not change what is kept of it") {

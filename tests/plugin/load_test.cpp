@@ -231,3 +231,30 @@ TEST_CASE("a place for copies that can't be used is a refusal which says so") {
     CHECK(refusal.code == "copy_failed");
     CHECK(mentions(refusal.message, directories.copies.string()));
 }
+
+// Run with `test_plugin [measure]`; prints, promises nothing.
+TEST_CASE("what loading, a trial and a handler lookup cost", "[.measure]") {
+    using Clock = std::chrono::steady_clock;
+    test::Directories directories;
+    plugin::PluginRefusal refusal;
+    const auto microseconds = [](Clock::time_point begin, int times) {
+        return std::chrono::duration<double, std::micro>(Clock::now() - begin).count() / times;
+    };
+    plugin::LoadOptions plain = directories.loading();
+    plain.trial_command.clear();
+    for (const bool trial : {false, true}) {
+        const auto begin = Clock::now();
+        for (int i = 0; i < 100; ++i) {
+            REQUIRE(load(directories, "good", refusal, trial ? nullptr : &plain));
+        }
+        std::printf("copy, check and load: %.0f us %s\n", microseconds(begin, 100), trial ? "with a trial" : "without a trial");
+    }
+    const auto module = load(directories, "good", refusal);
+    const auto begin = Clock::now();
+    for (int i = 0; i < 1'000'000; ++i) {
+        if (module->handler("user.created.v1").handler == nullptr) {
+            FAIL();
+        }
+    }
+    std::printf("handler lookup: %.3f us\n", microseconds(begin, 1'000'000));
+}
