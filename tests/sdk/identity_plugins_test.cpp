@@ -149,7 +149,7 @@ TEST_CASE("a user's saved preferences survive a second created event") {
                             {"version", "7"},
                             {"updated_at", "2025-01-01T00:00:00Z"}});
     host.handle("user.created.v1", with_user(), at(1)).expect_ok();
-    host.expect_row("user_prefs", key, {{"rules", R"({"MD013": false})"}, {"version", "7"}});
+    host.expect_row("user_prefs", key, {{"rules", R"({"MD013": false})"}, {"version", "7"}, {"updated_at", "2025-01-01T00:00:00.000000Z"}});
 }
 
 TEST_CASE("an update changes only what it carries, null included") {

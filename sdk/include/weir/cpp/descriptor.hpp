@@ -274,6 +274,7 @@ private:
     template <class T> void add_table(const T &table) {
         static_assert(!detail::KeyOf<T>::nullable, "a primary key has no nullable columns");
         static_assert(std::is_same_v<typename detail::KeyOf<T>::Table, T>, "a primary key is of the table's own columns");
+        const Table<T> &base = table; // a column may be called "name"
         const auto key = table.primary_key().columns;
         const auto &primary_key = keep(std::vector<std::uint32_t>(key.begin(), key.end()));
         auto &indexes = keep(std::vector<weir_index_v1>{});
@@ -290,9 +291,9 @@ private:
             }
         }
         weir_table_v1 out{};
-        out.name = detail::view(table.name());
-        out.columns = table.columns();
-        out.column_count = table.column_count();
+        out.name = detail::view(base.name());
+        out.columns = base.columns();
+        out.column_count = base.column_count();
         out.column_stride = sizeof(weir_column_v1);
         out.primary_key = primary_key.data();
         out.primary_key_count = static_cast<std::uint32_t>(primary_key.size());

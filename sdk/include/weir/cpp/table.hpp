@@ -79,6 +79,8 @@ template <class Kind> constexpr bool default_fits(const ColumnDefault &value) no
 } // namespace detail
 /// @endcond
 
+template <class Owner> class Table;
+
 /// A column of the table `Owner`. Made by the aliases in `Table`; it stays inside its table and is never copied.
 template <class Owner, class Kind, bool IsNullable> class Column {
 public:
@@ -110,7 +112,7 @@ public:
         } else if (value.form == 'i') {
             column.default_text = detail::view(digits(value.number));
         }
-        index_ = owner->append(column);
+        index_ = static_cast<weir::Table<Owner> *>(owner)->append(column); // a column may be called "append"
     }
     Column(const Column &) = delete;
     Column &operator=(const Column &) = delete;

@@ -185,8 +185,7 @@ private:
         }
         Value value;
         ColumnInfo checked = column;
-        checked.nullable =
-            column.nullable || cell.operation == WEIR_CELL_ADD || cell.operation == WEIR_CELL_MAX || cell.operation == WEIR_CELL_MIN;
+        checked.nullable = column.nullable || cell.operation == WEIR_CELL_ADD; // to add, null counts as 0
         if (auto reason = take_value(checked, cell, value)) {
             return reason;
         }
