@@ -16,7 +16,11 @@ class Files {
 public:
     Files() { std::filesystem::create_directory(directory_ / "domains"); }
     std::filesystem::path path(const std::string &name) const { return directory_ / name; }
-    void write(const std::string &name, const std::string &content) const { write_file(path(name), content); }
+    /// In one step, so that a watch never sees half of it.
+    void write(const std::string &name, const std::string &content) const {
+        write_file(path(".new"), content);
+        std::filesystem::rename(path(".new"), path(name));
+    }
     config::Loaded load(const std::map<std::string, std::string> &environment = {}) const {
         return config::load(path("weir.json"), environment);
     }

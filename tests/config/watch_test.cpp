@@ -58,6 +58,11 @@ public:
         return told_;
     }
     void reload() { watch_->reload(); }
+    /// Whether nothing is told for many times the interval.
+    bool stays_silent() {
+        const int before = told();
+        return !test::eventually([&] { return told() != before; }, std::chrono::milliseconds(200));
+    }
 
 private:
     std::mutex mutex_;
@@ -136,8 +141,26 @@ TEST_CASE("another domain directory is followed, and what changes there is told"
     Host host(files);
     files.write("weir.json", host_with("info", "others"));
     CHECK(host.becomes([](const config::HostConfig &config) { return config.domains.size() == 1; }));
-    files.write("others/b.json", domain("b"));
-    CHECK(host.becomes([](const config::HostConfig &config) { return config.domains.size() == 2; }));
+    const int before = host.told();
+    for (int i = 0; i < 10; ++i) {
+        const std::string name = "b" + std::to_string(i);
+        files.write("others/b.json", domain(name));
+        CHECK(host.becomes([&](const config::HostConfig &config) { return config.domains.size() == 2 && config.domains[1].name == name; }));
+    }
+    CHECK(host.told() == before + 10); // and nothing else: the directory that was left is not looked at any more
+    CHECK(host.stays_silent());
+}
+
+TEST_CASE("a file that is written in place again and again is told in its last state") {
+    Files files;
+    files.write("weir.json", host_with("info"));
+    Host host(files, std::chrono::milliseconds(1));
+    for (int i = 0; i < 300; ++i) {
+        test::write_file(files.path("weir.json"),
+                         host_with(i % 2 == 0 ? "debug" : "error") + std::string(static_cast<std::size_t>(i), ' '));
+    }
+    test::write_file(files.path("weir.json"), host_with("warn"));
+    CHECK(host.level_becomes("warn"));
 }
 
 TEST_CASE("a file that changed between the first load and the watch is told") {
@@ -171,6 +194,7 @@ TEST_CASE("nothing is told of a file that was only touched, and reload tells in 
     files.write("weir.json", host_with("warn"));
     CHECK(host.level_becomes("warn"));
     CHECK(host.told() == 2);
+    CHECK(host.stays_silent());
 }
 
 TEST_CASE("a watch with a long interval ends at once") {
