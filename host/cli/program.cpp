@@ -4,6 +4,7 @@
 #include "suggest.hpp"
 
 #include "broker/broker.hpp"
+#include "log/log.hpp"
 #include "plugin/catalog.hpp"
 #include "store/store.hpp"
 
@@ -140,6 +141,7 @@ int run_program(const std::vector<CommandGroup> &groups, int argc, const char *c
         std::fputs(command.help().c_str(), stderr);
         return static_cast<int>(Exit::usage);
     }
+    log::configure(log::Level::warn, log::Format::automatic); // until a command says otherwise: operators asked for an answer
     return run_action(context);
 }
 

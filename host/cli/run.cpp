@@ -45,7 +45,8 @@ void add_run(CLI::App &root, Context &context) {
     CLI::App *command = root.add_subcommand("run", "Serve the plugins of the plugin directory until told to stop");
     add_config_option(*command, line->config_file);
     command->add_flag("--until-drained", line->until_drained, "Stop when nothing is left: no backlog, nothing pending, no retry waiting");
-    command->add_option("--drain-timeout", line->drain_timeout_s, "With --until-drained: stop after so many seconds anyway, with exit code 3")
+    command
+        ->add_option("--drain-timeout", line->drain_timeout_s, "With --until-drained: stop after so many seconds anyway, with exit code 3")
         ->check(CLI::NonNegativeNumber)
         ->type_name("SECONDS");
     command->add_option("--max-events", line->max_events, "Stop after so many events")->check(CLI::NonNegativeNumber)->type_name("N");

@@ -114,7 +114,7 @@ void take_over(engine::Supervisor &supervisor, const config::HostConfig &running
 } // namespace
 
 Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
-             std::vector<std::string> trial_command) {
+              std::vector<std::string> trial_command) {
     const auto started = Clock::now();
     const Signals signals;
     engine::install_crash_signal_handlers();

@@ -29,6 +29,6 @@ struct RunOptions {
 /// @param broker, store made from the configuration by the caller
 /// @param trial_command see plugin::CatalogOptions
 Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
-             std::vector<std::string> trial_command);
+              std::vector<std::string> trial_command);
 
 } // namespace weir::cli

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workbench.hpp"
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+using namespace weir::test;
+using Catch::Matchers::Contains;
+
+TEST_CASE("a wrong command line ends with 2 and says what was meant") {
+    const Workbench bench;
+    CHECK(bench.weir({}).code == 2);
+    const Ran typing_error = bench.weir({"publsh"});
+    CHECK(typing_error.code == 2);
+    CHECK_THAT(typing_error.err, Contains("did you mean 'publish'"));
+    const Ran option = bench.weir({"topics", "--jsn"});
+    CHECK(option.code == 2);
+    CHECK_THAT(option.err, Contains("did you mean '--json'") && Contains("weir topics --help"));
+    CHECK(bench.weir({"publish", "-c", "users.jsonl"}).code == 2); // no topic
+    CHECK(bench.weir({"deadletter", "replay", "-c", "--domain", "linting"}).code == 2);
+    CHECK(bench.weir({"deadletter"}).code == 2);
+}
+
+TEST_CASE("every command has a help that ends with 0, and the codes are listed") {
+    const Workbench bench;
+    CHECK_THAT(bench.weir({"--help"}).out, Contains("Exit codes:") && Contains("deadletter"));
+    for (const char *command :
+         {"run", "publish", "topics", "tail", "deadletter", "plugin", "config", "generate", "doctor", "status", "version", "completion"}) {
+        INFO(command);
+        const Ran help = bench.weir({command, "--help"});
+        CHECK(help.code == 0);
+        CHECK_THAT(help.out, Contains("Usage: weir " + std::string(command)) && !Contains("Begin here"));
+    }
+}
+
+TEST_CASE("a configuration that is wrong ends with 4 and names the place") {
+    const Workbench bench;
+    write_file(bench.config(), R"({"plugins": {"directry": "x"}})");
+    for (const std::string &command : {"topics", "status"}) {
+        const Ran ran = bench.weir({command, "-c"});
+        CHECK(ran.code == 4);
+        CHECK_THAT(ran.err, Contains("directry") && Contains("directory"));
+    }
+}
+
+TEST_CASE("a broker that isn't there yet is refused with the key to set") {
+    Workbench bench;
+    bench.environment["WEIR_BROKER_URL"] = "redis://localhost:6379/0";
+    const Ran ran = bench.weir({"topics", "-c"});
+    CHECK(ran.code == 4);
+    CHECK_THAT(ran.err, Contains("WEIR_BROKER_URL") && Contains("embedded://"));
+}
+
+TEST_CASE("a store that can't be written ends with 5") {
+    Workbench bench;
+    write_file(bench / "file", "");
+    bench.environment["WEIR_BROKER_URL"] = "embedded://" + (bench / "file").string() + "/broker.db";
+    const Ran ran = bench.weir({"publish", "-c", "--topic", "t", "-", "--raw"}, "{}\n");
+    CHECK(ran.code == 5);
+    CHECK_THAT(ran.err, Contains("WEIR_BROKER_URL"));
+}
+
+TEST_CASE("the version names the plugin ABI") {
+    const Workbench bench;
+    const auto version = bench.weir({"version", "--json"}).json();
+    CHECK(version["abi_major"] == 1);
+    CHECK_THAT(bench.weir({"--version"}).out, Contains(version["version"].get<std::string>()));
+}
+
+TEST_CASE("status without a host ends with 1 and says so") {
+    const Workbench bench;
+    const Ran ran = bench.weir({"status", "-c", "--json"});
+    CHECK(ran.code == 1);
+    CHECK(ran.json()["running"] == false);
+    CHECK(ran.json()["ready"] == false);
+}
+
+TEST_CASE("status shows a running host's domains, ends with 0 once they are ready, and knows a killed host") {
+    const Workbench bench;
+    const Child host = bench.start({"run", "-c"});
+    REQUIRE(eventually([&] { return bench.weir({"status", "-c"}).code == 0; }));
+    const auto status = bench.weir({"status", "-c", "--json"}).json();
+    CHECK(status["running"] == true);
+    REQUIRE(status["domains"].size() == 1);
+    CHECK(status["domains"][0]["domain"] == "linting");
+    CHECK(status["domains"][0]["ready"] == true);
+    CHECK_THAT(bench.weir({"status", "-c"}).out, Contains("linting"));
+
+    write_file(bench.path() / "data/state/status.json", R"({"pid":1,"time":"2026-01-01T00:00:00Z","ready":true,"domains":[]})");
+    host.signal(SIGSTOP); // so that it doesn't write a newer one
+    write_file(bench.path() / "data/state/status.json", R"({"pid":1,"time":"2026-01-01T00:00:00Z","ready":true,"domains":[]})");
+    const Ran silent = bench.weir({"status", "-c"});
+    CHECK(silent.code == 1);
+    CHECK_THAT(silent.out, Contains("said nothing since"));
+    write_file(bench.path() / "data/state/status.json", "{\"pid\":");
+    CHECK(bench.weir({"status", "-c"}).code == 1);
+}

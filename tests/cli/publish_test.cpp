@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workbench.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+using namespace weir::test;
+using Catch::Matchers::Contains;
+
+namespace {
+std::uint64_t length(const Workbench &bench) {
+    const auto topics = bench.weir({"topics", "-c", "--json"}).json();
+    return topics.empty() ? 0 : topics[0]["length"].get<std::uint64_t>();
+}
+} // namespace
+
+TEST_CASE("publish refuses wrong lines by number and pointer, and then publishes nothing at all") {
+    const Workbench bench;
+    const std::string bad_email = R"({"event_id":"10000000-0000-4000-8000-000000000009","event_type":"user.created.v1",)"
+                                  R"("tenant_id":"20000000-0000-4000-8000-000000000009","occurred_at":"2026-01-01T00:00:00Z",)"
+                                  R"("payload":{"user_id":"00000000-0000-4000-8000-000000000009","email":17}})";
+    const std::string lines = created(1) + "\n\n{cut\n" + bad_email + "\n" + created(2) + "\n";
+    const Ran refused = bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-"}, lines);
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.err,
+               Contains("-:3: malformed_json") && Contains("-:4: ") && Contains("/payload/email") && Contains("nothing was published"));
+    CHECK_THAT(refused.err, !Contains("-:1:") && !Contains("-:2:") && !Contains("-:5:"));
+    CHECK(length(bench) == 0);
+
+    const Ran some = bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-", "--skip-invalid", "--json"}, lines);
+    CHECK(some.code == 0);
+    CHECK(some.json()["published"] == 2);
+    CHECK(some.json()["refused"] == 2);
+    CHECK(length(bench) == 2);
+}
+
+TEST_CASE("publish --raw sends every line as it is") {
+    const Workbench bench;
+    const std::string lines = "{cut\n\n\xff\xfe\n" + created(1) + "  \nlast without an end";
+    const Ran sent = bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-", "--raw"}, lines);
+    CHECK(sent.code == 0);
+    CHECK(length(bench) == 5);
+    CHECK(bench.weir({"tail", "-c", "identity.user.v1", "--from-beginning", "--raw"}).out == lines + "\n");
+}
+
+TEST_CASE("publish --dry-run checks and sends nothing") {
+    const Workbench bench;
+    CHECK(bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-", "--dry-run"}, created(1)).code == 0);
+    CHECK(bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-", "--dry-run"}, "{").code == 1);
+    CHECK_FALSE(std::filesystem::exists(bench.path() / "data" / "broker.db"));
+}
+
+TEST_CASE("messages get their key from the topic's binding, or from --key-pointer") {
+    const Workbench bench;
+    bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-"}, created(1));
+    bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-", "--key-pointer", "/payload/email"}, created(2));
+    const std::string shown = bench.weir({"tail", "-c", "identity.user.v1", "--json"}).out;
+    const auto end = shown.find('\n');
+    CHECK(nlohmann::json::parse(shown.substr(0, end))["key"] ==
+          "20000000-0000-4000-8000-000000000001/00000000-0000-4000-8000-000000000001");
+    CHECK(nlohmann::json::parse(shown.substr(end + 1))["key"] == "user2@example.org");
+    CHECK(bench.weir({"publish", "-c", "--topic", "t", "-", "--key-pointer", "no-pointer"}, created(2)).code == 2);
+}
+
+TEST_CASE("publish reads files from any working directory, and names one that can't be read") {
+    const Workbench bench;
+    write_file(bench / "users.jsonl", created(1) + "\n");
+    CHECK(bench.weir({"publish", "-c", "--topic", "identity.user.v1", "users.jsonl"}).code == 0);
+    CHECK(bench.run({"sh", "-c", "cd / && exec " + Workbench::program().string() + " topics -c " + bench.config().string()}).code == 0);
+    const Ran missing = bench.weir({"publish", "-c", "--topic", "t", "missing.jsonl"});
+    CHECK(missing.code == 1);
+    CHECK_THAT(missing.err, Contains("missing.jsonl"));
+    CHECK(bench.weir({"publish", "-c", "--topic", "t", "plugins"}).code == 1); // a directory
+}
+
+TEST_CASE("a thousand lines and more keep their order") {
+    const Workbench bench;
+    std::string lines;
+    for (int user = 1; user <= 2500; ++user) {
+        lines += created(user) + "\n";
+    }
+    CHECK(bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-"}, lines).code == 0);
+    CHECK(bench.weir({"tail", "-c", "identity.user.v1", "--from-beginning", "--raw"}).out == lines);
+}
