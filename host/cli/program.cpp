@@ -115,7 +115,6 @@ int run_program(const std::vector<CommandGroup> &groups, int argc, const char *c
     CLI::App root(kAbout, "weir");
     root.set_help_flag("-h,--help", "Show this help");
     root.set_version_flag("--version", "weir " WEIR_VERSION, "Show the version");
-    root.footer(kFooter);
     root.get_formatter()->column_width(34);
     root.require_subcommand(0, 1);
     for (const CommandGroup &group : groups) {
@@ -125,10 +124,10 @@ int run_program(const std::vector<CommandGroup> &groups, int argc, const char *c
             const auto all = root.get_subcommands([](const CLI::App *) { return true; });
             for (std::size_t at = before; at < all.size(); ++at) {
                 all[at]->group(group.title);
-                all[at]->footer(all[at]->get_footer()); // its own, not the root's
             }
         }
     }
+    root.footer(kFooter); // after the commands, which would inherit it
     try {
         root.parse(argc, argv);
     } catch (const CLI::Success &wanted) { // --help, --version

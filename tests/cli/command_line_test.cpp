@@ -37,7 +37,7 @@ TEST_CASE("every command has a help that ends with 0, and the codes are listed")
 TEST_CASE("a configuration that is wrong ends with 4 and names the place") {
     const Workbench bench;
     write_file(bench.config(), R"({"plugins": {"directry": "x"}})");
-    for (const std::string &command : {"topics", "status"}) {
+    for (const char *command : {"topics", "status"}) {
         const Ran ran = bench.weir({command, "-c"});
         CHECK(ran.code == 4);
         CHECK_THAT(ran.err, Contains("directry") && Contains("directory"));

@@ -27,7 +27,7 @@ TEST_CASE("topics shows length, lag and pending of each group") {
 }
 
 TEST_CASE("tail shows the newest messages, of one partition or of several") {
-    for (const std::string &parameters : {"", "?partitions=3"}) {
+    for (const char *parameters : {"", "?partitions=3"}) {
         Workbench bench;
         bench.environment["WEIR_BROKER_URL"] = "embedded://" + (bench / "broker.db").string() + parameters;
         for (int user = 1; user <= 15; ++user) {
