@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one crossing of the plugin ABI costs: host to plugin (a handler that does nothing) and plugin to host (an accessor, a change), through the same
-// function tables that a loaded plugin uses. Prints one JSON line; each figure is the median of several rounds.
+// What one crossing of the plugin ABI costs: host to plugin (a handler that does nothing) and plugin to host (an accessor, a change),
+// through the same function tables that a loaded plugin uses. Prints one JSON line; each figure is the median of several rounds.
 #include "engine/handler_call.hpp"
 #include "event/decoder.hpp"
 
@@ -57,8 +57,7 @@ weir_status state_change(void *, const weir_event_v1 *, const weir_call_v1 *call
     return WEIR_OK;
 }
 
-template <typename Body>
-double median_ns(int calls, Body body) {
+template <typename Body> double median_ns(int calls, Body body) {
     std::vector<double> rounds;
     for (int i = 0; i < kRounds; ++i) {
         const auto start = std::chrono::steady_clock::now();
@@ -83,9 +82,10 @@ int main() {
 
     auto message = std::make_shared<event::Message>();
     message->topic = "identity.user.v1";
-    message->body = R"({"event_id":"93bd04cf-0fd6-40f1-b29d-0da9953f48f1","event_type":"user.created.v1","tenant_id":"6b0d549b-6f03-475a-9600-a35a099950d8",)"
-                    R"("occurred_at":"2025-11-24T10:00:00.146498Z","schema_version":1,"payload":{"user_id":"90c192cf-d3ac-44af-8f21-ddb66cad4a26",)"
-                    R"("email":"u1@example.com","display_name":"A name"}})";
+    message->body =
+        R"({"event_id":"93bd04cf-0fd6-40f1-b29d-0da9953f48f1","event_type":"user.created.v1","tenant_id":"6b0d549b-6f03-475a-9600-a35a099950d8",)"
+        R"("occurred_at":"2025-11-24T10:00:00.146498Z","schema_version":1,"payload":{"user_id":"90c192cf-d3ac-44af-8f21-ddb66cad4a26",)"
+        R"("email":"u1@example.com","display_name":"A name"}})";
     const event::Contracts contracts = event::Contracts::built_in();
     event::Binding binding;
     binding.topic = message->topic;
@@ -108,6 +108,7 @@ int main() {
     const double kind_ns = median_ns(kCalls, [&] { run(read_kinds); });
     const double text_ns = median_ns(kCalls, [&] { run(read_texts); });
     const double change_ns = median_ns(1000, [&] { run(state_change); });
-    std::printf("{\"handler_call_ns\":%.1f,\"accessor_ns\":%.1f,\"text_accessor_ns\":%.1f,\"change_ns\":%.1f}\n", handler_ns, kind_ns, text_ns, change_ns);
+    std::printf("{\"handler_call_ns\":%.1f,\"accessor_ns\":%.1f,\"text_accessor_ns\":%.1f,\"change_ns\":%.1f}\n", handler_ns, kind_ns,
+                text_ns, change_ns);
     return 0;
 }

@@ -41,7 +41,11 @@ engine::DomainRequest request_of(const config::DomainConfig &config) {
 engine::Plan plan_of(const config::HostConfig &config) {
     engine::Plan plan;
     for (const config::DomainConfig &domain : config.domains) {
-        plan.domains.push_back(request_of(domain));
+        if (domain.enabled) {
+            plan.domains.push_back(request_of(domain));
+        } else {
+            plan.disabled.insert(domain.name);
+        }
     }
     plan.plugin_defaults = config.plugin_defaults;
     plan.default_plugin = config.default_plugin;

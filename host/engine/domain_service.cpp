@@ -51,8 +51,8 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     marks_ = std::make_shared<CrashMarks>(environment_.state_directory / "marks", spec_.name);
     attribute_crashes();
     consumer_ = environment_.broker->subscribe({spec_.group, spec_.consumer, spec_.topics, spec_.parallel});
-    reader_ = std::make_unique<EventReader>(*consumer_, decoders_,
-                                            EventReader::Limits{spec_.options.batch_max_events, spec_.options.batch_max_bytes}, bell_);
+    reader_ = std::make_unique<EventReader>(
+        *consumer_, decoders_, EventReader::Limits{spec_.options.batch_max_events, spec_.options.batch_max_bytes, spec_.name}, bell_);
     partitions_ = std::make_unique<PartitionKeeper>(spec_, *consumer_, *reader_, [this] {
         attribute_crashes();
         load_attempts();

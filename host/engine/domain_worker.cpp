@@ -2,6 +2,7 @@
 #include "engine/domain_worker.hpp"
 
 #include "engine/domain_service.hpp"
+#include "engine/thread_name.hpp"
 #include "engine/wakeup.hpp"
 #include "log/log.hpp"
 
@@ -66,6 +67,7 @@ public:
 
 private:
     void loop() {
+        name_thread("commit", spec_.name);
         auto backoff = kFirstBackoff;
         while (!stop_) {
             take_offer();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event_reader.hpp"
 
+#include "engine/thread_name.hpp"
+
 #include <algorithm>
 
 namespace weir::engine {
@@ -24,6 +26,7 @@ EventReader::~EventReader() {
 }
 
 void EventReader::loop() {
+    name_thread("read", limits_.domain);
     auto backoff = kFirstBackoff;
     while (!stop_) {
         try {

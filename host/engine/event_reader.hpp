@@ -29,6 +29,7 @@ public:
     struct Limits {
         std::size_t batch_events = 1000;
         std::size_t batch_bytes = 4u << 20;
+        std::string domain; ///< for the thread's name
     };
 
     /// @param decoders by topic; one for every topic of the consumer; outlives this, as does the consumer

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/handler_lane.hpp"
 
+#include "engine/thread_name.hpp"
 #include "log/log.hpp"
 
 #include <algorithm>
@@ -103,6 +104,7 @@ Ran settled_without_handler(const event::Event &event, const plugin::HandlerLook
 } // namespace
 
 void HandlerLanes::Lane::loop() {
+    name_thread("handle", common->setup.domain);
     for (;;) {
         std::shared_ptr<Range> range;
         {
@@ -225,7 +227,7 @@ void HandlerLanes::Lane::take(Range &range, std::size_t index, HandlerResult res
         range.blocked->insert(work.order_key);
     }
     if (result.status == WEIR_OK && !result.changes.empty()) {
-        range.rows->add(index, {work.event->message->appended_at, work.event->id}, result.changes);
+        range.rows->add(index, {work.event->message->appended_at, work.event->id}, std::move(result.changes));
     }
     range.ran[index].state = Ran::State::finished;
     range.ran[index].result = std::move(result);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/supervisor.hpp"
 
+#include "engine/settings.hpp"
+
 #include "log/log.hpp"
 
 #include <algorithm>
@@ -61,8 +63,10 @@ std::optional<std::string> resolve(const DomainRequest &request, const plugin::D
     out.topics = request.topics.empty() ? defaults.topics : request.topics;
     out.parallel = request.parallel.value_or(defaults.parallel);
     out.bindings = request.bindings;
-    out.settings_json = request.settings_json;
     out.options = request.options;
+    if (auto problem = merge_settings(plugin.settings, request.settings_json, out.settings_json)) {
+        return "domain " + request.name + ", plugin " + plugin.name + ": " + *problem;
+    }
     if (out.topics.empty()) {
         return "no topics: set \"topics\" of domain " + request.name + "; plugin " + plugin.name + " has no default for it";
     }
@@ -175,7 +179,7 @@ void Supervisor::add_defaults(std::map<std::string, Wanted> &result, std::map<st
                 }
                 continue;
             }
-            if (unserved.contains(entry.name)) {
+            if (unserved.contains(entry.name) || plan_.disabled.contains(entry.name)) {
                 continue;
             }
             DomainRequest request;
