@@ -33,6 +33,7 @@ struct DomainRequest {
 struct Plan {
     std::vector<DomainRequest> domains;
     bool plugin_defaults = true; ///< plugins also serve their default domains that nobody configured
+    std::set<std::string> disabled; ///< domains that no plugin's default may serve either
     std::string default_plugin;  ///< serves configured domains that no plugin offers; empty: none does
     Options default_options;     ///< of plugins' default domains
 };
