@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Writes the reference of the SDK's public API as HTML: scripts/api-docs.sh [DIRECTORY]. Any warning is an error.
 set -eu
-root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 output=${1:-"$root/build/api-docs"}
 command -v doxygen >/dev/null || { echo "api-docs.sh: doxygen is not installed: apt-get install doxygen" >&2; exit 1; }
 mkdir -p "$output"

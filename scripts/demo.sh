@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds Weir and shows it at work: a host with one plugin, 3,000 messages, a second plugin dropped in while it runs, and what
+# came of all that beside what should have come of it. Ends with 0 where the two are the same.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build/release
+topic=identity.user.v1
+sample=$root/tests/samples/identity.user.v1.jsonl
+expected=$root/tests/samples/identity.expected.json
+limit_s=60
+
+usage() {
+    cat <<'EOF'
+Usage: scripts/demo.sh [--no-build] [--keep]
+
+  --no-build   use what build/release holds already
+  --keep       leave the demo's directory in place, and say where it is
+EOF
+}
+
+build_first=yes
+keep=no
+for argument in "$@"; do
+    case $argument in
+        --no-build) build_first=no ;;
+        --keep) keep=yes ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *)
+            usage >&2
+            exit 2
+            ;;
+    esac
+done
+
+say() { printf '\n== %s\n' "$*"; }
+fail() {
+    printf 'demo.sh: %s\n' "$*" >&2
+    if [ -n "${work:-}" ] && [ -s "$work/host.log" ]; then
+        printf 'The last lines of the host'\''s log:\n' >&2
+        tail -n 20 "$work/host.log" >&2
+    fi
+    exit 1
+}
+
+if [ "$build_first" = yes ]; then
+    say "Building (build/release)"
+    "$root/scripts/build.sh" --no-tests release weir linting spellcheck projection
+fi
+weir=$build/bin/weir
+[ -x "$weir" ] || fail "there is no $weir: run scripts/demo.sh without --no-build"
+
+# Settings of the caller's environment would change what is shown.
+for variable in $(compgen -e | grep '^WEIR_' || true); do
+    unset "$variable"
+done
+umask 022
+work=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX")
+host=
+cleanup() {
+    if [ -n "$host" ] && kill -0 "$host" 2>/dev/null; then
+        kill -TERM "$host" || true
+        wait "$host" || true
+    fi
+    if [ "$keep" = yes ]; then
+        echo "The demo's directory is kept: $work"
+    else
+        rm -rf -- "$work"
+    fi
+}
+trap cleanup EXIT
+mkdir -p "$work/plugins" "$work/data"
+export WEIR_DATA_DIRECTORY=$work/data WEIR_PLUGINS_DIRECTORY=$work/plugins
+config=$root/configs/embedded.json
+store=$work/data/store
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+# until_true WHAT COMMAND...: asks again and again, for as long as the host lives and limit_s hasn't passed.
+until_true() {
+    local what=$1 deadline
+    shift
+    deadline=$(($(now_ms) + limit_s * 1000))
+    until "$@"; do
+        kill -0 "$host" 2>/dev/null || fail "the host has ended while the demo waited until $what"
+        [ "$(now_ms)" -lt "$deadline" ] || fail "waited $limit_s s in vain until $what"
+        sleep 0.02
+    done
+}
+ask() { sqlite3 -readonly -cmd '.timeout 2000' "$store/$1.db" "$2" 2>/dev/null; }
+log_has() { grep -q "\"event\":\"$1\".*\"domain\":\"$2\"" "$work/host.log" 2>/dev/null; }
+has_rows() { [ "$(ask "$1" 'select count(*) > 0 from identity_projection' || true)" = 1 ]; }
+# Nothing left for a group: no backlog, nothing pending.
+is_done() {
+    "$weir" topics -c "$config" --json >"$work/topics.json" 2>/dev/null || return 1
+    [ "$(sqlite3 :memory: "select count(*) from json_each(readfile('$work/topics.json')) t, json_each(t.value, '\$.groups') g
+        where t.value ->> 'topic' = '$topic' and g.value ->> 'group' = '$1' and g.value ->> 'lag' = 0 and g.value ->> 'pending' = 0")" = 1 ]
+}
+
+say "Starting the host with one plugin, linting"
+cp "$build/plugins/linting.so" "$work/plugins/linting.so"
+"$weir" run -c "$config" --json >"$work/counts.json" 2>"$work/host.log" &
+host=$!
+until_true "linting is ready" log_has domain.ready linting
+echo "linting is ready (process $host)"
+
+say "Publishing the sample, broken lines included"
+"$weir" publish -c "$config" --topic "$topic" --raw "$sample"
+until_true "linting has taken everything" is_done lint_group
+echo "linting has taken everything"
+
+say "Dropping spellcheck.so into the plugin directory of the running host"
+cp "$build/plugins/spellcheck.so" "$work/plugins/.spellcheck.so.half"
+dropped=$(now_ms)
+mv "$work/plugins/.spellcheck.so.half" "$work/plugins/spellcheck.so"
+until_true "spell_checking has its first rows" has_rows spell_checking
+echo "first rows in spell_checking.identity_projection after $(($(now_ms) - dropped)) ms"
+until_true "spellcheck has taken everything" is_done spellcheck_group
+echo "spellcheck has read the topic from its beginning after $(($(now_ms) - dropped)) ms"
+
+say "Stopping the host"
+kill -TERM "$host"
+status=0
+wait "$host" || status=$?
+host=
+[ "$status" -eq 0 ] || fail "the host ended with $status"
+
+say "What came of it, beside what should have"
+different=no
+expect() { sqlite3 :memory: "select json_extract(readfile('$expected'), '\$.$1')"; }
+counted() { sqlite3 :memory: "select d.value ->> '\$.counts.$2' from json_each(readfile('$work/counts.json'), '\$.domains') d where d.value ->> 'domain' = '$1'"; }
+line() { # WHAT LINTING SPELLCHECK EXPECTED
+    local verdict=OK
+    if [ "$2" != "$4" ] || [ "$3" != "$4" ]; then
+        verdict=DIFFERENT
+        different=yes
+    fi
+    printf '%-24s %10s %11s %10s  %s\n' "$1" "$2" "$3" "$4" "$verdict"
+}
+columns="tenant_id, user_id, email, display_name, status, updated_at"
+# Rows that only one side has, counted on both.
+rows_apart() {
+    ask "$1" "with want as (select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+                from json_each(readfile('$expected'), '\$.identity_projection')),
+            have as (select $columns from identity_projection)
+        select (select count(*) from (select * from want except select * from have))
+             + (select count(*) from (select * from have except select * from want))"
+}
+
+printf '%-24s %10s %11s %10s\n' "" linting spellcheck expected
+for name in messages applied duplicates stale ignored dead_letters; do
+    line "$name" "$(counted linting $name)" "$(counted spellcheck $name)" "$(expect $name)"
+done
+rows=$(sqlite3 :memory: "select json_array_length(readfile('$expected'), '\$.identity_projection')")
+line "rows of the projection" "$(ask linting 'select count(*) from identity_projection')" \
+    "$(ask spell_checking 'select count(*) from identity_projection')" "$rows"
+line "rows that differ" "$(rows_apart linting)" "$(rows_apart spell_checking)" 0
+line "rows of preferences" "$(ask linting 'select count(*) from user_prefs')" \
+    "$(ask spell_checking 'select count(*) from user_dictionary_prefs')" "$(expect user_prefs)"
+line "dead letters kept" "$(ask linting 'select count(*) from dead_letter_queue')" \
+    "$(ask spell_checking 'select count(*) from dead_letter_queue')" "$(expect dead_letters)"
+
+echo
+if [ "$different" = yes ]; then
+    keep=yes
+    echo "DIFFERENT: see above"
+    exit 1
+fi
+echo "OK: all as expected"

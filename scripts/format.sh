@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Formats every C and C++ file of the repository by .clang-format; with --check, says which aren't and ends with 1.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+if ! command -v clang-format >/dev/null; then
+    echo "format.sh: clang-format is not installed: scripts/install-dependencies.sh --lint" >&2
+    exit 1
+fi
+# Headers of an ABI that is released are kept as they were, down to the byte.
+mapfile -t files < <(git ls-files '*.h' '*.hpp' '*.c' '*.cpp' | grep -v '^tests/abi/')
+case ${1:-} in
+    --check) clang-format --dry-run --Werror "${files[@]}" ;;
+    '') clang-format -i "${files[@]}" ;;
+    *)
+        echo "format.sh: unknown argument $1: --check or nothing" >&2
+        exit 2
+        ;;
+esac

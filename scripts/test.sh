@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, builds and runs the tests: scripts/test.sh [--keep-going] [style | release | dev | tsan]...
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+
+usage() {
+    cat <<'EOF'
+Usage: scripts/test.sh [--keep-going] [STEP...]
+
+Without a step, all of them run, in this order:
+  style     scripts/lint.sh: what can be said without building
+  release   all tests, built as users get them
+  dev       all tests under AddressSanitizer and UndefinedBehaviorSanitizer, warnings being errors
+  tsan      the engine's tests under ThreadSanitizer
+
+  --keep-going   go on after a step that failed; the exit status tells of it all the same
+
+Variables:
+  WEIR_TEST_JOBS       how many compilers and how many tests run at once (default: one a processor, as far as memory reaches; 1 test)
+  WEIR_TEST_SELECTION  further arguments for ctest, such as "-R store"
+EOF
+}
+
+keep_going=no
+steps=()
+for argument in "$@"; do
+    case $argument in
+        --keep-going) keep_going=yes ;;
+        style | release | dev | tsan) steps+=("$argument") ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *)
+            echo "test.sh: unknown argument $argument" >&2
+            usage >&2
+            exit 2
+            ;;
+    esac
+done
+[ ${#steps[@]} -gt 0 ] || steps=(style release dev tsan)
+
+# Settings of the caller's environment are no business of the tests'.
+for variable in $(compgen -e | grep '^WEIR_' | grep -v '^WEIR_TEST_' || true); do
+    unset "$variable"
+done
+umask 022
+cd "$root"
+
+run_ctest() {
+    # shellcheck disable=SC2086 # the selection is several words
+    ctest --preset "$1" --parallel "${WEIR_TEST_JOBS:-1}" ${WEIR_TEST_SELECTION:-}
+}
+
+step_style() { scripts/lint.sh; }
+
+step_release() {
+    scripts/build.sh release
+    run_ctest release
+}
+
+step_dev() {
+    scripts/build.sh dev
+    run_ctest dev
+}
+
+# Only what the preset's filter picks is built: the programs test_NAME of the tests labelled engine.
+step_tsan() {
+    local targets
+    scripts/install-dependencies.sh --test
+    cmake --preset tsan -DWEIR_BUILD_TESTS=ON
+    mapfile -t targets < <(ctest --preset tsan --show-only | sed -n 's/^ *Test *#[0-9]*: \([A-Za-z0-9_-]*\).*/test_\1/p')
+    if [ ${#targets[@]} -eq 0 ]; then
+        echo "test.sh: no test is labelled engine" >&2
+        return 1
+    fi
+    scripts/build.sh tsan "${targets[@]}"
+    run_ctest tsan
+}
+
+summary=()
+failed=no
+for step in "${steps[@]}"; do
+    printf '\n==== %s\n' "$step"
+    began=$SECONDS
+    # In a shell of its own: `set -e` does not reach into what stands in a condition.
+    set +e
+    (
+        set -e
+        "step_$step"
+    )
+    status=$?
+    set -e
+    took=$((SECONDS - began))
+    if [ $status -eq 0 ]; then
+        summary+=("$(printf '%-8s ok      %4d s' "$step" "$took")")
+    else
+        summary+=("$(printf '%-8s FAILED  %4d s' "$step" "$took")")
+        failed=yes
+        [ "$keep_going" = yes ] || break
+    fi
+done
+
+printf '\n==== Summary\n'
+printf '%s\n' "${summary[@]}"
+if [ "$failed" = yes ]; then
+    [ ${#summary[@]} -eq ${#steps[@]} ] || echo "The steps after it did not run; --keep-going runs them."
+    exit 1
+fi

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What can be said of deploy/ without a container engine: deploy.py ROOT. Files that are copied exist, packages are known to apt, the commands exist, the
+unit is sound where systemd-analyze is there. Ends with 1 where not; says what could not be checked."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(sys.argv[1]).resolve()
+faults = []
+unchecked = []
+
+
+def instructions(text):
+    """A Containerfile's instructions, lines joined and comments left out."""
+    text = re.sub(r"^\s*#.*\n", "", text, flags=re.M)
+    return [" ".join(part.split()) for part in text.replace("\\\n", " ").split("\n") if part.strip()]
+
+
+def known_to_apt(packages, where):
+    if not shutil.which("apt-cache"):
+        unchecked.append(f"packages of {where} (needs apt-cache)")
+        return
+    for package in packages:
+        answer = subprocess.run(["apt-cache", "show", "--no-all-versions", package], capture_output=True, check=False)
+        installed = subprocess.run(["dpkg-query", "--show", package], capture_output=True, check=False)
+        if answer.returncode != 0 and installed.returncode != 0:
+            faults.append(f"{where}: apt knows no package {package} (an old list? apt-get update)")
+
+
+container = (ROOT / "deploy/Containerfile").read_text()
+steps = instructions(container)
+copied = set()
+for step in steps:
+    words = step.split()
+    if words[0] == "COPY" and not words[1].startswith("--from="):
+        for source in words[1:-1]:
+            copied.add(source.rstrip("/"))
+            if not (ROOT / source).exists():
+                faults.append(f"deploy/Containerfile: COPY {source}: there is no such file")
+listed = subprocess.run([str(ROOT / "scripts/install-dependencies.sh"), "--test", "--list"], capture_output=True, text=True, check=True)
+known_to_apt(listed.stdout.split(), "scripts/install-dependencies.sh")
+runtime = re.search(r"apt-get install --yes --no-install-recommends((?: [a-z0-9.+-]+)+)", " ".join(steps))
+if runtime:
+    known_to_apt(runtime[1].split(), "deploy/Containerfile")
+else:
+    faults.append("deploy/Containerfile: installs no packages at run time")
+# What the top-level CMakeLists.txt adds without tests must be copied, or configuring fails.
+top = (ROOT / "CMakeLists.txt").read_text().split("if(WEIR_BUILD_TESTS)")[0]
+for folder in re.findall(r"add_subdirectory\((\w+)\)", top) + ["cmake", "contracts", "scripts"]:
+    if folder not in copied:
+        faults.append(f"deploy/Containerfile: {folder}/ is needed for building and not copied")
+if not any(step.startswith("USER ") and not step.startswith(("USER root", "USER 0")) for step in steps):
+    faults.append("deploy/Containerfile: runs as root")
+for volume in json.loads(next(step for step in steps if step.startswith("VOLUME"))[len("VOLUME "):]):
+    if volume not in (ROOT / "deploy/compose.yaml").read_text():
+        faults.append(f"deploy/compose.yaml: does not mount {volume}")
+
+# The files that the deployment names.
+service = (ROOT / "deploy/weir.service").read_text()
+for name, text in (("Containerfile", container), ("weir.service", service)):
+    for config in re.findall(r"/etc/weir/(\w+\.json)", text):
+        if not (ROOT / "deploy" / config).is_file():
+            faults.append(f"deploy/{name}: there is no deploy/{config}")
+for source in re.findall(r"^\s+- (\.\./[^:\s]+):", (ROOT / "deploy/compose.yaml").read_text(), re.M):
+    if not (ROOT / "deploy" / source).exists():
+        faults.append(f"deploy/compose.yaml: there is no {source}")
+host_file = json.loads(re.sub(r"^\s*//.*$", "", (ROOT / "deploy/weir.json").read_text(), flags=re.M))
+for path in (host_file["data_directory"], host_file["plugins"]["directory"]):
+    if path not in container:
+        faults.append(f"deploy/Containerfile: does not make {path}, which deploy/weir.json names")
+
+if shutil.which("systemd-analyze"):
+    with tempfile.TemporaryDirectory() as directory:
+        unit = pathlib.Path(directory) / "weir.service"
+        unit.write_text(service.replace("/usr/local/bin/weir", "/bin/true"))
+        answer = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+        said = [line for line in answer.stderr.split("\n") if "weir.service" in line]
+        faults += [f"deploy/{line.strip().removeprefix(directory + '/')}" for line in said]
+else:
+    unchecked.append("deploy/weir.service (needs systemd-analyze)")
+
+for what in unchecked:
+    print(f"not checked: {what}")
+print("\n".join(faults) if faults else "the files of deploy/ are sound", file=sys.stderr if faults else sys.stdout)
+sys.exit(1 if faults else 0)
