@@ -3,8 +3,11 @@
 
 #include "support.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <stdexcept>
 #include <sys/wait.h>
@@ -68,7 +71,15 @@ HostProcess::HostProcess(const std::vector<std::string> &arguments, const std::m
     }
 }
 
-HostProcess::~HostProcess() { kill(); }
+HostProcess::~HostProcess() {
+    kill();
+    if (std::uncaught_exceptions() > 0) { // a REQUIRE has failed: its reason is often here
+        const std::string text = log();
+        constexpr std::size_t kTail = 6000;
+        std::fprintf(stderr, "log of process %d:\n%s\n", static_cast<int>(pid_),
+                     text.substr(text.size() - std::min(text.size(), kTail)).c_str());
+    }
+}
 
 bool HostProcess::running() { return !wait(std::chrono::milliseconds(0)); }
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sample.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <random>
+
+using namespace weir::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Copies of the sample, each in its own order, shuffled together.
+std::vector<Text> interleaved(unsigned copies, std::mt19937_64 &random) {
+    std::vector<std::vector<Text>> streams;
+    std::vector<std::size_t> next(copies, 0);
+    std::vector<unsigned> order;
+    for (unsigned copy = 0; copy < copies; ++copy) {
+        streams.push_back(sample_copy(copy));
+        order.insert(order.end(), streams.back().size(), copy);
+    }
+    std::shuffle(order.begin(), order.end(), random);
+    std::vector<Text> result;
+    for (const unsigned copy : order) {
+        result.push_back(std::move(streams[copy][next[copy]++]));
+    }
+    return result;
+}
+
+std::int64_t decided(const Installation &installation, const char *schema) {
+    return number(installation.database(schema), "select count(*) from event_ledger");
+}
+
+} // namespace
+
+TEST_CASE("kill -9 at any moment loses nothing and doubles nothing") {
+    std::mt19937_64 random(seed());
+    const int kills = knob("WEIR_TEST_KILLS", 24);
+    constexpr unsigned kCopies = 6;
+    const std::vector<Text> stream = interleaved(kCopies, random);
+    Installation installation({"linting", "spellcheck"});
+    installation.set("engine.batch_max_events", "40");
+    const std::size_t chunk = stream.size() / static_cast<std::size_t>(kills) + 1;
+    std::size_t published = 0;
+    int amid = 0;
+    int while_starting = 0;
+    for (int i = 0; i < kills; ++i) {
+        const std::size_t count = std::min(chunk, stream.size() - published);
+        installation.publish(kIdentityTopic, {stream.begin() + static_cast<std::ptrdiff_t>(published),
+                                              stream.begin() + static_cast<std::ptrdiff_t>(published + count)});
+        published += count;
+        const auto host = installation.start();
+        if (random() % 4 == 0) { // while it starts
+            host->wait(std::chrono::milliseconds(random() % 200));
+            ++while_starting;
+        } else { // at some event of those that it has before it
+            const char *watched = random() % 2 ? "linting" : "spell_checking";
+            const auto target = std::max<std::int64_t>(decided(installation, watched), 0) +
+                                static_cast<std::int64_t>(random() % std::max<std::size_t>(count / 2, 1));
+            REQUIRE(eventually([&] { return decided(installation, watched) >= target || !host->running(); }, 60s));
+        }
+        REQUIRE(host->running());
+        host->kill();
+        amid += installation.backlog(kIdentityTopic, "lint_group") > 0 || installation.pending(kIdentityTopic, "lint_group") > 0;
+    }
+    installation.publish(kIdentityTopic, {stream.begin() + static_cast<std::ptrdiff_t>(published), stream.end()});
+    std::printf("%d kills, %d of them while starting; after %d of them work was left\n", kills, while_starting, amid);
+    CHECK(amid * 2 > kills);
+    installation.drain();
+    check_domains(installation, expectation_of(kCopies));
+    CHECK(installation.backlog(kIdentityTopic, "lint_group") == 0);
+    CHECK(installation.pending(kIdentityTopic, "lint_group") == 0);
+}
+
+TEST_CASE("SIGTERM under load ends the batch, prints the counts, exits 0 within five seconds, and the next run goes on") {
+    std::mt19937_64 random(seed());
+    constexpr unsigned kCopies = 3;
+    Installation installation({"linting", "spellcheck"});
+    installation.set("engine.batch_max_events", "20");
+    installation.publish(kIdentityTopic, interleaved(kCopies, random));
+    std::int64_t counted = 0;
+    int stops = 0;
+    for (int i = 0; i < 5; ++i) {
+        const auto host = installation.start({"--json"});
+        const std::int64_t before = std::max<std::int64_t>(decided(installation, "linting"), 0);
+        const auto target = before + static_cast<std::int64_t>(random() % 1000);
+        REQUIRE(eventually([&] { return decided(installation, "linting") > target || installation.ready("linting"); }, 60s));
+        const auto begin = std::chrono::steady_clock::now();
+        host->signal(SIGTERM);
+        const auto ended = host->wait(5s * slowness());
+        REQUIRE(ended);
+        CHECK(ended->exit_code == 0);
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+        std::printf("SIGTERM to exit: %lld ms\n", static_cast<long long>(took.count()));
+        const auto report = parse_report(host->output());
+        REQUIRE(report.size() == 2);
+        const DomainCounts &counts = report.at("linting").counts;
+        CHECK(counts.messages == counts.applied + counts.duplicates + counts.ignored + counts.dead_letters);
+        CHECK(decided(installation, "linting") - before == counts.messages - counts.duplicates);
+        counted += counts.messages;
+        ++stops;
+    }
+    CHECK(stops == 5);
+    const auto rest = installation.drain();
+    const Expectation expected = expectation_of(kCopies);
+    CHECK(counted + rest.at("linting").counts.messages == expected.messages); // what was acknowledged never comes again
+    check_domains(installation, expected);
+}
