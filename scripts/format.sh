@@ -8,8 +8,10 @@ if ! command -v clang-format >/dev/null; then
     echo "format.sh: clang-format is not installed: scripts/install-dependencies.sh --lint" >&2
     exit 1
 fi
-# Headers of an ABI that is released are kept as they were, down to the byte.
-mapfile -t files < <(git ls-files '*.h' '*.hpp' '*.c' '*.cpp' | grep -v '^tests/abi/')
+# Not these: headers of an ABI that is released are kept as they were, down to the byte; and lines of some early headers are longer
+# than the rest. Formatting those compiles nearly everything anew, so each is taken off this list when it changes for another reason.
+left_out='^(tests/abi/|host/engine/supervisor\.hpp|host/event/(event|message|uuid)\.hpp|host/store/(changes|schema|store)\.hpp|host/store/sqlite/ledger\.cpp)'
+mapfile -t files < <(git ls-files '*.h' '*.hpp' '*.c' '*.cpp' | grep -Ev "$left_out")
 case ${1:-} in
     --check) clang-format --dry-run --Werror "${files[@]}" ;;
     '') clang-format -i "${files[@]}" ;;

@@ -17,7 +17,7 @@ Without a step, all of them run, in this order:
   --keep-going   go on after a step that failed; the exit status tells of it all the same
 
 Variables:
-  WEIR_TEST_JOBS       how many compilers and how many tests run at once (default: one a processor, as far as memory reaches; 1 test)
+  WEIR_TEST_JOBS       how many compilers and how many tests run at once (default: one a processor; fewer compilers where memory is short)
   WEIR_TEST_SELECTION  further arguments for ctest, such as "-R store"
 EOF
 }
@@ -50,7 +50,7 @@ cd "$root"
 
 run_ctest() {
     # shellcheck disable=SC2086 # the selection is several words
-    ctest --preset "$1" --parallel "${WEIR_TEST_JOBS:-1}" ${WEIR_TEST_SELECTION:-}
+    ctest --preset "$1" --parallel "${WEIR_TEST_JOBS:-$(nproc)}" ${WEIR_TEST_SELECTION:-}
 }
 
 step_style() { scripts/lint.sh; }

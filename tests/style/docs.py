@@ -58,6 +58,18 @@ for file, code in shown:
     if file not in {f"docs/examples/{m}" for m in re.findall(r"[\w-]+/[\w-]+\.c(?:pp)?", (ROOT / "docs/examples/CMakeLists.txt").read_text())}:
         faults.append(f"README.md: {file} is not built by docs/examples/CMakeLists.txt")
 
+# Commands that `weir --help` shows stand in the README, and no others.
+shown_commands = set()
+for title, adders in re.findall(r'\{"([^"]*)", \{([^}]*)\}\}', (ROOT / "host/main.cpp").read_text()):
+    if title:
+        shown_commands |= set(re.findall(r"add_(\w+)", adders))
+table = readme.split("## The commands")[1].split("\n## ")[0]
+named = set(re.findall(r"`weir ([a-z]+)", table))
+for command in sorted(shown_commands - named):
+    faults.append(f"README.md: the table of commands lacks weir {command}")
+for command in sorted(named - shown_commands):
+    faults.append(f"README.md: there is no command weir {command}")
+
 operations = (ROOT / "docs/operations.md").read_text()
 lines = operations.split("## Log lines")[1].split("\n## ")[0]
 listed = set(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", lines, re.M))
