@@ -54,7 +54,8 @@ else:
     faults.append("deploy/Containerfile: installs no packages at run time")
 # What the top-level CMakeLists.txt adds without tests must be copied, or configuring fails.
 top = (ROOT / "CMakeLists.txt").read_text().split("if(WEIR_BUILD_TESTS)")[0]
-for folder in re.findall(r"add_subdirectory\((\w+)\)", top) + ["cmake", "contracts", "scripts"]:
+for folder in re.findall(r"add_subdirectory\((\w+)\)", top) + ["cmake", "contracts", "scripts"] + re.findall(
+        r"\$\{CMAKE_SOURCE_DIR\}/(\w+)", (ROOT / "host/CMakeLists.txt").read_text()):
     if folder not in copied:
         faults.append(f"deploy/Containerfile: {folder}/ is needed for building and not copied")
 if not any(step.startswith("USER ") and not step.startswith(("USER root", "USER 0")) for step in steps):
