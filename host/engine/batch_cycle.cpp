@@ -38,8 +38,8 @@ struct BatchCycle::Attempt {
 };
 
 BatchCycle::BatchCycle(const DomainSpec &spec, const plugin::Description &description, HandlerLanes &lanes, KeyGate &gate,
-                       PartitionKeeper &partitions, broker::Consumer &consumer)
-    : spec_(spec), description_(description), lanes_(lanes), gate_(gate), partitions_(partitions), consumer_(consumer) {}
+                       PartitionKeeper &partitions, broker::Consumer &consumer, OutboxRelay &relay)
+    : spec_(spec), description_(description), lanes_(lanes), gate_(gate), partitions_(partitions), consumer_(consumer), relay_(relay) {}
 
 std::size_t BatchCycle::run(store::Session &session, std::span<const WorkPtr> batch, Counts &counts) {
     Attempt attempt;
@@ -199,6 +199,9 @@ std::size_t BatchCycle::after_commit(std::span<const WorkPtr> batch, Attempt &at
     std::vector<std::shared_ptr<const event::Message>> decided;
     decided.reserve(batch.size());
     ++counts.batches;
+    if (!attempt.outbox.empty()) {
+        relay_.ring();
+    }
     for (std::size_t i = 0; i < batch.size(); ++i) {
         const event::Event &event = *batch[i]->event;
         switch (attempt.decisions[i]) {

@@ -4,6 +4,7 @@
 #include "engine/domain.hpp"
 #include "engine/handler_lane.hpp"
 #include "engine/key_gate.hpp"
+#include "engine/outbox_relay.hpp"
 #include "engine/partition_keeper.hpp"
 #include "engine/work.hpp"
 #include "store/store.hpp"
@@ -30,7 +31,7 @@ public:
 class BatchCycle {
 public:
     BatchCycle(const DomainSpec &spec, const plugin::Description &description, HandlerLanes &lanes, KeyGate &gate,
-               PartitionKeeper &partitions, broker::Consumer &consumer);
+               PartitionKeeper &partitions, broker::Consumer &consumer, OutboxRelay &relay);
 
     /// Runs it once. Throws what the store throws, and PluginFatal, after a rollback; then nothing was decided or acknowledged, and the
     /// same events can be given again. @return how many events were decided
@@ -53,6 +54,7 @@ private:
     KeyGate &gate_;
     PartitionKeeper &partitions_;
     broker::Consumer &consumer_;
+    OutboxRelay &relay_;
     std::set<std::string> ignored_types_; // those the log has told of
 };
 

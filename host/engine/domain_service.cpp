@@ -58,6 +58,7 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
         load_attempts();
     });
     load_attempts();
+    relay_ = std::make_unique<OutboxRelay>(spec_, *domain_store_, *environment_.broker);
     make_lanes(std::move(instance));
 }
 
@@ -68,6 +69,7 @@ DomainService::~DomainService() {
     }
     cycle_.reset();
     lanes_.reset();
+    relay_.reset();
     reader_.reset();
 }
 
@@ -104,7 +106,7 @@ void DomainService::make_lanes(std::unique_ptr<plugin::Instance> instance) {
     }
     cycle_.reset();
     lanes_ = std::make_unique<HandlerLanes>(std::move(setup));
-    cycle_ = std::make_unique<BatchCycle>(spec_, module_->description(), *lanes_, gate_, *partitions_, *consumer_);
+    cycle_ = std::make_unique<BatchCycle>(spec_, module_->description(), *lanes_, gate_, *partitions_, *consumer_, *relay_);
 }
 
 // Hosts that died in a handler are counted against the event, in the store, before anything of it runs again.
@@ -345,6 +347,8 @@ DomainStatus DomainService::status() const {
                         "; see handler_budget_ms, or replace the plugin";
     } else if (!broker_error.empty()) {
         status.reason = broker_error;
+    } else if (const std::string relay_error = relay_->error(); !relay_error.empty()) {
+        status.reason = "emitted events can't be published: " + relay_error;
     } else if (run_again_ > kRunAgainAtOnce) {
         status.reason = "a batch can't be committed: something else writes the same rows";
     }
@@ -353,7 +357,7 @@ DomainStatus DomainService::status() const {
 }
 
 bool DomainService::drained() {
-    if (!reader_->empty()) {
+    if (!reader_->empty() || !relay_->idle()) {
         return false;
     }
     const std::vector<broker::PartitionLag> lag = consumer_->lag();

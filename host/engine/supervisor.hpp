@@ -32,10 +32,10 @@ struct DomainRequest {
 /// What the supervisor is to bring about.
 struct Plan {
     std::vector<DomainRequest> domains;
-    bool plugin_defaults = true; ///< plugins also serve their default domains that nobody configured
+    bool plugin_defaults = true;    ///< plugins also serve their default domains that nobody configured
     std::set<std::string> disabled; ///< domains that no plugin's default may serve either
-    std::string default_plugin;  ///< serves configured domains that no plugin offers; empty: none does
-    Options default_options;     ///< of plugins' default domains
+    std::string default_plugin;     ///< serves configured domains that no plugin offers; empty: none does
+    Options default_options;        ///< of plugins' default domains
 };
 
 /// Puts a request and a plugin's defaults together. @return what is missing or wrong, naming the config key

@@ -92,6 +92,7 @@ struct DeadLetterFilter {
 };
 
 struct OutboxEntry {
+    std::int64_t id = 0; ///< given by the store; ascending in the order of the commits
     event::Uuid event_id;
     std::string topic;
     std::string key;
@@ -173,6 +174,11 @@ public:
 
     virtual std::vector<Attempts> attempts() = 0;
     virtual std::vector<StoredPosition> positions() = 0;
+
+    /// The oldest entries of the outbox, in order.
+    virtual std::vector<OutboxEntry> outbox(std::size_t limit) = 0;
+    /// Removes entries that have been published.
+    virtual void remove_outbox(std::span<const std::int64_t> ids) = 0;
 
     /// Takes the lease where it is free, expired, its holder's already, or its holder is known to be gone; bumps the epoch unless it was the holder's. Nothing where
     /// another holds it.

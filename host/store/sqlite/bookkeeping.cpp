@@ -1,46 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace weir::store::sqlite {
-
-namespace {
-
-/// [["name", "value"], ...]: names may repeat, and their order counts.
-std::string headers_json(const std::vector<event::Header> &headers) {
-    nlohmann::json array = nlohmann::json::array();
-    for (const auto &[name, value] : headers) {
-        array.push_back({name, value});
-    }
-    return array.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-} // namespace
-
-void SqliteSession::add_outbox(std::span<const OutboxEntry> entries) {
-    if (entries.empty()) {
-        return;
-    }
-    connection_.within_transaction([&] {
-        connection_.guard([&] {
-            Bulk &bulk =
-                connection_.bulk("insert into " + connection_.qualified("outbox") +
-                                     " (event_id, topic, key, event_type, envelope, headers, created_at) values (?, ?, ?, ?, ?, ?, ?)",
-                                 {Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::text, Storage::time});
-            for (const OutboxEntry &entry : entries) {
-                bulk.text(0, entry.event_id.text());
-                bulk.text(1, entry.topic);
-                bulk.text(2, entry.key);
-                bulk.text(3, entry.event_type);
-                bulk.text(4, entry.envelope);
-                bulk.text(5, headers_json(entry.headers));
-                bulk.time(6, entry.created_at);
-            }
-            bulk.run();
-        });
-    });
-}
 
 void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
     if (positions.empty()) {

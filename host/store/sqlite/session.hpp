@@ -31,6 +31,8 @@ public:
     std::vector<Row> scan(const Scan &scan) override;
 
     void add_outbox(std::span<const OutboxEntry> entries) override;
+    std::vector<OutboxEntry> outbox(std::size_t limit) override;
+    void remove_outbox(std::span<const std::int64_t> ids) override;
     void save_positions(std::span<const StoredPosition> positions) override;
     std::vector<StoredPosition> positions() override;
     void save_attempts(std::span<const Attempts> attempts) override;

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_fixture.hpp"
+#include "event/decoder.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <set>
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+// Appends, and emits one event for the item, with its key and a header.
+weir_status append_and_emit(void *instance, const weir_event_v1 *event, const weir_call_v1 *call) {
+    weir_view id{};
+    weir_view mark{};
+    event->text(event, handlers::view("/id"), &id);
+    event->text(event, handlers::view("/mark"), &mark);
+    const std::string payload = R"({"mark":")" + std::string(handlers::text(mark)) + R"("})";
+    const weir_header_v1 header{handlers::view("trace"), handlers::view("abc")};
+    weir_emit_v1 emitted{};
+    emitted.size = sizeof emitted;
+    emitted.topic = handlers::view("items.changed");
+    emitted.key = id;
+    emitted.event_type = handlers::view("item.changed.v1");
+    emitted.payload = handlers::view(payload);
+    emitted.headers = &header;
+    emitted.header_count = 1;
+    emitted.header_stride = sizeof header;
+    call->emit(call, &emitted);
+    return handlers::text(mark) == "reject" ? WEIR_REJECT : handlers::append(instance, event, call);
+}
+
+} // namespace
+
+TEST_CASE("what handlers emit is published after the commit, in order, with key and headers; what is rejected emits nothing") {
+    EngineFixture fixture;
+    std::vector<std::string> bodies;
+    for (int i = 0; i < 2500; ++i) {
+        bodies.push_back(
+            item_event(i, "item.marked.v1",
+                       R"({"id":"k)" + std::to_string(i % 5) + R"(","mark":")" + (i == 7 ? "reject" : std::to_string(i)) + R"("})"));
+    }
+    bodies.push_back(bodies[3]);
+    fixture.publish(bodies);
+    const auto module = std::make_shared<TestModule>(
+        items_plugin(), std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", append_and_emit}});
+    {
+        engine::DomainWorker worker(EngineFixture::spec_for(items_plugin()), module, fixture.environment());
+        REQUIRE(EngineFixture::drain(worker));
+    }
+    CHECK(fixture.session(items_plugin())->outbox(10).empty());
+    const auto published = fixture.broker->browse({"items.changed", 0}, std::nullopt, 5000);
+    REQUIRE(published.size() == 2499);
+    std::set<event::Uuid> ids;
+    std::string reason;
+    int expected = 0;
+    for (const event::Message &message : published) {
+        expected += expected == 7 ? 1 : 0;
+        CHECK(message.headers == std::vector<event::Header>{{"trace", "abc"}});
+        CHECK(message.key == "k" + std::to_string(expected % 5));
+        const auto envelope = event::parse_json(message.body, 64, reason);
+        REQUIRE(envelope);
+        CHECK(envelope->text("/payload/mark") == std::to_string(expected));
+        CHECK(envelope->text("/event_type") == "item.changed.v1");
+        ids.insert(*event::Uuid::parse(*envelope->text("/event_id")));
+        ++expected;
+    }
+    CHECK(ids.size() == 2499);
+}
