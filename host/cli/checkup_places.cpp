@@ -214,6 +214,11 @@ std::vector<Finding> check_plugins(const config::HostConfig &config, const Conte
         return {{"plugins_directory", Health::fault, config.plugins_directory.string() + " is not there, or not a directory",
                  std::string("make it, or name another: ") + kKey}};
     }
+    if ((fs::status(config.plugins_directory, failure).permissions() & fs::perms::others_write) != fs::perms::none) {
+        findings.push_back({"plugins_directory", Health::fault,
+                            config.plugins_directory.string() + " may be written by everybody, who could run code here",
+                            "chmod o-w " + config.plugins_directory.string()});
+    }
     const Serving serving = find_serving(config, context, load_contracts(config));
     for (const plugin::PluginRefusal &refusal : serving.refused) {
         findings.push_back(

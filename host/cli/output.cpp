@@ -113,9 +113,11 @@ Progress::~Progress() {
 }
 
 void Progress::set(std::size_t done) {
-    if (!terminal_) {
+    const auto now = terminal_ ? std::chrono::steady_clock::now() : next_;
+    if (!terminal_ || now < next_) {
         return;
     }
+    next_ = now + std::chrono::milliseconds(50);
     std::string line = label_ + " " + std::to_string(done);
     if (total_ > 0) {
         constexpr std::size_t kWidth = 30;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -41,6 +42,7 @@ private:
     std::size_t total_;
     std::string shown_;
     bool terminal_;
+    std::chrono::steady_clock::time_point next_{}; // no sooner is it drawn again
 };
 
 /// Writes to standard output and makes sure that it arrived. Throws Failure where it can't be written (a full disk, a closed pipe).

@@ -48,12 +48,12 @@ public:
             progress_.set(bytes_);
             take(line);
         }
+        if (interrupt_.requested()) {
+            return report(Exit::cancelled);
+        }
         if (in.bad()) {
             throw Failure(Exit::failed,
                           options_.file + ": reading stopped at line " + std::to_string(lines_ + 1) + ": " + std::strerror(errno));
-        }
-        if (interrupt_.requested()) {
-            return report(Exit::cancelled);
         }
         if (refused_ > 0 && !options_.skip_invalid) {
             waiting_.clear();

@@ -51,6 +51,8 @@ TEST_CASE("doctor finds each fault that is planted, and says how to mend it") {
     SECTION("a plugin directory that everybody may write to") {
         std::filesystem::permissions(bench / "plugins", std::filesystem::perms(0777));
         CHECK(finds(bench, "plugin_refused"));
+        std::filesystem::remove(bench.path() / "plugins" / "linting.so");
+        CHECK(finds(bench, "plugins_directory")); // an empty one as well
     }
     SECTION("a plugin that is none") {
         write_file(bench.path() / "plugins" / "broken.so", "text");

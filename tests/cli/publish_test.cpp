@@ -82,3 +82,12 @@ TEST_CASE("a thousand lines and more keep their order") {
     CHECK(bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-"}, lines).code == 0);
     CHECK(bench.weir({"tail", "-c", "identity.user.v1", "--from-beginning", "--raw"}).out == lines);
 }
+
+TEST_CASE("a terminal gets a progress bar, anything else none") {
+    const Workbench bench;
+    write_file(bench / "users.jsonl", created(1) + "\n" + created(2) + "\n");
+    const std::string command =
+        Workbench::program().string() + " publish -c " + bench.config().string() + " --topic identity.user.v1 users.jsonl";
+    CHECK_THAT(bench.run({"script", "-qec", command, "/dev/null"}).out, Contains("publishing [####") && Contains("published 2 messages"));
+    CHECK_THAT(bench.run({"sh", "-c", command + " 2>&1"}).out, !Contains("publishing ["));
+}
