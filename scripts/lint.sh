@@ -32,7 +32,7 @@ check() {
 }
 tidy_all() {
     [ -f build/release/compile_commands.json ] || { echo "lint.sh: --tidy needs a configured build/release: scripts/build.sh" >&2; return 1; }
-    git ls-files 'host/*.cpp' | xargs --max-args=1 --max-procs="$(nproc)" clang-tidy --quiet -p build/release
+    find host -name '*.cpp' -print0 | xargs --null --max-args=1 --max-procs="$(nproc)" clang-tidy --quiet -p build/release
 }
 
 shell_scripts=(scripts/*.sh .ci/run)
