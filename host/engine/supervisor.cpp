@@ -167,6 +167,9 @@ void Supervisor::add_defaults(std::map<std::string, Wanted> &result, std::map<st
     for (const auto &[order, module] : ordered) {
         const plugin::Description &about = module->description();
         for (const plugin::DomainDefaults &entry : about.domains) {
+            if (entry.topics.empty()) {
+                continue; // not to be served by itself: it lends its bindings to configured domains
+            }
             const auto claimed = result.find(entry.name);
             if (claimed != result.end()) {
                 const std::string &owner = claimed->second.spec.plugin;

@@ -45,7 +45,7 @@ struct Domain {
     std::string_view name{};                ///< "linting"
     std::string_view schema{};              ///< the database schema
     std::string_view group{};               ///< the consumer group
-    std::vector<std::string_view> topics{}; ///< what it reads
+    std::vector<std::string_view> topics{}; ///< what it reads; none: served where a configuration names topics, not by itself
     Order order = Order::ordered;           ///< whether keys keep their order
     std::vector<Binding> bindings{};        ///< how messages become events
 };

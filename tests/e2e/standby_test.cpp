@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sample.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+#include <memory>
+
+using namespace weir::test;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+bool standing_by(const Installation &installation, const std::string &host) {
+    const auto domains = installation.status(host);
+    return domains.contains("linting") && domains.at("linting").phase == "standby";
+}
+
+bool serving(const Installation &installation, const std::string &host) {
+    const auto domains = installation.status(host);
+    return domains.contains("linting") && domains.at("linting").phase == "serving" && domains.at("linting").ready;
+}
+
+} // namespace
+
+TEST_CASE("of two hosts on one store the second stands by and takes over within two seconds, losing and doubling nothing") {
+    Installation installation({"linting", "spellcheck"});
+    installation.set("engine.batch_max_events", "25");
+    const auto events_of = [&] { return number(installation.database("linting"), "select count(*) from event_ledger"); };
+    installation.publish(kIdentityTopic, {sample().front()});
+    std::unique_ptr<HostProcess> active = installation.start({}, "-0");
+    REQUIRE(eventually([&] { return serving(installation, "-0") && events_of() == 1; }));
+    Clock::duration longest{};
+    constexpr int kTakeovers = 4;
+    std::size_t published = 1;
+    for (int i = 1; i <= kTakeovers; ++i) {
+        const std::string name = "-" + std::to_string(i);
+        auto other = installation.start({}, name);
+        REQUIRE(eventually([&] { return standing_by(installation, name); }));
+        const std::size_t end = i == kTakeovers ? sample().size() : published + sample().size() / kTakeovers - 1;
+        installation.publish(kIdentityTopic, {sample().begin() + static_cast<std::ptrdiff_t>(published),
+                                              sample().begin() + static_cast<std::ptrdiff_t>(end)});
+        const auto begun = events_of();
+        published = end;
+        REQUIRE(eventually([&] { return events_of() > begun; }));
+        CHECK(standing_by(installation, name));
+        active->kill();
+        const auto killed_at = Clock::now();
+        REQUIRE(eventually([&] { return other->said("partition.claimed", {"\"domain\":\"linting\""}); }));
+        longest = std::max(longest, Clock::now() - killed_at);
+        REQUIRE(other->running());
+        active = std::move(other);
+    }
+    const auto longest_ms = std::chrono::duration_cast<std::chrono::milliseconds>(longest).count();
+    std::printf("%d takeovers: kill to claim at most %lld ms\n", kTakeovers, static_cast<long long>(longest_ms));
+    CHECK(longest_ms < 2000 * slowness());
+    REQUIRE(eventually([&] {
+        return installation.backlog(kIdentityTopic, "lint_group") == 0 && installation.pending(kIdentityTopic, "lint_group") == 0;
+    }));
+    active->kill();
+    installation.drain();
+    check_domains(installation, expectation());
+}
+
+TEST_CASE("a host that stands by starts and ends without touching the one that serves") {
+    Installation installation({"linting"});
+    installation.publish(kIdentityTopic, sample());
+    const auto active = installation.start({}, "-a");
+    REQUIRE(eventually([&] { return serving(installation, "-a"); }));
+    for (int i = 0; i < 3; ++i) {
+        const auto other = installation.start({}, "-b");
+        REQUIRE(eventually([&] { return standing_by(installation, "-b"); }));
+        other->signal(15);
+        REQUIRE(other->wait());
+        CHECK(other->wait()->exit_code == 0);
+    }
+    CHECK(active->said("partition.fenced").empty());
+    CHECK(active->said("partition.claimed").size() == 1);
+    REQUIRE(eventually([&] { return installation.backlog(kIdentityTopic, "lint_group") == 0; }));
+    active->signal(15);
+    REQUIRE(active->wait());
+    check_database(installation.database("linting"), expectation(), "user_prefs");
+}
