@@ -12,28 +12,36 @@ limit_s=60
 
 usage() {
     cat <<'EOF'
-Usage: scripts/demo.sh [--no-build] [--keep]
+Usage: scripts/demo.sh [--no-build [DIRECTORY]] [--keep]
 
-  --no-build   use what build/release holds already
+  --no-build   use what is built already, in build/release or in DIRECTORY
   --keep       leave the demo's directory in place, and say where it is
 EOF
 }
 
 build_first=yes
 keep=no
-for argument in "$@"; do
-    case $argument in
-        --no-build) build_first=no ;;
+while [ $# -gt 0 ]; do
+    case $1 in
+        --no-build)
+            build_first=no
+            if [ -n "${2:-}" ] && [ "${2#-}" = "$2" ]; then
+                build=$(cd -- "$2" && pwd)
+                shift
+            fi
+            ;;
         --keep) keep=yes ;;
         -h | --help)
             usage
             exit 0
             ;;
         *)
+            echo "demo.sh: unknown argument $1" >&2
             usage >&2
             exit 2
             ;;
     esac
+    shift
 done
 
 say() { printf '\n== %s\n' "$*"; }

@@ -35,7 +35,7 @@ tidy_all() {
     find host -name '*.cpp' -print0 | xargs --null --max-args=1 --max-procs="$(nproc)" clang-tidy --quiet -p build/release
 }
 
-shell_scripts=(scripts/*.sh .ci/run)
+shell_scripts=(scripts/*.sh tests/scripts/*.sh .ci/run)
 for script in "${shell_scripts[@]}" deploy/*.sh; do
     [ ! -e "$script" ] || check "bash -n $script" bash bash -n "$script"
 done

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# arguments_test.sh ROOT: ends with 1 where a script does otherwise than tests/scripts/README.md says.
+set -euo pipefail
+scripts=$1/scripts
+failed=no
+# expect STATUS COMMAND...
+expect() {
+    local wanted=$1 status=0
+    shift
+    "$@" >/dev/null 2>&1 </dev/null || status=$?
+    if [ "$status" -ne "$wanted" ]; then
+        echo "$* ended with $status instead of $wanted" >&2
+        failed=yes
+    fi
+}
+expect 0 "$scripts/demo.sh" --help
+expect 0 "$scripts/test.sh" --help
+expect 0 "$scripts/install-dependencies.sh" --help
+for script in demo test build format lint install-dependencies; do
+    expect 2 "$scripts/$script.sh" --no-such-argument
+done
+expect 2 "$scripts/test.sh" no-such-step
+expect 2 "$scripts/build.sh" no-such-preset
+expect 1 "$scripts/demo.sh" --no-build /usr
+
+# Every list contains the smaller ones, and no package stands twice.
+build=$("$scripts/install-dependencies.sh" --build --list | sort)
+test=$("$scripts/install-dependencies.sh" --test --list | sort)
+lint=$("$scripts/install-dependencies.sh" --lint --list | sort)
+for pair in "$build|$test" "$test|$lint"; do
+    if [ -n "$(comm -23 <(printf '%s\n' "${pair%%|*}") <(printf '%s\n' "${pair##*|}"))" ]; then
+        echo "install-dependencies.sh: a larger list lacks packages of a smaller one" >&2
+        failed=yes
+    fi
+done
+if [ -n "$(printf '%s\n' "$lint" | uniq -d)" ]; then
+    echo "install-dependencies.sh: a package is listed twice" >&2
+    failed=yes
+fi
+[ "$failed" = no ]
