@@ -83,6 +83,11 @@ TEST_CASE("a handler that never returns is named, its domain is not ready, and t
     installation.publish(kTopic, {probe_event("thing.counted.v1", "free", 3)});
     REQUIRE(eventually([&] { return number(installation.database("probe"), "select count(*) from seen") == 3; }));
 
+    const auto status = installation.command({"status", "-c", installation.config().string()});
+    REQUIRE(status->wait());
+    CHECK(status->wait()->exit_code == 1);
+    CHECK(status->output().find("handle_probe_thing_hung") != std::string::npos);
+
     const auto begin = Clock::now();
     host->signal(SIGTERM);
     const auto ended = host->wait();

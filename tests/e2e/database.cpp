@@ -75,6 +75,18 @@ std::map<std::string, std::int64_t> ledger_outcomes(const std::filesystem::path 
     return tally(file, "select outcome, count(*) from event_ledger group by outcome");
 }
 
+WriteLock::WriteLock(const std::filesystem::path &file) {
+    sqlite3 *opened = nullptr;
+    const int code = sqlite3_open_v2(file.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
+    database_ = opened;
+    sqlite3_busy_timeout(opened, 10'000);
+    if (code != SQLITE_OK || sqlite3_exec(opened, "begin immediate", nullptr, nullptr, nullptr) != SQLITE_OK) {
+        fail(file, opened);
+    }
+}
+
+WriteLock::~WriteLock() { sqlite3_close(static_cast<sqlite3 *>(database_)); } // which rolls back
+
 std::string integrity(const std::filesystem::path &file) { return query(file, "pragma integrity_check")[0][0].value_or(""); }
 
 } // namespace weir::test

@@ -28,4 +28,16 @@ std::map<std::string, std::int64_t> ledger_outcomes(const std::filesystem::path 
 /// "PRAGMA integrity_check".
 std::string integrity(const std::filesystem::path &file);
 
+/// Holds a database's write lock, as another program's long transaction would, until it goes.
+class WriteLock {
+public:
+    explicit WriteLock(const std::filesystem::path &file);
+    ~WriteLock();
+    WriteLock(const WriteLock &) = delete;
+    WriteLock &operator=(const WriteLock &) = delete;
+
+private:
+    void *database_ = nullptr;
+};
+
 } // namespace weir::test

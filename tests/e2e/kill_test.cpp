@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <random>
 
 using namespace weir::test;
@@ -72,6 +73,61 @@ TEST_CASE("kill -9 at any moment loses nothing and doubles nothing") {
     check_domains(installation, expectation_of(kCopies));
     CHECK(installation.backlog(kIdentityTopic, "lint_group") == 0);
     CHECK(installation.pending(kIdentityTopic, "lint_group") == 0);
+}
+
+TEST_CASE("killed after the commit and before the acknowledgement, the host takes every event for a duplicate") {
+    Installation installation({"linting"});
+    const auto database = installation.database("linting");
+    const auto broker = installation.root() / "broker.db";
+    constexpr std::int64_t kFirst = 200;
+    constexpr std::int64_t kSecond = 500;
+    installation.publish(kIdentityTopic, {sample().begin(), sample().begin() + kFirst});
+    const auto host = installation.start();
+    REQUIRE(eventually([&] {
+        return installation.ready("linting") && installation.backlog(kIdentityTopic, "lint_group") == 0 &&
+               installation.pending(kIdentityTopic, "lint_group") == 0;
+    }));
+    const std::int64_t before = decided(installation, "linting");
+    {
+        auto store_lock = std::make_unique<WriteLock>(database); // it can read, and not commit
+        installation.publish(kIdentityTopic, {sample().begin() + kFirst, sample().begin() + kFirst + kSecond});
+        REQUIRE(eventually([&] { return installation.pending(kIdentityTopic, "lint_group") == kSecond; }));
+        CHECK(decided(installation, "linting") == before);
+        const WriteLock broker_lock(broker); // it can commit, and not acknowledge
+        store_lock.reset();
+        REQUIRE(eventually([&] { return decided(installation, "linting") > before; }));
+        REQUIRE(host->running());
+        host->kill();
+    }
+    const std::int64_t committed = decided(installation, "linting") - before;
+    CHECK(installation.pending(kIdentityTopic, "lint_group") == kSecond);
+    const auto report = installation.drain();
+    CHECK(report.at("linting").counts.messages == kSecond);
+    CHECK(report.at("linting").counts.duplicates >= committed);
+    installation.publish(kIdentityTopic, {sample().begin() + kFirst + kSecond, sample().end()});
+    installation.drain();
+    check_database(database, expectation(), "user_prefs");
+}
+
+TEST_CASE("a store that another program keeps locked holds a domain up and skips nothing") {
+    Installation installation({"linting", "spellcheck"});
+    const auto host = installation.start();
+    installation.publish(kIdentityTopic, {sample().begin(), sample().begin() + 100});
+    REQUIRE(eventually([&] { return installation.ready("linting") && decided(installation, "linting") > 0; }));
+    {
+        const WriteLock lock(installation.database("linting"));
+        installation.publish(kIdentityTopic, {sample().begin() + 100, sample().end()});
+        REQUIRE(eventually([&] { return decided(installation, "spell_checking") > 2000; })); // the others go on
+        CHECK(decided(installation, "linting") <= 100);
+    }
+    REQUIRE(eventually([&] {
+        return installation.backlog(kIdentityTopic, "lint_group") == 0 && installation.pending(kIdentityTopic, "lint_group") == 0;
+    }));
+    host->signal(SIGTERM);
+    REQUIRE(host->wait());
+    CHECK(host->wait()->exit_code == 0);
+    installation.drain();
+    check_domains(installation, expectation());
 }
 
 TEST_CASE("SIGTERM under load ends the batch, prints the counts, exits 0 within five seconds, and the next run goes on") {

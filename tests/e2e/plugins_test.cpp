@@ -125,3 +125,43 @@ TEST_CASE("a wrong new plugin beside good ones does not keep --until-drained fro
     installation.drain();
     CHECK(rows(installation) == 10);
 }
+
+TEST_CASE("install, rollback and remove change what a running host serves") {
+    Installation installation({});
+    const auto host = installation.start();
+    REQUIRE(eventually([&] { return !host->said("host.ready").empty(); }));
+    const auto plugin = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "plugin");
+        arguments.insert(arguments.end(), {"-c", installation.config().string()});
+        const auto command = installation.command(arguments);
+        REQUIRE(command->wait());
+        INFO(command->log() << command->output());
+        CHECK(command->wait()->exit_code == 0);
+    };
+    const auto serves = [&](const std::string &version, int count) {
+        installation.publish(kTopic, counted(10, count - 10));
+        REQUIRE(eventually([&] { return rows(installation) == count; }));
+        REQUIRE(eventually([&] { return installation.ready("probe") && installation.status().at("probe").version == version; }));
+    };
+    // Under the plugin's name, whatever the file is called.
+    const auto first = installation.root() / "probe.so";
+    std::filesystem::copy_file(Installation::built("probe"), first);
+    plugin({"install", first.string()});
+    serves("1.0.0", 10);
+    std::filesystem::copy_file(Installation::built("probe_2"), first, std::filesystem::copy_options::overwrite_existing);
+    plugin({"install", first.string()});
+    REQUIRE(eventually([&] { return host->said("plugin.swapped", {"2.0.0"}); }));
+    serves("2.0.0", 20);
+    plugin({"rollback", "probe"});
+    REQUIRE(eventually([&] { return host->said("plugin.swapped", {"1.0.0"}); }));
+    serves("1.0.0", 30);
+    plugin({"remove", "probe"});
+    REQUIRE(eventually([&] { return host->said("domain.stopped", {"probe"}); }));
+    CHECK(number(installation.database("probe"), "select sum(times) from subjects") == 30);
+    write_file(installation.root() / "text.so", "not a plugin");
+    const auto refused =
+        installation.command({"plugin", "install", "-c", installation.config().string(), (installation.root() / "text.so").string()});
+    REQUIRE(refused->wait());
+    CHECK(refused->wait()->exit_code == 1);
+    CHECK_FALSE(std::filesystem::exists(installation.plugins() / "text.so"));
+}

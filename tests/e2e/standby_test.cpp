@@ -82,3 +82,30 @@ TEST_CASE("a host that stands by starts and ends without touching the one that s
     REQUIRE(active->wait());
     check_database(installation.database("linting"), expectation(), "user_prefs");
 }
+
+TEST_CASE("two hosts that were started on the very same configuration take turns as well") {
+    Installation installation({"linting", "spellcheck"});
+    installation.set("engine.batch_max_events", "25");
+    const auto events_of = [&] { return number(installation.database("linting"), "select count(*) from event_ledger"); };
+    const auto claimed = [](const HostProcess &host) { return host.said("partition.claimed", {"\"domain\":\"linting\""}); };
+    installation.publish(kIdentityTopic, {sample().begin(), sample().begin() + 1500});
+    auto first = installation.start();
+    REQUIRE(eventually([&] { return claimed(*first); }));
+    auto second = installation.start();
+    REQUIRE(eventually([&] { return second->said("host.ready").size() == 1; }));
+    CHECK_FALSE(claimed(*second));
+    installation.publish(kIdentityTopic, {sample().begin() + 1500, sample().end()});
+    first->kill();
+    REQUIRE(eventually([&] { return claimed(*second); }));
+    auto third = installation.start();
+    REQUIRE(eventually([&] { return third->said("host.ready").size() == 1; }));
+    second->signal(15); // leaves in good order: the other takes over what it gives back
+    REQUIRE(second->wait());
+    CHECK(second->wait()->exit_code == 0);
+    REQUIRE(eventually([&] { return claimed(*third); }));
+    REQUIRE(eventually([&] { return installation.backlog(kIdentityTopic, "lint_group") == 0; }));
+    CHECK(events_of() > 0);
+    third->kill();
+    installation.drain();
+    check_domains(installation, expectation());
+}
