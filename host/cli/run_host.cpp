@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace weir::cli {
@@ -225,7 +226,14 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
         log::error("host.not_drained",
                    "Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`");
     }
-    log::info("host.stopped", "Weir has stopped", {{"exit_code", static_cast<int>(status)}});
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto milliseconds = [](const timeval &time) { return time.tv_sec * 1000 + time.tv_usec / 1000; };
+    log::info("host.stopped", "Weir has stopped",
+              {{"exit_code", static_cast<int>(status)},
+               {"elapsed_ms", std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count()},
+               {"cpu_ms", milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime)},
+               {"peak_resident_kib", usage.ru_maxrss}});
     if (!clean) {
         std::_Exit(static_cast<int>(status)); // a handler still runs in its thread: nothing that it uses may be taken down
     }
