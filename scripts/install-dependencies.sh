@@ -11,7 +11,7 @@ build_packages=(
 )
 # With the tests come the documentation's tools and a compiler for another machine, whose files must be refused.
 test_packages=(
-    catch2 jq doxygen abigail-tools man-db python3
+    catch2 jq doxygen abigail-tools man-db python3 make
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 )
 # Style checks that are used where they are there.
