@@ -17,7 +17,7 @@ expect() {
 expect 0 "$scripts/demo.sh" --help
 expect 0 "$scripts/test.sh" --help
 expect 0 "$scripts/install-dependencies.sh" --help
-for script in demo test build format lint install-dependencies; do
+for script in demo test bench build format lint install-dependencies; do
     expect 2 "$scripts/$script.sh" --no-such-argument
 done
 expect 2 "$scripts/test.sh" no-such-step
