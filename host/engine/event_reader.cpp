@@ -48,7 +48,7 @@ void EventReader::read_once() {
     bool wait = false;
     {
         const std::lock_guard lock(mutex_);
-        wait = paused_ || queue_.size() >= 2 * limits_.batch_events || queued_bytes_ >= 2 * limits_.batch_bytes;
+        wait = paused_ || queue_.size() >= limits_.batch_events || queued_bytes_ >= limits_.batch_bytes;
     }
     if (wait) {
         mine_.wait_for(kReadWait);
