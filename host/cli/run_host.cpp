@@ -172,7 +172,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
             const auto now = Clock::now();
             if (now >= status_at || !ready_said) {
                 const auto domains = supervisor.status();
-                const bool ready = std::all_of(domains.begin(), domains.end(), [](const auto &domain) { return domain.ready; });
+                const bool ready = all_ready(domains);
                 if (now >= status_at || ready) {
                     write_status(config.state_directory, domains);
                     status_at = now + kStatusEvery;

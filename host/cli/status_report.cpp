@@ -12,12 +12,15 @@
 
 namespace weir::cli {
 
+bool all_ready(const std::vector<engine::DomainStatus> &domains) {
+    return std::all_of(domains.begin(), domains.end(),
+                       [](const engine::DomainStatus &domain) { return domain.ready || domain.phase == engine::Phase::stopped; });
+}
+
 std::string status_json(const std::vector<engine::DomainStatus> &domains) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    bool ready = true;
     for (const engine::DomainStatus &domain : domains) {
         const engine::Counts &counts = domain.counts;
-        ready = ready && domain.ready;
         list.push_back({{"domain", domain.name},
                         {"plugin", domain.plugin},
                         {"version", domain.plugin_version},
@@ -39,7 +42,7 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains) {
                           {"batches", counts.batches}}}});
     }
     nlohmann::ordered_json report{
-        {"pid", getpid()}, {"time", event::format_time(event::now())}, {"ready", ready}, {"domains", std::move(list)}};
+        {"pid", getpid()}, {"time", event::format_time(event::now())}, {"ready", all_ready(domains)}, {"domains", std::move(list)}};
     return report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

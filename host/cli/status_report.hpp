@@ -9,6 +9,9 @@
 
 namespace weir::cli {
 
+/// Whether every domain that is to be served is ready; those that have left don't count.
+bool all_ready(const std::vector<engine::DomainStatus> &domains);
+
 /// The state of a host's domains as JSON:
 /// {"pid","time","ready","domains":[{"domain","plugin","version","generation","phase","ready","reason","partitions",
 /// "held","overdue_handlers","counts":{...}}]}. One line.

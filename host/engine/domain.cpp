@@ -22,6 +22,18 @@ bool needs_restart(const DomainSpec &running, const DomainSpec &wanted) {
            !std::equal(running.bindings.begin(), running.bindings.end(), wanted.bindings.begin(), wanted.bindings.end(), same_binding);
 }
 
+Counts &Counts::operator+=(const Counts &other) noexcept {
+    messages += other.messages;
+    applied += other.applied;
+    duplicates += other.duplicates;
+    stale += other.stale;
+    ignored += other.ignored;
+    dead_letters += other.dead_letters;
+    retries += other.retries;
+    batches += other.batches;
+    return *this;
+}
+
 const char *phase_name(Phase phase) noexcept {
     switch (phase) {
     case Phase::starting:

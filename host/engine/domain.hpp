@@ -59,6 +59,8 @@ struct Counts {
     std::uint64_t dead_letters = 0;
     std::uint64_t retries = 0; ///< runs that ended in a retry
     std::uint64_t batches = 0; ///< transactions committed
+
+    Counts &operator+=(const Counts &other) noexcept;
 };
 
 enum class Phase : std::uint8_t { starting, standby, serving, waiting, halted, stopped };

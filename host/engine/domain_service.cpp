@@ -88,15 +88,11 @@ void DomainService::make_lanes(std::unique_ptr<plugin::Instance> instance) {
     // An overdue handler may outlive the domain: it keeps the box alone.
     setup.late = [box = late_, module = module_.get()](const WorkPtr &work, std::optional<HandlerResult> result) {
         const std::lock_guard lock(box->mutex);
-        if (!box->serving) {
+        // What an older generation stated is in terms of its own tables; its event has been given to the next one.
+        if (box->serving != module) {
             return;
         }
-        std::shared_ptr<const HandlerResult> kept;
-        // What an older generation stated is in terms of its own tables: the event runs again on the new one.
-        if (result && module == box->serving) {
-            kept = std::make_shared<const HandlerResult>(std::move(*result));
-        }
-        box->arrived.emplace_back(work, std::move(kept));
+        box->arrived.emplace_back(work, result ? std::make_shared<const HandlerResult>(std::move(*result)) : nullptr);
         box->bell->ring();
     };
     {
@@ -176,6 +172,11 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next) {
     session_ = domain_store_->open();
     module_ = next;
     make_lanes(std::move(instance));
+    take_late(); // what the old generation had finished before is dropped by the next line as well: it runs again
+    gate_.give_up_handlers();
+    for (const WorkPtr &work : unfinished_) {
+        work->running_alone = false;
+    }
     log::info("plugin.swapped", "A new generation serves",
               {{"domain", spec_.name}, {"plugin", about.name}, {"version", about.version}, {"generation", next->generation()}});
     return true;

@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -81,6 +82,8 @@ struct HandlerLanes::Lane {
 
 namespace {
 
+std::atomic<int> left_behind_threads{0};
+
 Ran settled_without_handler(const event::Event &event, const plugin::HandlerLookup &lookup, std::uint32_t crashes,
                             const std::string &plugin) {
     Ran ran;
@@ -117,6 +120,7 @@ void HandlerLanes::Lane::loop() {
             job = nullptr;
         }
         if (!process(*range)) {
+            --left_behind_threads;
             return; // left behind: another lane has taken over
         }
         const std::lock_guard lock(range->mutex);
@@ -250,6 +254,8 @@ void HandlerLanes::start_lane() {
     lane_->thread = std::thread([lane = lane_] { lane->loop(); });
 }
 
+int HandlerLanes::left_behind_in_process() noexcept { return left_behind_threads; }
+
 std::vector<Overdue> HandlerLanes::overdue() const {
     const std::lock_guard lock(common_->mutex);
     return common_->overdue;
@@ -330,6 +336,7 @@ std::size_t HandlerLanes::leave_behind(Range &range) {
                {"correlation_id", work.event->correlation_id},
                {"topic", work.event->message->topic},
                {"budget_ms", common_->setup.budget.count()}});
+    ++left_behind_threads;
     lane_->thread.detach();
     start_lane();
     return index + 1;

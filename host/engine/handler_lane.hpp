@@ -57,6 +57,10 @@ public:
 
     std::vector<Overdue> overdue() const;
 
+    /// How many threads of the whole process are still in a handler that was left behind, also those of domains and generations that are
+    /// gone.
+    static int left_behind_in_process() noexcept;
+
 private:
     struct Range;
     struct Lane;

@@ -57,6 +57,16 @@ void KeyGate::returned(const WorkPtr &work) {
     }
 }
 
+void KeyGate::give_up_handlers() {
+    for (auto &[key, held] : held_) {
+        if (held.state == Held::State::in_handler) {
+            held.queue.front()->running_alone = false;
+            held.state = Held::State::free;
+            free_.push_back(key);
+        }
+    }
+}
+
 bool KeyGate::hold(const WorkPtr &work) {
     if (work->order_key.empty()) {
         return false;

@@ -27,6 +27,8 @@ public:
     void wait_for_handler(const WorkPtr &work);
     /// The overdue handler of this event has returned: it can be taken now.
     void returned(const WorkPtr &work);
+    /// Gives up on all overdue handlers: their events run again, as if they had returned nothing.
+    void give_up_handlers();
 
     /// Takes an event behind the head of its key, where its key is held; false where it is free to run.
     bool hold(const WorkPtr &work);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/supervisor.hpp"
 
+#include "engine/handler_lane.hpp"
 #include "engine/settings.hpp"
 
 #include "log/log.hpp"
@@ -281,9 +282,12 @@ void Supervisor::end(std::map<std::string, std::unique_ptr<DomainWorker>> leavin
     for (auto &[domain, worker] : leaving) {
         worker->wait();
         const std::lock_guard lock(mutex_);
-        abandoned_ = abandoned_ || worker->abandoned_handlers();
-        ended_.push_back(worker->status());
-        log::info("domain.stopped", "A domain has stopped", {{"domain", domain}, {"messages", ended_.back().counts.messages}});
+        DomainStatus last = worker->status();
+        if (const auto before = ended_.find(domain); before != ended_.end()) {
+            last.counts += before->second.counts;
+        }
+        ended_[domain] = last;
+        log::info("domain.stopped", "A domain has stopped", {{"domain", domain}, {"messages", last.counts.messages}});
     }
 }
 
@@ -301,22 +305,14 @@ std::vector<DomainStatus> Supervisor::status() const {
         result.push_back(std::move(status));
     }
     // A domain that was restarted goes on counting where its predecessor stopped.
-    for (const DomainStatus &ended : ended_) {
+    for (const auto &[domain, ended] : ended_) {
         const auto successor =
             std::find_if(result.begin(), result.end(), [&](const DomainStatus &status) { return status.name == ended.name; });
         if (successor == result.end()) {
             result.push_back(ended);
-            continue;
+        } else {
+            successor->counts += ended.counts;
         }
-        Counts &counts = successor->counts;
-        counts.messages += ended.counts.messages;
-        counts.applied += ended.counts.applied;
-        counts.duplicates += ended.counts.duplicates;
-        counts.stale += ended.counts.stale;
-        counts.ignored += ended.counts.ignored;
-        counts.dead_letters += ended.counts.dead_letters;
-        counts.retries += ended.counts.retries;
-        counts.batches += ended.counts.batches;
     }
     return result;
 }
@@ -335,8 +331,7 @@ bool Supervisor::stop() {
         serving_.clear();
     }
     end(std::move(leaving));
-    const std::lock_guard lock(mutex_);
-    return !abandoned_;
+    return HandlerLanes::left_behind_in_process() == 0;
 }
 
 } // namespace weir::engine

@@ -97,8 +97,7 @@ private:
     std::map<std::string, std::unique_ptr<DomainWorker>> workers_;         // by domain
     std::map<std::string, std::shared_ptr<const plugin::Module>> serving_; // by domain: what was last offered
     std::map<std::string, std::string> unserved_;                          // by domain: why not
-    std::vector<DomainStatus> ended_;                                      // last words of domains that left, for final counts
-    bool abandoned_ = false;
+    std::map<std::string, DomainStatus> ended_;                            // by domain: last words of those that left, for final counts
     bool paused_ = false;
 };
 
