@@ -98,9 +98,10 @@ CrashMarks::CrashMarks(const std::filesystem::path &directory, const std::string
     path_ = directory / (file_prefix(domain) + event::Uuid::random().text() + ".mark");
     const std::filesystem::path unlocked = path_.string() + ".new";
     file_ = open(unlocked.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file_ < 0 || flock(file_, LOCK_EX | LOCK_NB) != 0 || ftruncate(file_, kFileBytes) != 0 ||
-        rename(unlocked.c_str(), path_.c_str()) != 0) {
-        const int reason = errno;
+    // Allocated, not only sized: a write to a hole of a mapped file is SIGBUS where the disk is full.
+    const int unallocated = file_ < 0 ? errno : posix_fallocate(file_, 0, kFileBytes);
+    if (unallocated != 0 || flock(file_, LOCK_EX | LOCK_NB) != 0 || rename(unlocked.c_str(), path_.c_str()) != 0) {
+        const int reason = unallocated != 0 ? unallocated : errno;
         unlink(unlocked.c_str());
         if (file_ >= 0) {
             close(file_);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -75,6 +76,40 @@ TEST_CASE("a full disk is said, loses nothing, and when there is room again the 
     REQUIRE(eventually([&] {
         return installation.ready("linting") && installation.backlog(kIdentityTopic, "lint_group") == 0 &&
                installation.pending(kIdentityTopic, "lint_group") == 0;
+    }));
+    host->signal(15);
+    REQUIRE(host->wait());
+    CHECK(host->wait()->exit_code == 0);
+    check_database(installation.database("linting"), expectation(), "user_prefs");
+}
+
+TEST_CASE("a disk that is full for broker, store and state alike kills no host, and loses nothing") {
+    Installation installation({"linting"});
+    const SmallDisk disk(installation.root() / "disk", "size=24m,mode=700");
+    if (!disk.mounted()) {
+        return;
+    }
+    installation.use_data(disk.path());
+    installation.set("engine.batch_max_events", "100");
+    installation.publish(kIdentityTopic, sample());
+    const auto host = installation.start();
+    const auto events = [&] { return number(installation.database("linting"), "select count(*) from event_ledger"); };
+    REQUIRE(eventually([&] { return events() > 0; }));
+    {
+        std::ofstream ballast(disk.path() / "ballast", std::ios::binary); // to the last byte, whoever else takes some meanwhile
+        while (ballast << std::string(4096, 'x') << std::flush) {
+        }
+    }
+    REQUIRE(eventually([&] { return !host->running() || host->said("domain.not_ready").size() > 0; }));
+    REQUIRE_FALSE(host->wait(std::chrono::milliseconds(1500)));
+    std::printf("everything full: %s\n", host->said("domain.not_ready").back().c_str());
+    const auto other = installation.start({}, "-late"); // nor does it kill one that starts meanwhile
+    other->wait(std::chrono::milliseconds(1000));
+    CHECK((other->running() || other->wait()->signal == 0));
+    other->kill();
+    std::filesystem::remove(disk.path() / "ballast");
+    REQUIRE(eventually([&] {
+        return installation.backlog(kIdentityTopic, "lint_group") == 0 && installation.pending(kIdentityTopic, "lint_group") == 0;
     }));
     host->signal(15);
     REQUIRE(host->wait());

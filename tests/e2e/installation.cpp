@@ -51,7 +51,8 @@ struct Installation::Topics {
     std::unique_ptr<broker::EmbeddedBroker> broker;
 };
 
-Installation::Installation(const std::vector<std::string> &plugins) : store_(root() / "store"), topics_(std::make_unique<Topics>()) {
+Installation::Installation(const std::vector<std::string> &plugins)
+    : data_(root()), store_(root() / "store"), topics_(std::make_unique<Topics>()) {
     std::filesystem::create_directory(this->plugins());
     std::filesystem::create_directory(domains());
     std::filesystem::permissions(this->plugins(), std::filesystem::perms::owner_all);
@@ -69,6 +70,12 @@ Installation::~Installation() = default;
 void Installation::use_store(const std::filesystem::path &directory) {
     store_ = directory;
     set("store.url", "sqlite://" + store_.string() + "?synchronous=normal");
+}
+
+void Installation::use_data(const std::filesystem::path &directory) {
+    data_ = directory;
+    set("broker.url", "embedded://" + (data_ / "broker.db").string() + "?synchronous=normal");
+    use_store(data_ / "store");
 }
 
 void Installation::set(const std::string &key, const std::string &value) {

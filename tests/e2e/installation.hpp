@@ -64,10 +64,12 @@ public:
     std::filesystem::path config() const { return root() / "weir.json"; }
     /// A domain's database.
     std::filesystem::path database(const std::string &schema) const { return store_ / (schema + ".db"); }
-    std::filesystem::path state(const std::string &host = "") const { return root() / ("state" + host); }
+    std::filesystem::path state(const std::string &host = "") const { return data_ / ("state" + host); }
 
     /// Keeps the store elsewhere. Before the first host.
     void use_store(const std::filesystem::path &directory);
+    /// Keeps everything that a host writes elsewhere: broker, store and state. Before the first host and the first message.
+    void use_data(const std::filesystem::path &directory);
     /// Overrides a key for hosts started from now on: "engine.batch_max_events".
     void set(const std::string &key, const std::string &value);
 
@@ -97,6 +99,7 @@ private:
     std::map<std::string, std::string> environment(const std::string &host) const;
 
     TemporaryDirectory directory_;
+    std::filesystem::path data_;
     std::filesystem::path store_;
     std::map<std::string, std::string> overrides_;
     struct Topics;
