@@ -6,6 +6,8 @@
 #include "event/time.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <csignal>
 #include <fstream>
 #include <memory>
 
@@ -15,6 +17,8 @@ namespace {
 
 /// The host writes its status each second; one that is this old was left by a host that is gone, or hangs.
 constexpr event::Micros kStale = 10'000'000;
+/// In another namespace of processes its number says nothing; one that still writes is never this late.
+constexpr event::Micros kLate = 2'500'000;
 
 struct StatusOptions {
     std::string config;
@@ -32,6 +36,12 @@ OrderedJson read_status(const std::filesystem::path &file, std::string &reason) 
     const auto time = status.is_object() ? event::parse_time(status.value("time", "")) : std::nullopt;
     if (!time || !status["domains"].is_array()) {
         reason = file.string() + " can't be understood; another version of weir may have written it";
+        return nullptr;
+    }
+    const std::int64_t pid = status.value("pid", std::int64_t{0});
+    // Without rights to signal it, or from another process namespace, only the age of what it said can tell.
+    if (pid > 0 && kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH && event::now() - *time > kLate) {
+        reason = "the host of process " + std::to_string(pid) + " is gone: it was killed";
         return nullptr;
     }
     if (event::now() - *time > kStale) {

@@ -75,8 +75,11 @@ void OutboxRelay::loop() {
             lease_.reset();
             session->rollback();
         } catch (const std::exception &failure) {
-            ++rung_; // something is left
-            say(failure.what());
+            ++rung_;           // something is left
+            if (publishing_) { // the store's own failures are the domain's to tell
+                say(failure.what());
+                publishing_ = false;
+            }
             session.reset();
             if (last) {
                 return; // what is left is published by the next start
@@ -110,7 +113,9 @@ std::size_t OutboxRelay::publish_some(store::Session &session) {
             messages.push_back({entry->key, entry->headers, std::move(entry->envelope)});
             ids.push_back(entry->id);
         }
+        publishing_ = true;
         broker_.publish(from->topic, messages);
+        publishing_ = false;
         from = to;
     }
     if (!ids.empty()) {

@@ -50,6 +50,7 @@ private:
     Wakeup bell_;
     std::optional<store::Lease> lease_; // the thread's own
     std::chrono::steady_clock::time_point renew_at_;
+    bool publishing_ = false; // the thread's own
     mutable std::mutex mutex_;
     std::string error_;
     std::atomic<std::uint64_t> rung_{1}; // how often there was something to publish; the first time at the start

@@ -108,12 +108,26 @@ std::vector<Promise> ledger_promises() {
          [](StorePlace &place) {
              auto store = place.open();
              auto session = contract_domain(*store)->open();
-             const std::vector<OutboxEntry> out = {{id_of(1), "topic", "key", "a.v1", "{}", {{"h", "\"1\""}, {"h", "\xFF"}}, 7},
-                                                   {id_of(1), "topic", "", "a.v1", "{}", {}, 8}};
+             const std::vector<OutboxEntry> out = {{0, id_of(1), "topic", "key", "a.v1", "{}", {{"h", "\"1\""}, {"h", "\xFF"}}, 7},
+                                                   {0, id_of(2), "topic", "", "a.v1", R"({"a":1})", {{"n", "2"}, {"n", "1"}}, 8}};
              session->begin({});
              session->add_outbox(out);
              session->rollback();
+             CHECK(session->outbox(10).empty());
              transact(*session, [&] { session->add_outbox(out); });
+             const std::vector<OutboxEntry> kept = session->outbox(10);
+             REQUIRE(kept.size() == 2);
+             CHECK(kept[0].id < kept[1].id);
+             CHECK(kept[0].event_id == id_of(1));
+             CHECK(kept[0].key == "key");
+             CHECK(kept[1].envelope == R"({"a":1})");
+             CHECK(kept[1].headers == out[1].headers); // in their order, names repeated
+             CHECK(kept[1].created_at == 8);
+             CHECK(session->outbox(1).size() == 1);
+             const std::vector<std::int64_t> published = {kept[0].id, kept[0].id + 1000};
+             transact(*session, [&] { session->remove_outbox(published); });
+             REQUIRE(session->outbox(10).size() == 1);
+             CHECK(session->outbox(10)[0].event_id == id_of(2));
          }},
     };
 }
