@@ -50,6 +50,15 @@ public:
         return number > 0 ? number : 0;
     }
 
+    /// From now on a signal ends the process as it is; everything is safe to be done again.
+    void end_at_once() const {
+        for (const int number : {SIGTERM, SIGINT}) {
+            std::signal(number, [](int caught) { _exit(128 + caught); });
+        }
+        std::signal(SIGHUP, SIG_IGN);
+        pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
+    }
+
 private:
     sigset_t set_{};
 };
@@ -91,11 +100,13 @@ void take_over(engine::Supervisor &supervisor, const config::HostConfig &running
         return;
     }
     const config::HostConfig &next = changed.config;
-    const std::array<std::pair<const char *, bool>, 5> fixed{
+    const std::array<std::pair<const char *, bool>, 7> fixed{
         {{"broker.url", next.broker_url != running.broker_url},
          {"store.url", next.store_url != running.store_url},
          {"plugins.directory", next.plugins_directory != running.plugins_directory},
          {"state_directory", next.state_directory != running.state_directory},
+         {"plugins.poll_interval_ms", next.plugins_poll_ms != running.plugins_poll_ms},
+         {"plugins.inotify", next.plugins_inotify != running.plugins_inotify},
          {"contracts_directory", next.contracts_directory != running.contracts_directory}}};
     for (const auto &[key, differs] : fixed) {
         if (differs) {
@@ -154,8 +165,14 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
         config::WatchOptions watch_options;
         watch_options.host_file = options.config_file;
         watch_options.environment = config::process_environment();
-        config::Watch watch(std::move(watch_options), loaded,
-                            [&](const config::Loaded &changed) { take_over(supervisor, config, changed); });
+        config::Watch watch(std::move(watch_options), loaded, [&](const config::Loaded &changed) {
+            try {
+                take_over(supervisor, config, changed);
+            } catch (const std::exception &failure) {
+                log::error("config.refused", "The changed configuration could not be taken over",
+                           {{"where", config.file.string()}, {"reason", failure.what()}});
+            }
+        });
 
         bool ready_said = false;
         auto status_at = Clock::now();
@@ -177,7 +194,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
                     write_status(config.state_directory, domains);
                     status_at = now + kStatusEvery;
                 }
-                if (ready && !ready_said) {
+                if (ready && !ready_said && !domains.empty()) {
                     ready_said = true;
                     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - started);
                     log::info("host.ready", "Every domain is ready", {{"domains", domains.size()}, {"start_to_ready_ms", elapsed.count()}});
@@ -200,6 +217,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
             }
         }
     }
+    signals.end_at_once(); // whoever asks a second time doesn't want to wait
     clean = supervisor.stop();
     const auto domains = supervisor.status();
     remove_status(config.state_directory);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -37,7 +38,18 @@ namespace {
 // The slot of the handler that runs on this thread, for the signal handler. initial-exec, so that reading it allocates nothing.
 [[gnu::tls_model("initial-exec")]] thread_local volatile std::int32_t *running_signal = nullptr;
 
-constexpr std::size_t kFileBytes = 32u * 512u;
+constexpr std::size_t kRecordBytes = 512;
+constexpr std::size_t kFileBytes = (CrashMarks::kSlots + 1) * kRecordBytes; // the first is the header
+
+// What is true of the whole process: so that a domain whose handlers only ran meanwhile is no suspect.
+struct Header {
+    volatile std::int32_t signal;   // the process ended by it, in some domain's handler
+    volatile std::uint32_t orderly; // the process left on purpose; handlers that still ran were abandoned
+};
+
+// The headers of all files of this process, for the signal handler.
+constexpr std::size_t kMostFiles = 256;
+std::array<std::atomic<Header *>, kMostFiles> headers{};
 
 void put(char *target, std::size_t capacity, std::string_view text) noexcept {
     const std::size_t count = std::min(capacity - 1, text.size());
@@ -48,6 +60,11 @@ void put(char *target, std::size_t capacity, std::string_view text) noexcept {
 void on_fatal_signal(int number) {
     if (running_signal) {
         *running_signal = number;
+        for (const auto &header : headers) {
+            if (Header *known = header.load(std::memory_order_relaxed)) {
+                known->signal = number;
+            }
+        }
     }
     // SA_RESETHAND has restored the default: the fault repeats, or the raised signal ends the process now.
     raise(number);
@@ -92,7 +109,7 @@ void install_crash_signal_handlers() {
 }
 
 CrashMarks::CrashMarks(const std::filesystem::path &directory, const std::string &domain) : pool_(std::make_unique<Pool>()) {
-    static_assert(sizeof(Record) <= 512);
+    static_assert(sizeof(Record) <= kRecordBytes);
     std::filesystem::create_directories(directory);
     // Named `.mark` only once it is locked: before, a neighbour would take it for a dead process's.
     path_ = directory / (file_prefix(domain) + event::Uuid::random().text() + ".mark");
@@ -114,9 +131,21 @@ CrashMarks::CrashMarks(const std::filesystem::path &directory, const std::string
         close(file_);
         throw std::system_error(reason, std::generic_category(), "state_directory: cannot map " + path_.string());
     }
+    for (auto &header : headers) {
+        Header *none = nullptr;
+        if (header.compare_exchange_strong(none, static_cast<Header *>(memory_))) {
+            break;
+        }
+    }
 }
 
+void CrashMarks::end_orderly() noexcept { static_cast<Header *>(memory_)->orderly = 1; }
+
 CrashMarks::~CrashMarks() {
+    for (auto &header : headers) {
+        auto *mine = static_cast<Header *>(memory_);
+        header.compare_exchange_strong(mine, nullptr);
+    }
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
     munmap(memory_, kFileBytes);
@@ -124,7 +153,7 @@ CrashMarks::~CrashMarks() {
 }
 
 CrashMarks::Record *CrashMarks::record(std::size_t index) const noexcept {
-    return reinterpret_cast<Record *>(static_cast<char *>(memory_) + index * 512);
+    return reinterpret_cast<Record *>(static_cast<char *>(memory_) + (index + 1) * kRecordBytes);
 }
 
 CrashMarks::Slot::Slot(std::shared_ptr<CrashMarks> marks, const std::string &plugin) : marks_(std::move(marks)), index_(kSlots) {
@@ -167,11 +196,18 @@ void CrashMarks::Slot::end() noexcept {
 std::vector<CrashMarks::Found> CrashMarks::find(const std::filesystem::path &directory, const std::string &domain) {
     std::vector<Found> result;
     for_each_dead(directory, domain, [&](const std::filesystem::path &, int file) {
+        Header header{};
+        if (pread(file, &header, sizeof(header), 0) != static_cast<ssize_t>(sizeof(header))) {
+            return;
+        }
         for (std::size_t i = 0; i < kSlots; ++i) {
             Record record{};
-            if (pread(file, &record, sizeof(record), static_cast<off_t>(i * 512)) != static_cast<ssize_t>(sizeof(record)) ||
-                record.running == 0) {
+            const auto offset = static_cast<off_t>((i + 1) * kRecordBytes);
+            if (pread(file, &record, sizeof(record), offset) != static_cast<ssize_t>(sizeof(record)) || record.running == 0) {
                 continue;
+            }
+            if ((header.signal != 0 || header.orderly != 0) && record.signal == 0) {
+                continue; // it only ran when another one ended the process, or was left behind on purpose
             }
             record.topic[sizeof(record.topic) - 1] = record.position[sizeof(record.position) - 1] = '\0';
             record.plugin[sizeof(record.plugin) - 1] = record.handler[sizeof(record.handler) - 1] = '\0';

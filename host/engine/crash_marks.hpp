@@ -21,7 +21,7 @@ namespace weir::engine {
  */
 class CrashMarks {
 public:
-    static constexpr std::size_t kSlots = 32;
+    static constexpr std::size_t kSlots = 127;
 
     /// What a dead process was doing.
     struct Found {
@@ -38,6 +38,9 @@ public:
     ~CrashMarks(); ///< removes the file
     CrashMarks(const CrashMarks &) = delete;
     CrashMarks &operator=(const CrashMarks &) = delete;
+
+    /// The process is about to leave on purpose: handlers that still run are no crashes.
+    void end_orderly() noexcept;
 
     /// One thread's slot; freed with it. Thread-safe.
     class Slot {

@@ -172,7 +172,6 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next) {
     session_ = domain_store_->open();
     module_ = next;
     make_lanes(std::move(instance));
-    take_late(); // what the old generation had finished before is dropped by the next line as well: it runs again
     gate_.give_up_handlers();
     for (const WorkPtr &work : unfinished_) {
         work->running_alone = false;
@@ -217,7 +216,11 @@ void DomainService::admit(EventReader::Read read, std::vector<WorkPtr> &batch) {
             work->retries = found->second.retries;
             work->crashes = found->second.crashes;
             work->has_attempts = true;
-            const auto left = std::chrono::microseconds(found->second.retry_at - event::now());
+            // Bounded by the longest delay, in case the clock was set back.
+            const auto &delays = spec_.options.retry_delays;
+            const auto longest = delays.empty() ? std::chrono::milliseconds(0) : *std::max_element(delays.begin(), delays.end());
+            const auto left =
+                std::min<std::chrono::microseconds>(std::chrono::microseconds(found->second.retry_at - event::now()), longest);
             attempts_.erase(found);
             if (left.count() > 0) {
                 if (!gate_.hold(work)) {
@@ -256,9 +259,17 @@ std::vector<WorkPtr> DomainService::assemble() {
 std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
     const auto now = Clock::now();
     if (now >= partitions_->next()) {
-        partitions_->keep(*session_);
+        try {
+            partitions_->keep(*session_);
+        } catch (const store::Fenced &) {
+            on_fenced();
+        }
     }
     take_late();
+    if (lanes_->exhausted()) { // nothing further is begun until one returns or another generation comes
+        reader_->pause(true);
+        return partitions_->next();
+    }
     std::vector<WorkPtr> batch = unfinished_.empty() ? assemble() : std::move(unfinished_);
     unfinished_.clear();
     if (!batch.empty()) {
@@ -327,6 +338,7 @@ void DomainService::drain(Counts &counts) {
         log::error("handler.abandoned", "A handler did not return before the drain timeout; its event stays unacknowledged",
                    {{"domain", spec_.name}, {"handler", left.handler}, {"event_id", left.event_id.text()}});
     }
+    marks_->end_orderly();
     partitions_->release(*session_);
 }
 
@@ -345,7 +357,7 @@ DomainStatus DomainService::status() const {
     status.phase = partitions_->standby() ? Phase::standby : Phase::serving;
     if (!overdue.empty()) {
         status.reason = overdue.front().handler + " has not returned for event " + overdue.front().event_id.text() +
-                        "; see handler_budget_ms, or replace the plugin";
+                        "; replace the plugin, or raise handler_budget_ms where it only needs longer";
     } else if (!broker_error.empty()) {
         status.reason = broker_error;
     } else if (const std::string relay_error = relay_->error(); !relay_error.empty()) {

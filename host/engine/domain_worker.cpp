@@ -59,7 +59,11 @@ public:
 
     bool drained() {
         const std::lock_guard lock(service_mutex_);
-        return service_ && service_->drained();
+        try {
+            return service_ && service_->drained();
+        } catch (const std::exception &) {
+            return false; // who can't be asked is not done
+        }
     }
 
     const DomainSpec &spec() const { return spec_; }
@@ -70,10 +74,10 @@ private:
         name_thread("commit", spec_.name);
         auto backoff = kFirstBackoff;
         while (!stop_) {
-            take_offer();
             std::string reason;
             Phase phase = Phase::waiting;
             bool halted = false;
+            bool unfit = false; // this generation can't serve as things are: the next one is taken unseen
             try {
                 serve(backoff);
                 continue;
@@ -85,6 +89,7 @@ private:
                 halted = true;
             } catch (const store::SchemaWrong &failure) {
                 reason = std::string("the schema doesn't fit: ") + failure.what();
+                unfit = true;
             } catch (const std::exception &failure) {
                 reason = failure.what();
             }
@@ -98,6 +103,9 @@ private:
                 bell_.wait_for(backoff);
                 backoff = std::min(backoff * 2, kLastBackoff);
             }
+            if (halted || unfit) {
+                take_offer();
+            }
         }
         close_service();
         say(Phase::stopped, "stopped");
@@ -109,15 +117,17 @@ private:
             const std::lock_guard lock(service_mutex_);
             service_ = service;
         }
+        const auto began = std::chrono::steady_clock::now();
         while (!stop_) {
             if (auto next = take_offered()) {
-                if (service->swap(next)) {
-                    module_ = next;
-                }
+                swap(*service, next);
             }
+            const std::uint64_t batches = counts_.batches;
             const auto wake_at = service->step(counts_);
             publish(*service);
-            backoff = kFirstBackoff;
+            if (counts_.batches != batches || std::chrono::steady_clock::now() - began > kLastBackoff) {
+                backoff = kFirstBackoff;
+            }
             if (!stop_) {
                 bell_.wait_until(wake_at);
             }
@@ -125,6 +135,20 @@ private:
         service->drain(counts_);
         publish(*service);
         abandoned_ = service->overdue() > 0;
+    }
+
+    void swap(DomainService &service, const std::shared_ptr<const plugin::Module> &next) {
+        try {
+            if (service.swap(next)) {
+                module_ = next;
+            }
+        } catch (...) { // an outage in between: the offer stands, unless there is a newer one
+            const std::lock_guard lock(mutex_);
+            if (!offered_) {
+                offered_ = next;
+            }
+            throw;
+        }
     }
 
     void close_service() {

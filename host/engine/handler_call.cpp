@@ -16,6 +16,14 @@ namespace {
 constexpr std::string_view kPayload = "/payload";
 constexpr std::size_t kErrorTextLimit = 1024; // of a reason that a plugin gives
 
+constexpr std::size_t kEmittedPayloadLimit = 1u << 20; // far below what any broker refuses, so that nothing can get stuck in the outbox
+
+bool is_topic_name(std::string_view name) {
+    return !name.empty() && name.size() <= 200 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    });
+}
+
 weir_view view_of(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view text_of(weir_view view) { return view.data ? std::string_view(view.data, view.size) : std::string_view(); }
 
@@ -485,13 +493,19 @@ weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
                                    : "the handler emitted an event of type '" + bounded(type) + "', which is not <name>.v<number>");
         return WEIR_REFUSED;
     }
+    if (!is_topic_name(topic) || emitted.payload.size > kEmittedPayloadLimit) {
+        refuse("invalid_emit", is_topic_name(topic) ? "the payload of the emitted " + type + " is larger than 1 MiB"
+                                                    : "the handler emitted to a topic whose name is not 1 to 200 of A-Z a-z 0-9 . _ -");
+        return WEIR_REFUSED;
+    }
     const auto payload = event::parse_json(text_of(emitted.payload), 64, reason);
     if (!payload) {
         refuse("invalid_emit", "the payload of the emitted " + type + " is not JSON: " + reason);
         return WEIR_REFUSED;
     }
     store::OutboxEntry entry;
-    entry.event_id = event::Uuid::v5(event_->id, "emit/" + std::to_string(result_.emitted.size()));
+    // With the domain in it: two domains may emit for one event.
+    entry.event_id = event::Uuid::v5(event_->id, domain_ + "/emit/" + std::to_string(result_.emitted.size()));
     entry.topic = topic;
     entry.key = std::string(text_of(emitted.key));
     entry.event_type = type;

@@ -31,6 +31,7 @@ struct HandlerResult {
         std::optional<store::Row> row;
     };
     std::vector<ReadRow> reads;
+    std::uint32_t generation = 0; ///< of the plugin that stated it: in terms of its tables, and no other's
 };
 
 /// Reads one row for a handler; called on the handler's thread.

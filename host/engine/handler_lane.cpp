@@ -7,12 +7,17 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 #include <thread>
 
 namespace weir::engine {
 
 using Clock = std::chrono::steady_clock;
+
+namespace {
+constexpr std::size_t kAlternateStackBytes = 64u << 10;
+} // namespace
 
 // What the lanes of one domain and generation share; kept by each overdue handler until it returns.
 struct HandlerLanes::Common {
@@ -43,7 +48,8 @@ struct HandlerLanes::Common {
 struct HandlerLanes::Range {
     std::vector<WorkPtr> work;
     std::vector<Ran> ran;
-    std::size_t first = 0; // those before it are done
+    std::size_t first = 0;      // those before it are done
+    Clock::time_point deadline; // when no further handler is begun
     std::unordered_set<std::string> *blocked = nullptr;
     store::BatchRows *rows = nullptr;
 
@@ -71,6 +77,7 @@ struct HandlerLanes::Lane {
     std::condition_variable changed;
     std::shared_ptr<Range> job;
     bool stop = false;
+    std::unique_ptr<char[]> alternate_stack{new char[kAlternateStackBytes]}; // a handler's stack overflow is noted on it
     std::thread thread;
 
     void loop();
@@ -83,6 +90,13 @@ struct HandlerLanes::Lane {
 namespace {
 
 std::atomic<int> left_behind_threads{0};
+
+// Of a whole process, over all domains, generations and outages.
+constexpr int kMostLeftBehind = 64;
+
+// How long the handlers of one batch may take together before it commits what it has: an open transaction keeps others waiting, and a stop
+// as well.
+constexpr auto kBatchTime = std::chrono::seconds(1);
 
 Ran settled_without_handler(const event::Event &event, const plugin::HandlerLookup &lookup, std::uint32_t crashes,
                             const std::string &plugin) {
@@ -108,6 +122,10 @@ Ran settled_without_handler(const event::Event &event, const plugin::HandlerLook
 
 void HandlerLanes::Lane::loop() {
     name_thread("handle", common->setup.domain);
+    stack_t signal_stack{};
+    signal_stack.ss_sp = alternate_stack.get();
+    signal_stack.ss_size = kAlternateStackBytes;
+    sigaltstack(&signal_stack, nullptr);
     for (;;) {
         std::shared_ptr<Range> range;
         {
@@ -133,6 +151,9 @@ void HandlerLanes::Lane::loop() {
 bool HandlerLanes::Lane::process(Range &range) {
     for (std::size_t i = range.first; i < range.work.size(); ++i) {
         const Work &work = *range.work[i];
+        if (i > 0 && Clock::now() > range.deadline) {
+            return true; // the rest stays held
+        }
         if (!work.order_key.empty() && range.blocked->contains(work.order_key)) {
             range.ran[i].state = Ran::State::held;
             continue;
@@ -159,7 +180,7 @@ bool HandlerLanes::Lane::process(Range &range) {
 // A result of an overdue handler holds where the rows that it read are still as they were.
 bool HandlerLanes::Lane::reuse_late(Range &range, std::size_t index) {
     const Work &work = *range.work[index];
-    if (!work.late) {
+    if (!work.late || work.late->generation != common->setup.instance->module().generation()) {
         return false;
     }
     for (const HandlerResult::ReadRow &read : work.late->reads) {
@@ -214,6 +235,9 @@ bool HandlerLanes::Lane::run_one(Range &range, std::size_t index) {
     range.in_handler = false;
     if (!range.attached) {
         const WorkPtr mine = range.work[index];
+        if (result) {
+            result->generation = instance.module().generation();
+        }
         common->setup.late(mine, std::move(result));
         common->remove_overdue(event.id);
         return false;
@@ -237,7 +261,7 @@ void HandlerLanes::Lane::take(Range &range, std::size_t index, HandlerResult res
     range.ran[index].result = std::move(result);
 }
 
-HandlerLanes::HandlerLanes(Setup setup) : common_(std::make_shared<Common>(std::move(setup))) { start_lane(); }
+HandlerLanes::HandlerLanes(Setup setup) : common_(std::make_shared<Common>(std::move(setup))), lane_(make_lane()) {}
 
 HandlerLanes::~HandlerLanes() {
     {
@@ -245,14 +269,19 @@ HandlerLanes::~HandlerLanes() {
         lane_->stop = true;
         lane_->changed.notify_all();
     }
-    lane_->thread.join();
+    if (lane_->thread.joinable()) {
+        lane_->thread.join();
+    }
 }
 
-void HandlerLanes::start_lane() {
-    lane_ = std::make_shared<Lane>(common_);
+std::shared_ptr<HandlerLanes::Lane> HandlerLanes::make_lane() {
+    auto made = std::make_shared<Lane>(common_);
     // The thread keeps its lane: left behind, it is its only owner.
-    lane_->thread = std::thread([lane = lane_] { lane->loop(); });
+    made->thread = std::thread([made] { made->loop(); });
+    return made;
 }
+
+bool HandlerLanes::exhausted() const { return overdue().size() >= common_->setup.max_overdue || left_behind_threads >= kMostLeftBehind; }
 
 int HandlerLanes::left_behind_in_process() noexcept { return left_behind_threads; }
 
@@ -264,12 +293,14 @@ std::vector<Overdue> HandlerLanes::overdue() const {
 std::vector<Ran> HandlerLanes::run(std::span<const WorkPtr> work, store::BatchRows &rows, std::unordered_set<std::string> &blocked) {
     std::vector<Ran> result(work.size());
     std::size_t done = 0;
-    while (done < work.size()) {
+    const auto deadline = Clock::now() + kBatchTime;
+    while (done < work.size() && !exhausted()) { // what is not reached stays held, and comes first in the next batch
         auto range = std::make_shared<Range>();
         // Indexes of a range are those of `work`, so that changes are added under the right one.
         range->work.assign(work.begin(), work.end());
         range->ran.resize(work.size());
         range->first = done;
+        range->deadline = deadline;
         range->blocked = &blocked;
         range->rows = &rows;
         hand_over(range);
@@ -292,25 +323,20 @@ void HandlerLanes::hand_over(const std::shared_ptr<Range> &range) {
 std::size_t HandlerLanes::await(Range &range) {
     const auto budget = common_->setup.budget;
     std::unique_lock lock(range.mutex);
-    bool told = false;
     while (!range.changed.wait_for(lock, std::max(budget / 4, std::chrono::milliseconds(1)), [&] { return range.finished; })) {
         if (!range.in_handler || Clock::now() - range.since < budget) {
             continue;
         }
-        const Work &work = *range.work[range.current];
-        if (overdue().size() >= common_->setup.max_overdue) {
-            if (!told) {
-                log::error("handler.all_overdue",
-                           "No more handlers can be left running beside the batches; the domain waits for one to return",
-                           {{"domain", common_->setup.domain},
-                            {"plugin", common_->plugin_label},
-                            {"handler", range.handler},
-                            {"event_id", work.event->id.text()}});
-                told = true;
-            }
+        std::shared_ptr<Lane> next;
+        try {
+            next = make_lane();
+        } catch (const std::exception &failure) { // no thread is to be had: there is nothing but to wait
+            log::error("handler.all_overdue", "No thread can be started to leave an overdue handler behind; the domain waits for it",
+                       {{"domain", common_->setup.domain}, {"handler", range.handler}, {"reason", failure.what()}});
+            range.since = Clock::now();
             continue;
         }
-        return leave_behind(range);
+        return leave_behind(range, std::move(next));
     }
     if (range.error) {
         std::rethrow_exception(range.error);
@@ -318,7 +344,7 @@ std::size_t HandlerLanes::await(Range &range) {
     return range.work.size();
 }
 
-std::size_t HandlerLanes::leave_behind(Range &range) {
+std::size_t HandlerLanes::leave_behind(Range &range, std::shared_ptr<Lane> next) {
     const std::size_t index = range.current;
     const Work &work = *range.work[index];
     range.attached = false;
@@ -338,7 +364,7 @@ std::size_t HandlerLanes::leave_behind(Range &range) {
                {"budget_ms", common_->setup.budget.count()}});
     ++left_behind_threads;
     lane_->thread.detach();
-    start_lane();
+    lane_ = std::move(next);
     return index + 1;
 }
 

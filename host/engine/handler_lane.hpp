@@ -51,11 +51,14 @@ public:
     HandlerLanes &operator=(const HandlerLanes &) = delete;
 
     /// Runs the handlers of some events in order, reading through `rows` and adding what each changes to it under its index in `work`.
+    /// Ends early, with the rest held, after about a second or when handlers are exhausted.
     /// Events of keys in `blocked`, or behind one that asked for a retry, are held; keys that become blocked are added. Throws what reading
     /// threw.
     std::vector<Ran> run(std::span<const WorkPtr> work, store::BatchRows &rows, std::unordered_set<std::string> &blocked);
 
     std::vector<Overdue> overdue() const;
+    /// Whether so many handlers were left behind that no further one is begun; `run` then holds everything.
+    bool exhausted() const;
 
     /// How many threads of the whole process are still in a handler that was left behind, also those of domains and generations that are
     /// gone.
@@ -66,10 +69,10 @@ private:
     struct Lane;
     struct Common;
 
-    void start_lane();
+    std::shared_ptr<Lane> make_lane();
     void hand_over(const std::shared_ptr<Range> &range);
     std::size_t await(Range &range);
-    std::size_t leave_behind(Range &range);
+    std::size_t leave_behind(Range &range, std::shared_ptr<Lane> next);
 
     std::shared_ptr<Common> common_;
     std::shared_ptr<Lane> lane_;

@@ -81,10 +81,15 @@ bool KeyGate::hold(const WorkPtr &work) {
 }
 
 void KeyGate::hold_behind(const WorkPtr &work) {
+    const std::string key = key_of(*work);
     if (work->in_gate) {
+        const auto found = held_.find(key);
+        if (found != held_.end() && found->second.state == Held::State::taken && found->second.queue.front() == work) {
+            found->second.state = Held::State::free; // taken as a head, and not reached
+            free_.push_back(key);
+        }
         return;
     }
-    const std::string key = key_of(*work);
     Held &held = held_[key];
     if (held.queue.empty()) {
         held.state = Held::State::free;

@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace weir::engine {
 
@@ -55,13 +56,13 @@ void OutboxRelay::loop() {
                 session = store_.open();
                 lease_.reset();
             }
-            std::size_t published = 0;
-            if (hold_lease(*session)) {
-                do {
-                    published = publish_some(*session);
-                } while (published == kAtOnce);
+            const bool more = hold_lease(*session) && publish_some(*session) == kAtOnce;
+            if (more && !last) {
+                continue;
             }
-            done_ = rung;
+            if (session->outbox(1).empty()) { // also where another host publishes
+                done_ = rung;
+            }
             say("");
             backoff = kFirstBackoff;
             if (last) {
@@ -102,28 +103,44 @@ bool OutboxRelay::hold_lease(store::Session &session) {
     return lease_.has_value();
 }
 
-// Stretches of one topic go out in one call, in the outbox's order.
+// Stretches of one topic go out in one call, in the outbox's order, and leave it at once. A topic that the broker refuses holds up itself
+// alone.
 std::size_t OutboxRelay::publish_some(store::Session &session) {
     std::vector<store::OutboxEntry> entries = session.outbox(kAtOnce);
-    std::vector<std::int64_t> ids;
+    std::set<std::string> refused;
+    std::string reason;
     for (auto from = entries.begin(); from != entries.end();) {
         const auto to = std::find_if(from, entries.end(), [&](const store::OutboxEntry &entry) { return entry.topic != from->topic; });
-        std::vector<broker::Outgoing> messages;
-        for (auto entry = from; entry != to; ++entry) {
-            messages.push_back({entry->key, entry->headers, std::move(entry->envelope)});
-            ids.push_back(entry->id);
+        if (!refused.contains(from->topic)) {
+            try {
+                publish_stretch(session, std::span(from, to));
+            } catch (const broker::Misconfigured &failure) {
+                refused.insert(from->topic);
+                reason = "topic " + from->topic + ": " + failure.what();
+            }
         }
-        publishing_ = true;
-        broker_.publish(from->topic, messages);
-        publishing_ = false;
         from = to;
     }
-    if (!ids.empty()) {
-        session.begin(std::span(&*lease_, 1));
-        session.remove_outbox(ids);
-        session.commit();
+    if (!refused.empty()) {
+        publishing_ = true;
+        throw broker::Misconfigured(reason);
     }
     return entries.size();
+}
+
+void OutboxRelay::publish_stretch(store::Session &session, std::span<store::OutboxEntry> entries) {
+    std::vector<broker::Outgoing> messages;
+    std::vector<std::int64_t> ids;
+    for (store::OutboxEntry &entry : entries) {
+        messages.push_back({entry.key, entry.headers, std::move(entry.envelope)});
+        ids.push_back(entry.id);
+    }
+    publishing_ = true;
+    broker_.publish(entries.front().topic, messages);
+    publishing_ = false;
+    session.begin(std::span(&*lease_, 1));
+    session.remove_outbox(ids);
+    session.commit();
 }
 
 } // namespace weir::engine

@@ -9,6 +9,8 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -33,7 +35,7 @@ public:
         ++rung_;
         bell_.ring();
     }
-    /// Whether everything that it knows of has been published. Any thread.
+    /// Whether the outbox was found empty since the last ring. Any thread.
     bool idle() const { return done_ == rung_; }
     /// Why it can't publish, while it can't; else empty. Any thread.
     std::string error() const;
@@ -42,6 +44,7 @@ private:
     void loop();
     bool hold_lease(store::Session &session);
     std::size_t publish_some(store::Session &session);
+    void publish_stretch(store::Session &session, std::span<store::OutboxEntry> entries);
     void say(const std::string &error);
 
     const DomainSpec &spec_;

@@ -29,11 +29,7 @@ void PartitionKeeper::keep(store::Session &session) {
         return;
     }
     if (now >= renew_at_ && !leases_.empty()) {
-        try {
-            session.renew_leases(leases_, spec_.options.lease_time_to_live);
-        } catch (const store::Fenced &) {
-            fenced();
-        }
+        session.renew_leases(leases_, spec_.options.lease_time_to_live);
         renew_at_ = now + spec_.options.lease_time_to_live / 3;
     }
     for (const broker::Partition &partition : partitions) {
@@ -108,8 +104,8 @@ void PartitionKeeper::decided(const event::Message &message) {
 std::vector<store::StoredPosition> PartitionKeeper::changed_positions() {
     std::vector<store::StoredPosition> result;
     for (auto &[partition, progress] : progress_) {
-        const auto &through = progress.tracker.through();
-        if (through && progress.saved != through) {
+        const auto through = progress.tracker.through();
+        if (through && (!progress.saved || *progress.saved < *through)) {
             result.push_back({partition.topic, partition.number, progress.incarnation, *through});
             progress.saved = through;
         }

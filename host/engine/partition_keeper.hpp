@@ -26,7 +26,8 @@ public:
     /// @param taken_over called when a lease was got, before anything of its partition is read
     PartitionKeeper(const DomainSpec &spec, broker::Consumer &consumer, EventReader &reader, std::function<void()> taken_over);
 
-    /// Takes what is free and renews what is held, where that is due. Throws what store and broker throw; Fenced is handled here.
+    /// Takes what is free and renews what is held, where that is due. Throws what store and broker throw; on Fenced the caller forgets what
+    /// it holds and calls `fenced`.
     void keep(store::Session &session);
     /// When `keep` wants to be called again.
     Clock::time_point next() const { return next_; }

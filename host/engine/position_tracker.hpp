@@ -3,30 +3,28 @@
 
 #include "event/message.hpp"
 
-#include <deque>
+#include <map>
 #include <optional>
 
 namespace weir::engine {
 
-/// Follows how far a partition is decided without a gap. Messages are seen in the order in which they were read. Not thread-safe.
+/// Follows how far a partition is decided without a gap. Messages are seen in the order in which they were read. Keeps what is undecided
+/// alone, so that one event that waits for long costs nothing for those after it. Not thread-safe.
 class PositionTracker {
 public:
     void seen(const event::Position &position) {
-        if (open_.empty() || open_.back().position < position) {
-            open_.push_back({position, false});
+        if (!last_ || *last_ < position) {
+            undecided_.emplace_hint(undecided_.end(), position, last_);
+            last_ = position;
         }
     }
-    void decided(const event::Position &position);
+    void decided(const event::Position &position) { undecided_.erase(position); }
     /// The last position up to which everything that was seen is decided; nothing before the first.
-    const std::optional<event::Position> &through() const { return through_; }
+    std::optional<event::Position> through() const { return undecided_.empty() ? last_ : undecided_.begin()->second; }
 
 private:
-    struct Seen {
-        event::Position position;
-        bool decided;
-    };
-    std::deque<Seen> open_; // ascending
-    std::optional<event::Position> through_;
+    std::map<event::Position, std::optional<event::Position>> undecided_; // with the position seen before each
+    std::optional<event::Position> last_;
 };
 
 } // namespace weir::engine

@@ -248,6 +248,15 @@ void Supervisor::reconcile() {
                 ++worker;
                 continue;
             }
+            // What was offered doesn't fit, and what serves is still wanted: it goes on.
+            const auto unfit = unserved.find(worker->first);
+            if (found == all.end() && unfit != unserved.end() && modules_.contains(worker->second->spec().plugin)) {
+                log::error("plugin.refused", "A change does not fit a domain that is served; what serves it goes on",
+                           {{"domain", worker->first}, {"plugin", worker->second->spec().plugin}, {"reason", unfit->second}});
+                unserved.erase(unfit);
+                ++worker;
+                continue;
+            }
             serving_.erase(worker->first);
             leaving.emplace(worker->first, std::move(worker->second));
             worker = workers_.erase(worker);
@@ -319,7 +328,11 @@ std::vector<DomainStatus> Supervisor::status() const {
 
 bool Supervisor::drained() {
     const std::lock_guard lock(mutex_);
-    return unserved_.empty() && std::all_of(workers_.begin(), workers_.end(), [](const auto &entry) { return entry.second->drained(); });
+    const auto all_drained = [this] {
+        return std::all_of(workers_.begin(), workers_.end(), [](const auto &entry) { return entry.second->drained(); });
+    };
+    // Twice: while the later ones were asked, one of them may have published to the topic of an earlier one.
+    return unserved_.empty() && all_drained() && all_drained();
 }
 
 bool Supervisor::stop() {

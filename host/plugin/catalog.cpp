@@ -83,7 +83,12 @@ struct Catalog::State {
 
     void run() {
         while (watch.wait(busy() ? kSettle : options.poll_interval)) {
-            look_around();
+            try {
+                look_around();
+            } catch (const std::exception &failure) { // no memory, no thread, no descriptor: what lies there is looked at again
+                log::error("plugin.watch_failed", "The plugin directory could not be looked at; it is tried again",
+                           {{"directory", options.directory.string()}, {"reason", failure.what()}});
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <sys/wait.h>
 #include <thread>
@@ -75,6 +76,41 @@ TEST_CASE("abort and a kill from outside leave their mark, an orderly end leaves
     CHECK(engine::CrashMarks::find(directory.path(), "killed")[0].signal == 0);
     die_in_handler(directory.path(), "fine", [] {});
     CHECK(engine::CrashMarks::find(directory.path(), "fine").empty());
+}
+
+TEST_CASE("who only ran while another handler crashed the host is no suspect") {
+    const TemporaryDirectory directory;
+    const int status = die_in_handler(directory.path(), "guilty", [&] {
+        const auto bystander = std::make_shared<engine::CrashMarks>(directory.path(), "bystander");
+        std::atomic<bool> running{false};
+        std::thread slow([&] {
+            engine::CrashMarks::Slot slot(bystander, "other 1.0.0, generation 1");
+            slot.begin(some_event("innocent"), "handle_other");
+            running = true;
+            running.notify_all();
+            running.wait(true); // for ever
+        });
+        running.wait(false);
+        raise(SIGSEGV);
+    });
+    REQUIRE(WIFSIGNALED(status));
+    REQUIRE(engine::CrashMarks::find(directory.path(), "guilty").size() == 1);
+    CHECK(engine::CrashMarks::find(directory.path(), "bystander").empty());
+}
+
+TEST_CASE("a handler that is left behind at an orderly end has not crashed the host") {
+    const TemporaryDirectory directory;
+    const pid_t child = fork();
+    if (child == 0) {
+        const auto marks = std::make_shared<engine::CrashMarks>(directory.path(), "items");
+        engine::CrashMarks::Slot slot(marks, "items 1.0.0, generation 1");
+        slot.begin(some_event("slow"), "handle_items_item_slow");
+        marks->end_orderly();
+        std::_Exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(engine::CrashMarks::find(directory.path(), "items").empty());
 }
 
 TEST_CASE("a living process's marks are nobody's crash") {

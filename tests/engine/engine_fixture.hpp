@@ -23,7 +23,7 @@ struct EngineFixture {
     event::Contracts contracts = event::Contracts::built_in();
     engine::EventBudget budget;
 
-    EngineFixture() {
+    explicit EngineFixture(std::chrono::milliseconds busy_timeout = std::chrono::seconds(5)) {
         broker::EmbeddedOptions broker_options;
         broker_options.file = directory / "broker.db";
         broker_options.synchronous = broker::Synchronous::normal;
@@ -31,6 +31,7 @@ struct EngineFixture {
         store::sqlite::SqliteOptions store_options;
         store_options.directory = directory / "store";
         store_options.synchronous = store::sqlite::Synchronous::normal;
+        store_options.busy_timeout = busy_timeout;
         store = store::sqlite::open_sqlite_store(store_options);
     }
 

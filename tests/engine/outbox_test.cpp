@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/handler_call.hpp"
 #include "engine_fixture.hpp"
 #include "event/decoder.hpp"
 
@@ -68,4 +69,54 @@ TEST_CASE("what handlers emit is published after the commit, in order, with key 
         ++expected;
     }
     CHECK(ids.size() == 2499);
+}
+
+TEST_CASE("two domains that emit for one event give their events different ids, each the same in every rerun") {
+    const plugin::Description description = items_plugin();
+    auto message = std::make_shared<event::Message>();
+    message->topic = "items.v1";
+    message->body = item_event(1, "item.marked.v1", R"({"id":"a","mark":"1"})");
+    event::Binding binding;
+    binding.topic = "items.v1";
+    binding.envelope_required = true;
+    const event::Contracts contracts = event::Contracts::built_in();
+    const event::Event event = event::Decoder(binding, contracts).decode(message);
+    const auto emitted_by = [&](const std::string &domain) {
+        engine::HandlerCall call(description, domain);
+        const auto no_rows = [](std::uint32_t, const store::Key &) { return std::optional<store::Row>(); };
+        return call.run(append_and_emit, nullptr, event, 1, no_rows).emitted.at(0).event_id;
+    };
+    CHECK(emitted_by("first") != emitted_by("second"));
+    CHECK(emitted_by("first") == emitted_by("first"));
+}
+
+TEST_CASE("a topic that the broker refuses holds up itself alone, and nothing goes out twice for it") {
+    EngineFixture fixture;
+    broker::TopicOptions tiny;
+    tiny.max_bytes = 10; // one message is more than the topic may ever keep
+    fixture.broker->configure_topic("items.changed", tiny);
+    const weir_handler_v1 emit_both = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) -> weir_status {
+        weir_emit_v1 emitted{};
+        emitted.size = sizeof emitted;
+        emitted.topic = handlers::view("fine.topic");
+        emitted.event_type = handlers::view("item.fine.v1");
+        emitted.payload = handlers::view("{}");
+        call->emit(call, &emitted);
+        return append_and_emit(instance, event, call);
+    };
+    const auto module =
+        std::make_shared<TestModule>(items_plugin(), std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", emit_both}});
+    std::vector<std::string> bodies;
+    for (int i = 0; i < 20; ++i) {
+        bodies.push_back(item_event(i, "item.marked.v1", R"({"id":"a","mark":"1"})"));
+    }
+    fixture.publish(bodies);
+    engine::DomainWorker worker(EngineFixture::spec_for(items_plugin()), module, fixture.environment());
+    REQUIRE(eventually([&] { return worker.status().reason.find("items.changed") != std::string::npos; }));
+    REQUIRE(eventually([&] { return fixture.session(items_plugin())->outbox(100).size() == 20; }));
+    CHECK(fixture.broker->browse({"fine.topic", 0}, std::nullopt, 100).size() == 20);
+    fixture.broker->configure_topic("items.changed", {});
+    REQUIRE(EngineFixture::drain(worker));
+    CHECK(fixture.broker->browse({"items.changed", 0}, std::nullopt, 100).size() == 20);
+    CHECK(fixture.broker->browse({"fine.topic", 0}, std::nullopt, 100).size() == 20);
 }

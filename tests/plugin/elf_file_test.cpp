@@ -137,8 +137,8 @@ TEST_CASE("the ELF reader reads the test program's own libraries") {
         &files);
     std::size_t read_files = 0;
     for (const std::string &file : files) {
-        if (!file.starts_with("/")) {
-            continue;
+        if (!file.starts_with("/lib") && !file.starts_with("/usr")) {
+            continue; // other tests' private copies are mapped too, and gone
         }
         const std::string text = test::read_file(file);
         ElfFile elf;
