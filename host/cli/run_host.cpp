@@ -194,10 +194,13 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
                     write_status(config.state_directory, domains);
                     status_at = now + kStatusEvery;
                 }
-                if (ready && !ready_said && !domains.empty()) {
+                if (ready && !ready_said) {
                     ready_said = true;
                     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - started);
-                    log::info("host.ready", "Every domain is ready", {{"domains", domains.size()}, {"start_to_ready_ms", elapsed.count()}});
+                    log::info("host.ready",
+                              domains.empty() ? "No domain is served yet: the plugin directory holds no plugin that can be"
+                                              : "Every domain is ready",
+                              {{"domains", domains.size()}, {"start_to_ready_ms", elapsed.count()}});
                 }
             }
             if (now >= maintain_at) {

@@ -9,7 +9,7 @@ import sys
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 LINES_MAX = 400
 # Files that are longer than that, each with the length that it must not outgrow.
-LONGER = {"host/engine/handler_call.cpp": 520, "host/plugin/elf_file.cpp": 420}
+LONGER = {"host/plugin/elf_file.cpp": 420}
 CODE = {".h", ".hpp", ".c", ".cpp"}
 FROZEN = "tests/abi/"  # kept as released, whatever the rules say today
 # The only third-party headers that these folders' sources may name; everything else there belongs to Weir or to the standard library.

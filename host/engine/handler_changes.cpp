@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a handler states and reads: changes, rows, emitted events.
+#include "engine/abi_values.hpp"
+#include "engine/envelope.hpp"
+#include "engine/handler_call.hpp"
+#include "event/decoder.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+namespace weir::engine {
+
+namespace {
+
+constexpr std::size_t kEmittedPayloadLimit = 1u << 20; // far below what any broker refuses, so that nothing can get stuck in the outbox
+
+bool is_topic_name(std::string_view name) {
+    return !name.empty() && name.size() <= 200 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    });
+}
+
+} // namespace
+
+weir_answer HandlerCall::take_change(const weir_change_v1 &stated) {
+    const auto &tables = description_.schema.tables;
+    if (stated.size < offsetof(weir_change_v1, guard) || stated.table >= tables.size()) {
+        refuse("undeclared_table", "the handler changed table " + std::to_string(stated.table) + ", but the descriptor declares " +
+                                       std::to_string(tables.size()) + " tables");
+        return WEIR_REFUSED;
+    }
+    const store::Table &table = tables[stated.table];
+    store::Change change;
+    change.table = stated.table;
+    change.kind = static_cast<store::ChangeKind>(stated.kind);
+    if (stated.kind < WEIR_CHANGE_UPSERT || stated.kind > WEIR_CHANGE_ERASE) {
+        refuse("undefined_change", "the handler stated a change of kind " + std::to_string(stated.kind) + " to table " + table.name);
+        return WEIR_REFUSED;
+    }
+    change.key.resize(table.primary_key.size());
+    std::vector<bool> key_stated(table.primary_key.size(), false);
+    for (std::uint32_t i = 0; i < stated.cell_count; ++i) {
+        const weir_cell_v1 cell = read_cell(stated.cells, stated.cell_stride, i);
+        if (cell.column >= table.columns.size()) {
+            refuse("undeclared_column", "the handler wrote column " + std::to_string(cell.column) + " of table " + table.name +
+                                            ", which declares " + std::to_string(table.columns.size()) + " columns");
+            return WEIR_REFUSED;
+        }
+        if (cell.operation < WEIR_CELL_SET || cell.operation > WEIR_CELL_MIN) {
+            refuse("undefined_operation", "the handler stated operation " + std::to_string(cell.operation) + " for " + table.name + "." +
+                                              table.columns[cell.column].name);
+            return WEIR_REFUSED;
+        }
+        store::Value value = value_of(table.columns[cell.column], cell);
+        const auto in_key = std::find(table.primary_key.begin(), table.primary_key.end(), cell.column);
+        if (in_key == table.primary_key.end()) {
+            change.cells.push_back({cell.column, static_cast<store::CellOperation>(cell.operation), std::move(value)});
+            continue;
+        }
+        const auto at = static_cast<std::size_t>(in_key - table.primary_key.begin());
+        if (cell.operation != WEIR_CELL_SET || key_stated[at]) {
+            refuse("invalid_key", "the handler must set " + table.name + "." + table.columns[cell.column].name +
+                                      " exactly once: it is part of the primary key");
+            return WEIR_REFUSED;
+        }
+        key_stated[at] = true;
+        change.key[at] = std::move(value);
+    }
+    if (stated.size >= offsetof(weir_change_v1, guard) + sizeof stated.guard && stated.guard) {
+        const weir_cell_v1 guard = *stated.guard;
+        if (guard.column >= table.columns.size()) {
+            refuse("undeclared_column", "the guard names column " + std::to_string(guard.column) + " of table " + table.name);
+            return WEIR_REFUSED;
+        }
+        change.guard = store::Guard{guard.column, value_of(table.columns[guard.column], guard)};
+    }
+    if (auto reason = store::check_change(description_.schema, change)) {
+        refuse("invalid_value", std::move(*reason));
+        return WEIR_REFUSED;
+    }
+    result_.changes.push_back(std::move(change));
+    return WEIR_FOUND;
+}
+
+weir_answer HandlerCall::read_row(std::uint32_t table, const weir_cell_v1 *cells, std::uint32_t count, std::uint32_t stride,
+                                  const weir_row_v1 **out) {
+    const auto &tables = description_.schema.tables;
+    if (table >= tables.size() || count != tables[table].primary_key.size()) {
+        refuse("invalid_read", table >= tables.size()
+                                   ? "the handler read table " + std::to_string(table) + ", which the descriptor does not declare"
+                                   : "the handler read " + tables[table].name + " by " + std::to_string(count) +
+                                         " key cells; its primary key has " + std::to_string(tables[table].primary_key.size()));
+        return WEIR_REFUSED;
+    }
+    const store::Table &declared = tables[table];
+    store::Key key;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const store::Column &column = declared.columns[declared.primary_key[i]];
+        store::Value value = value_of(column, read_cell(cells, stride, i));
+        if (auto reason = store::canonicalise(column, value)) {
+            refuse("invalid_value", declared.name + "." + column.name + ": " + *reason);
+            return WEIR_REFUSED;
+        }
+        key.push_back(std::move(value));
+    }
+    std::optional<store::Row> row = (*read_)(table, key);
+    // Its own changes so far are part of what it sees; they are applied for this one reader alone.
+    bool stale = false;
+    const store::Origin origin{event_->message->appended_at, event_->id};
+    const store::Key wanted = store::comparable_key(declared, key);
+    bool own = false;
+    for (const store::Change &change : result_.changes) {
+        if (change.table == table && store::comparable_key(declared, change.key) == wanted) {
+            if (!own) {
+                result_.reads.push_back({table, key, row});
+                own = true;
+            }
+            if (auto reason = store::apply_change(declared, change, origin, row, stale)) {
+                refuse("invalid_change", std::move(*reason));
+                return WEIR_REFUSED;
+            }
+        }
+    }
+    if (!own) {
+        result_.reads.push_back({table, key, row});
+    }
+    if (!row) {
+        return WEIR_ABSENT;
+    }
+    row_values_.push_back(std::move(*row));
+    std::vector<weir_cell_v1> row_cells;
+    for (std::uint32_t i = 0; i < row_values_.back().size(); ++i) {
+        row_cells.push_back(cell_of(i, row_values_.back()[i]));
+    }
+    row_cells_.push_back(std::move(row_cells));
+    rows_.push_back(
+        {sizeof(weir_row_v1), static_cast<std::uint32_t>(row_cells_.back().size()), row_cells_.back().data(), sizeof(weir_cell_v1), 0});
+    *out = &rows_.back();
+    return WEIR_FOUND;
+}
+
+weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
+    const std::string type(text_of(emitted.event_type));
+    const std::string topic(text_of(emitted.topic));
+    std::string reason;
+    if (topic.empty() || !event::is_event_type(type)) {
+        refuse("invalid_emit", topic.empty()
+                                   ? "the handler emitted an event without a topic"
+                                   : "the handler emitted an event of type '" + bounded(type) + "', which is not <name>.v<number>");
+        return WEIR_REFUSED;
+    }
+    if (!is_topic_name(topic) || emitted.payload.size > kEmittedPayloadLimit) {
+        refuse("invalid_emit", is_topic_name(topic) ? "the payload of the emitted " + type + " is larger than 1 MiB"
+                                                    : "the handler emitted to a topic whose name is not 1 to 200 of A-Z a-z 0-9 . _ -");
+        return WEIR_REFUSED;
+    }
+    const auto payload = event::parse_json(text_of(emitted.payload), 64, reason);
+    if (!payload) {
+        refuse("invalid_emit", "the payload of the emitted " + type + " is not JSON: " + reason);
+        return WEIR_REFUSED;
+    }
+    store::OutboxEntry entry;
+    // With the domain in it: two domains may emit for one event.
+    entry.event_id = event::Uuid::v5(event_->id, domain_ + "/emit/" + std::to_string(result_.emitted.size()));
+    entry.topic = topic;
+    entry.key = std::string(text_of(emitted.key));
+    entry.event_type = type;
+    entry.envelope = make_envelope(entry.event_id, type, *event_, payload->dump("").value_or("null"));
+    entry.created_at = event_->message->appended_at;
+    for (std::uint32_t i = 0; i < emitted.header_count; ++i) {
+        weir_header_v1 header{};
+        std::memcpy(&header, reinterpret_cast<const char *>(emitted.headers) + static_cast<std::size_t>(emitted.header_stride) * i,
+                    std::min<std::size_t>(emitted.header_stride, sizeof header));
+        entry.headers.emplace_back(std::string(text_of(header.name)), std::string(text_of(header.value)));
+    }
+    result_.emitted.push_back(std::move(entry));
+    return WEIR_FOUND;
+}
+
+} // namespace weir::engine
