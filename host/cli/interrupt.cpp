@@ -2,6 +2,7 @@
 #include "interrupt.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -53,6 +54,19 @@ Interrupt::~Interrupt() {
 }
 
 bool Interrupt::requested() const noexcept { return requested_flag; }
+
+bool Interrupt::wait_readable(int descriptor) const noexcept {
+    while (!requested_flag) {
+        std::array<pollfd, 2> watched{{{descriptor, POLLIN, 0}, {bell, POLLIN, 0}}};
+        if (poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) {
+            return true; // what is wrong with it, reading will tell
+        }
+        if (watched[0].revents != 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 bool Interrupt::wait_for(std::chrono::milliseconds time) const noexcept {
     const auto end = std::chrono::steady_clock::now() + time;

@@ -17,6 +17,8 @@ public:
     bool requested() const noexcept;
     /// Waits until it is requested, or this long. @return requested()
     bool wait_for(std::chrono::milliseconds time) const noexcept;
+    /// Waits until something can be read from a descriptor, or its end was reached. False where it is requested instead.
+    bool wait_readable(int descriptor) const noexcept;
 };
 
 } // namespace weir::cli

@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "interrupt.hpp"
+#include "interruptible_input.hpp"
 #include "json_text.hpp"
 #include "message_check.hpp"
 #include "serving.hpp"
@@ -10,9 +11,10 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
-#include <fstream>
-#include <iostream>
+#include <fcntl.h>
+#include <istream>
 #include <memory>
+#include <unistd.h>
 
 namespace weir::cli {
 
@@ -164,23 +166,27 @@ Exit publish(const PublishOptions &options, const Context &context) {
     const Interrupt interrupt;
     const auto loaded = load_config(options.config);
     const event::Contracts contracts = load_contracts(loaded.config);
-    std::ifstream file;
     std::size_t bytes = 0;
+    int descriptor = STDIN_FILENO;
     if (options.file != "-") {
         std::error_code failure;
         if (std::filesystem::is_regular_file(options.file, failure)) {
             bytes = std::filesystem::file_size(options.file, failure);
         }
-        file.open(options.file, std::ios::binary);
-        if (!file || std::filesystem::is_directory(options.file, failure)) {
-            throw Failure(Exit::failed, options.file + " can't be read: " + (file ? "it is a directory" : std::strerror(errno)) +
+        const bool directory = std::filesystem::is_directory(options.file, failure);
+        // Without waiting: opening a fifo that nobody writes to yet could not be interrupted.
+        descriptor = directory ? -1 : open(options.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (descriptor < 0) {
+            throw Failure(Exit::failed, options.file + " can't be read: " + (directory ? "it is a directory" : std::strerror(errno)) +
                                             "; name a file with one message a line, or - for standard input");
         }
     }
+    InterruptibleInput input(descriptor, interrupt);
+    std::istream lines(&input);
     const MessageCheck check(options.topic, bindings_of_topic(find_serving(loaded.config, context, contracts), options.topic),
                              options.key_pointers, contracts);
     const std::unique_ptr<broker::Broker> broker = options.dry_run ? nullptr : open_broker(loaded.config);
-    return Publisher(options, check, broker.get(), interrupt, bytes).run(options.file == "-" ? std::cin : file);
+    return Publisher(options, check, broker.get(), interrupt, bytes).run(lines);
 }
 
 } // namespace

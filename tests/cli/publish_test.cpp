@@ -2,7 +2,11 @@
 #include "workbench.hpp"
 
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace weir::test;
 using Catch::Matchers::Contains;
@@ -90,4 +94,17 @@ TEST_CASE("a terminal gets a progress bar, anything else none") {
         Workbench::program().string() + " publish -c " + bench.config().string() + " --topic identity.user.v1 users.jsonl";
     CHECK_THAT(bench.run({"script", "-qec", command, "/dev/null"}).out, Contains("publishing [####") && Contains("published 2 messages"));
     CHECK_THAT(bench.run({"sh", "-c", command + " 2>&1"}).out, !Contains("publishing ["));
+}
+
+TEST_CASE("SIGINT ends a publish that waits for input") {
+    const Workbench bench;
+    const TemporaryDirectory directory;
+    const std::string fifo = (directory / "messages").string();
+    REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+    Child publish = bench.start({"publish", "-c", "--topic", "identity.user.v1", fifo});
+    int writer = -1;
+    REQUIRE(eventually([&] { return (writer = open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) >= 0; })); // once it reads
+    publish.signal(SIGINT);
+    CHECK(publish.wait().code == 130);
+    close(writer);
 }
