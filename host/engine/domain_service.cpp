@@ -78,6 +78,7 @@ void DomainService::make_lanes(std::unique_ptr<plugin::Instance> instance) {
     setup.instance = std::move(instance);
     setup.marks = marks_;
     setup.domain = spec_.name;
+    setup.contracts = environment_.contracts;
     setup.budget = spec_.options.handler_budget;
     setup.max_overdue = spec_.options.max_overdue_handlers;
     setup.crash_limit = spec_.options.crash_limit;

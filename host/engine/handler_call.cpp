@@ -219,8 +219,8 @@ struct HandlerCall::Callbacks {
     }
 };
 
-HandlerCall::HandlerCall(const plugin::Description &description, std::string domain)
-    : description_(description), domain_(std::move(domain)) {
+HandlerCall::HandlerCall(const plugin::Description &description, std::string domain, const event::Contracts *contracts)
+    : description_(description), domain_(std::move(domain)), contracts_(contracts) {
     event_view_.size = sizeof event_view_;
     event_view_.host = this;
     event_view_.kind = Callbacks::kind;

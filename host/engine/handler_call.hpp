@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "event/contracts.hpp"
 #include "event/event.hpp"
 #include "plugin/module.hpp"
 #include "store/store.hpp"
@@ -40,7 +41,8 @@ using ReadRowFunction = std::function<std::optional<store::Row>(std::uint32_t ta
 /// Everything that a handler sees of the host during one run: the event, the call, and what they hand out. Used by one thread at a time.
 class HandlerCall {
 public:
-    HandlerCall(const plugin::Description &description, std::string domain);
+    /// @param contracts what is emitted is held to these, as what is published is; null: to none. Both outlive this
+    HandlerCall(const plugin::Description &description, std::string domain, const event::Contracts *contracts = nullptr);
     HandlerCall(const HandlerCall &) = delete;
     HandlerCall &operator=(const HandlerCall &) = delete;
 
@@ -62,6 +64,7 @@ private:
 
     const plugin::Description &description_;
     std::string domain_;
+    const event::Contracts *contracts_;
     weir_event_v1 event_view_{};
     weir_call_v1 call_view_{};
 

@@ -167,6 +167,14 @@ weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
     entry.key = std::string(text_of(emitted.key));
     entry.event_type = type;
     entry.envelope = make_envelope(entry.event_id, type, *event_, payload->dump("").value_or("null"));
+    if (contracts_) {
+        const auto envelope = event::parse_json(entry.envelope, 66, reason);
+        const auto violation = envelope ? contracts_->check(type, *envelope) : std::optional(event::Refusal{"", reason});
+        if (violation) {
+            refuse("invalid_emit", "the emitted " + type + " violates its contract: " + violation->message);
+            return WEIR_REFUSED;
+        }
+    }
     entry.created_at = event_->message->appended_at;
     for (std::uint32_t i = 0; i < emitted.header_count; ++i) {
         weir_header_v1 header{};

@@ -67,7 +67,7 @@ struct HandlerLanes::Range {
 struct HandlerLanes::Lane {
     explicit Lane(std::shared_ptr<Common> shared)
         : common(std::move(shared)), slot(common->setup.marks, common->plugin_label),
-          call(common->setup.instance->module().description(), common->setup.domain) {}
+          call(common->setup.instance->module().description(), common->setup.domain, common->setup.contracts) {}
 
     std::shared_ptr<Common> common;
     CrashMarks::Slot slot;

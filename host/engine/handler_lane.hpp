@@ -35,6 +35,7 @@ public:
         std::shared_ptr<plugin::Instance> instance;
         std::shared_ptr<CrashMarks> marks;
         std::string domain;
+        const event::Contracts *contracts = nullptr; ///< for what handlers emit; outlives the process's handlers
         std::chrono::milliseconds budget{1000};
         std::size_t max_overdue = 8;
         std::uint32_t crash_limit = 3;

@@ -86,6 +86,7 @@ Replayer::Replayer(DomainSpec spec, std::shared_ptr<const plugin::Module> module
     }
     setup.marks = std::make_shared<CrashMarks>(state_directory / "marks", "replay-" + state_->spec.name);
     setup.domain = state_->spec.name;
+    setup.contracts = &contracts;
     setup.budget = kNoBudget;
     setup.crash_limit = UINT32_MAX; // who replays a quarantined event means it
     state_->lanes = std::make_unique<HandlerLanes>(std::move(setup));

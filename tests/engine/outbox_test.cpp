@@ -120,3 +120,27 @@ TEST_CASE("a topic that the broker refuses holds up itself alone, and nothing go
     CHECK(fixture.broker->browse({"items.changed", 0}, std::nullopt, 100).size() == 20);
     CHECK(fixture.broker->browse({"fine.topic", 0}, std::nullopt, 100).size() == 20);
 }
+
+TEST_CASE("an emitted event that violates its contract makes a dead letter of its cause, and goes nowhere") {
+    EngineFixture fixture;
+    const weir_handler_v1 emit_wrong = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) -> weir_status {
+        weir_emit_v1 emitted{};
+        emitted.size = sizeof emitted;
+        emitted.topic = handlers::view("identity.user.v1");
+        emitted.event_type = handlers::view("user.created.v1");
+        emitted.payload = handlers::view(R"({"user_id":"not a uuid"})");
+        call->emit(call, &emitted);
+        return handlers::append(instance, event, call);
+    };
+    fixture.publish({item_event(1, "item.marked.v1", R"({"id":"a","mark":"1"})")});
+    const auto module =
+        std::make_shared<TestModule>(items_plugin(), std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", emit_wrong}});
+    engine::DomainWorker worker(EngineFixture::spec_for(items_plugin()), module, fixture.environment());
+    REQUIRE(EngineFixture::drain(worker));
+    CHECK(fixture.trail(items_plugin(), "a") == "(no row)");
+    const auto letters = fixture.session(items_plugin())->dead_letters({});
+    REQUIRE(letters.size() == 1);
+    CHECK(letters[0].error_type == "invalid_emit");
+    CHECK(letters[0].error_message.find("/payload/user_id") != std::string::npos);
+    CHECK(fixture.session(items_plugin())->outbox(10).empty());
+}
