@@ -231,6 +231,20 @@ std::map<std::string, Supervisor::Wanted> Supervisor::wanted(std::map<std::strin
     return result;
 }
 
+// Why a served domain can't be served as is wanted now, while its plugin is still there; empty where it can, or isn't wanted any more.
+std::string Supervisor::misfit(const DomainWorker &worker, const std::map<std::string, Wanted> &all,
+                               const std::map<std::string, std::string> &unserved) const {
+    const DomainSpec &serving = worker.spec();
+    if (const auto found = all.find(serving.name); found != all.end()) {
+        const DomainSpec &spec = found->second.spec;
+        std::string reason;
+        const auto trial = plugin::Instance::create(found->second.module, spec.name, spec.schema, spec.settings_json, reason);
+        return trial ? std::string() : "the plugin declined to start: " + reason;
+    }
+    const auto unfit = unserved.find(serving.name);
+    return unfit != unserved.end() && modules_.contains(serving.plugin) ? unfit->second : std::string();
+}
+
 // Brings the workers in line with plan and plugins. The caller holds reconcile_mutex_.
 void Supervisor::reconcile() {
     std::map<std::string, std::unique_ptr<DomainWorker>> leaving;
@@ -248,12 +262,12 @@ void Supervisor::reconcile() {
                 ++worker;
                 continue;
             }
-            // What was offered doesn't fit, and what serves is still wanted: it goes on.
-            const auto unfit = unserved.find(worker->first);
-            if (found == all.end() && unfit != unserved.end() && modules_.contains(worker->second->spec().plugin)) {
+            // Where what was offered doesn't fit, and what serves is still wanted, it goes on.
+            if (const std::string reason = misfit(*worker->second, all, unserved); !reason.empty()) {
                 log::error("plugin.refused", "A change does not fit a domain that is served; what serves it goes on",
-                           {{"domain", worker->first}, {"plugin", worker->second->spec().plugin}, {"reason", unfit->second}});
-                unserved.erase(unfit);
+                           {{"domain", worker->first}, {"plugin", worker->second->spec().plugin}, {"reason", reason}});
+                unserved.erase(worker->first);
+                all.erase(worker->first);
                 ++worker;
                 continue;
             }

@@ -84,6 +84,8 @@ private:
     std::map<std::string, Wanted> wanted(std::map<std::string, std::string> &unserved) const;
     std::shared_ptr<const plugin::Module> module_for(const DomainRequest &request, std::string &reason) const;
     void add_defaults(std::map<std::string, Wanted> &result, std::map<std::string, std::string> &unserved) const;
+    std::string misfit(const DomainWorker &worker, const std::map<std::string, Wanted> &all,
+                       const std::map<std::string, std::string> &unserved) const;
     void end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving);
 
     const Environment environment_;

@@ -168,6 +168,28 @@ TEST_CASE("a replacement that does not know the configured settings is refused, 
     CHECK(supervisor.stop());
 }
 
+TEST_CASE("a replacement with other topics that declines to start is refused, and what serves goes on") {
+    EngineFixture fixture;
+    engine::Supervisor supervisor(fixture.environment(), "test");
+    const HandlerMap handlers_map{{"item.marked.v1", handlers::append}};
+    engine::Plan plan;
+    supervisor.apply(plan);
+    supervisor.plugin_loaded(std::make_shared<TestModule>(items_plugin(), handlers_map, 1));
+    REQUIRE(eventually([&] { return supervisor.status().at(0).ready; }));
+    plugin::Description other = items_plugin();
+    other.version = "2.0.0";
+    other.domains[0].topics = {"items.v1", "items.v2"};
+    const auto declining = std::make_shared<TestModule>(other, handlers_map, 2);
+    declining->decline();
+    supervisor.plugin_loaded(declining);
+    fixture.publish({marked(1, "a", "1")});
+    REQUIRE(eventually([&] { return fixture.trail(items_plugin(), "a") == "1"; }));
+    CHECK(supervisor.status().at(0).plugin_version == "1.0.0");
+    CHECK(supervisor.status().at(0).ready);
+    supervisor.plugin_loaded(std::make_shared<TestModule>(other, handlers_map, 3));
+    CHECK(eventually([&] { return supervisor.status().at(0).generation == 3 && supervisor.status().at(0).ready; }));
+}
+
 TEST_CASE("what an older generation stated late is not applied in terms of the next one's tables") {
     EngineFixture fixture;
     const auto module = module_of({}, 2);

@@ -29,6 +29,14 @@ public:
         return lookup;
     }
 
+    /// Its instances decline to be made from now on.
+    void decline() {
+        descriptor_.create = [](const weir_host_v1 *host, const weir_setup_v1 *, void **) -> weir_status {
+            host->error(host, {"not today", 9});
+            return WEIR_FATAL;
+        };
+    }
+
 private:
     plugin::Description description_;
     std::map<std::string, weir_handler_v1, std::less<>> handlers_;
