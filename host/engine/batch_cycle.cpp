@@ -24,6 +24,7 @@ struct BatchCycle::Attempt {
     std::vector<std::size_t> open_index; // where they stand in the batch
     std::vector<store::LedgerEntry> ledger;
     std::vector<store::DeadLetter> dead_letters;
+    std::vector<const event::Event *> dead_events; // of each of them
     std::vector<store::OutboxEntry> outbox;
     std::vector<store::Attempts> attempts;
     std::vector<event::Uuid> forgotten;
@@ -112,6 +113,7 @@ void BatchCycle::decide(Attempt &attempt, const std::vector<Ran> &ran, const std
             break;
         default:
             decision = Decision::dead;
+            attempt.dead_events.push_back(work->event.get());
             attempt.dead_letters.push_back(make_dead_letter(*work->event, result.error, work->retries));
         }
         if (work->has_attempts) {
@@ -131,6 +133,7 @@ void BatchCycle::plan_retry(Attempt &attempt, std::size_t index, const HandlerRe
     const WorkPtr &work = attempt.open[index];
     const std::uint32_t retries = work->retries + 1;
     if (retries > spec_.options.max_retries) {
+        attempt.dead_events.push_back(work->event.get());
         attempt.dead_letters.push_back(make_dead_letter(
             *work->event,
             {"retries_exhausted", result.error.type + " after " + std::to_string(work->retries) + " retries: " + result.error.message},
@@ -229,10 +232,12 @@ std::size_t BatchCycle::after_commit(std::span<const WorkPtr> batch, Attempt &at
         partitions_.decided(*event.message);
         gate_.decided(batch[i]);
     }
-    for (const store::DeadLetter &letter : attempt.dead_letters) {
+    for (std::size_t i = 0; i < attempt.dead_letters.size(); ++i) {
+        const store::DeadLetter &letter = attempt.dead_letters[i];
         log::warn("event.dead_letter", "An event became a dead letter",
                   {{"domain", spec_.name},
                    {"event_id", letter.event_id.text()},
+                   {"correlation_id", attempt.dead_events[i]->correlation_id},
                    {"event_type", letter.event_type},
                    {"topic", letter.topic},
                    {"position", letter.position},
