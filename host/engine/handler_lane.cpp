@@ -16,7 +16,27 @@ namespace weir::engine {
 using Clock = std::chrono::steady_clock;
 
 namespace {
-constexpr std::size_t kAlternateStackBytes = 64u << 10;
+
+// Lets the calling thread's fatal signals be noted on a stack of their own, so that a handler's stack overflow is known as well. What was
+// there before (a sanitizer's) comes back when the thread ends.
+class AlternateStack {
+public:
+    AlternateStack() {
+        stack_t mine{};
+        mine.ss_sp = memory_.get();
+        mine.ss_size = kBytes;
+        sigaltstack(&mine, &previous_);
+    }
+    ~AlternateStack() { sigaltstack(&previous_, nullptr); }
+    AlternateStack(const AlternateStack &) = delete;
+    AlternateStack &operator=(const AlternateStack &) = delete;
+
+private:
+    static constexpr std::size_t kBytes = 64u << 10;
+    std::unique_ptr<char[]> memory_ = std::make_unique<char[]>(kBytes);
+    stack_t previous_{};
+};
+
 } // namespace
 
 // What the lanes of one domain and generation share; kept by each overdue handler until it returns.
@@ -77,7 +97,6 @@ struct HandlerLanes::Lane {
     std::condition_variable changed;
     std::shared_ptr<Range> job;
     bool stop = false;
-    std::unique_ptr<char[]> alternate_stack{new char[kAlternateStackBytes]}; // a handler's stack overflow is noted on it
     std::thread thread;
 
     void loop();
@@ -122,10 +141,7 @@ Ran settled_without_handler(const event::Event &event, const plugin::HandlerLook
 
 void HandlerLanes::Lane::loop() {
     name_thread("handle", common->setup.domain);
-    stack_t signal_stack{};
-    signal_stack.ss_sp = alternate_stack.get();
-    signal_stack.ss_size = kAlternateStackBytes;
-    sigaltstack(&signal_stack, nullptr);
+    const AlternateStack signal_stack;
     for (;;) {
         std::shared_ptr<Range> range;
         {
