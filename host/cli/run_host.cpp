@@ -165,14 +165,18 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
         config::WatchOptions watch_options;
         watch_options.host_file = options.config_file;
         watch_options.environment = config::process_environment();
-        config::Watch watch(std::move(watch_options), loaded, [&](const config::Loaded &changed) {
+        std::optional<config::Watch> watch; // without a file there is nothing to watch
+        const auto changed_configuration = [&](const config::Loaded &changed) {
             try {
                 take_over(supervisor, config, changed);
             } catch (const std::exception &failure) {
                 log::error("config.refused", "The changed configuration could not be taken over",
                            {{"where", config.file.string()}, {"reason", failure.what()}});
             }
-        });
+        };
+        if (!options.config_file.empty()) {
+            watch.emplace(std::move(watch_options), loaded, changed_configuration);
+        }
 
         bool ready_said = false;
         auto status_at = Clock::now();
@@ -180,7 +184,9 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
         for (;;) {
             const int signal = signals.wait(!ready_said || options.until_drained || options.max_events ? kLookWhileWaiting : kLook);
             if (signal == SIGHUP) {
-                watch.reload();
+                if (watch) {
+                    watch->reload();
+                }
             } else if (signal != 0) {
                 log::info("host.stopping", "A signal asks to stop; batches that run end first",
                           {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});

@@ -40,9 +40,24 @@ spdlog::logger &logger() {
     return *instance;
 }
 
-std::string json_line(std::string_view event, std::string_view message, std::initializer_list<Field> fields) {
-    // The time and the level are spdlog's, put in front by the pattern; this is the rest of the object.
+const char *level_name(Level level) {
+    switch (level) {
+    case Level::debug:
+        return "debug";
+    case Level::info:
+        return "info";
+    case Level::warn:
+        return "warn";
+    case Level::error:
+        return "error";
+    }
+    return "info";
+}
+
+std::string json_line(Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields) {
+    // The time is spdlog's, put in front by the pattern; this is the rest of the object.
     nlohmann::ordered_json object;
+    object["level"] = level_name(level);
     object["event"] = event;
     object["message"] = message;
     for (const Field &field : fields) {
@@ -84,8 +99,8 @@ void configure(Level least, Format format) {
     write_json = format == Format::json || (format == Format::automatic && !terminal);
     logger().set_level(spdlog_level(least));
     if (write_json) {
-        auto formatter = std::make_unique<spdlog::pattern_formatter>("{\"time\":\"%Y-%m-%dT%H:%M:%S.%fZ\",\"level\":\"%l\",%v",
-                                                                     spdlog::pattern_time_type::utc);
+        auto formatter =
+            std::make_unique<spdlog::pattern_formatter>("{\"time\":\"%Y-%m-%dT%H:%M:%S.%fZ\",%v", spdlog::pattern_time_type::utc);
         logger().set_formatter(std::move(formatter));
     } else {
         logger().set_pattern(terminal ? "%H:%M:%S.%e %^%-5l%$ %v" : "%Y-%m-%d %H:%M:%S.%e %-5l %v");
@@ -117,7 +132,7 @@ void write(Level level, std::string_view event, std::string_view message, std::i
         if (!target.should_log(spdlog_level(level))) {
             return;
         }
-        const std::string line = write_json ? json_line(event, message, fields) : text_line(event, message, fields);
+        const std::string line = write_json ? json_line(level, event, message, fields) : text_line(event, message, fields);
         target.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
     } catch (...) {
         // A log that can't be written must not stop the work that it tells of.
