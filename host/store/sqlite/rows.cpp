@@ -9,8 +9,8 @@ std::vector<std::optional<Row>> SqliteSession::fetch(std::uint32_t number, std::
     std::vector<std::optional<Row>> rows;
     rows.reserve(keys.size());
     connection_.guard([&] {
-        // The whole file is locked for writing since `begin`, so that reading is locking. A look-up by a prepared statement is a
-        // microsecond, and no set-based form is quicker.
+        // The whole file is locked for writing since `begin`, so that reading is locking. One prepared look-up a key:
+        // there is no round trip that a set-based form would save.
         Query &query = connection_.query("select " + all_columns(table) + " from " + name_of(number) + " where " + key_condition(table),
                                          key_storages(table), all_storages(table));
         for (const Key &key : keys) {
