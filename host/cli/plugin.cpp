@@ -151,8 +151,8 @@ Exit scaffold(const PluginOptions &options) {
         options.directory.empty() ? std::filesystem::path(options.plugin) : std::filesystem::path(options.directory);
     write_plugin_template(options.plugin, directory);
     print_line("Wrote " + directory.string() + ". From nothing to a tested plugin:\n\n  cd " + directory.string() +
-               "\n  cmake -B build && cmake --build build && ctest --test-dir build\n  weir plugin install build/plugins/" + options.plugin +
-               ".so");
+               "\n  cmake -B build && cmake --build build && ctest --test-dir build\n  weir plugin install build/plugins/" +
+               options.plugin + ".so");
     return Exit::ok;
 }
 
