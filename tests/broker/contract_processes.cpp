@@ -105,6 +105,7 @@ void killed_consumers_lose_nothing(BrokerFixture &fixture) {
 
 void four_readers_share_through_kills(BrokerFixture &fixture) {
     constexpr int kMessages = 4000;
+    constexpr auto kIdle = 300ms;
     std::mt19937_64 random(seed());
     fixture.make_topic("t", 2);
     fixture.open()->publish("t", numbered(0, kMessages));
@@ -115,16 +116,22 @@ void four_readers_share_through_kills(BrokerFixture &fixture) {
             const auto consumer = subscribe(*broker, "share-" + std::to_string(number), true);
             auto quiet_since = Clock::now();
             while (Clock::now() - quiet_since < 1500ms) {
+                const auto asked = Clock::now();
                 const Batch got = consumer->read({25, 1u << 20}, 50ms);
                 for (const auto &message : got) {
                     say("d " + message->body);
                 }
                 pause(1);
                 consumer->ack(got);
+                // A process that the machine did not let run for that long counts as gone: others may have taken what it had.
+                const bool stalled = Clock::now() - asked >= kIdle;
                 for (const auto &message : got) {
+                    if (stalled) {
+                        say("s " + message->body);
+                    }
                     say("a " + message->body);
                 }
-                consumer->renew(300ms);
+                consumer->renew(kIdle);
                 if (!got.empty()) {
                     quiet_since = Clock::now();
                 }
@@ -133,15 +140,15 @@ void four_readers_share_through_kills(BrokerFixture &fixture) {
         });
     }
     std::map<int, std::multiset<int>> acked_by; // number -> children
-    std::set<int> delivered_to_killed;
+    std::set<int> delivered_to_lost;            // or to one that stood still
     std::string line;
     const auto note = [&](int child, const std::string &said) {
         INFO(said);
         REQUIRE(said.substr(0, 5) != "error");
         if (said[0] == 'a') {
             acked_by[std::stoi(said.substr(2))].insert(child);
-        } else if (child < 2) {
-            delivered_to_killed.insert(std::stoi(said.substr(2)));
+        } else if (said[0] == 's' || child < 2) {
+            delivered_to_lost.insert(std::stoi(said.substr(2)));
         }
     };
     for (int victim = 0; victim < 2; ++victim) {
@@ -165,11 +172,11 @@ void four_readers_share_through_kills(BrokerFixture &fixture) {
     int twice_without_a_kill = 0;
     for (int number = 0; number < kMessages; ++number) {
         const auto &by = acked_by[number];
-        if (by.empty() && !delivered_to_killed.count(number)) {
+        if (by.empty() && !delivered_to_lost.count(number)) {
             CAPTURE(number);
             FAIL("a message was given to nobody");
         }
-        twice_without_a_kill += by.size() > 1 && !delivered_to_killed.count(number) ? 1 : 0;
+        twice_without_a_kill += by.size() > 1 && !delivered_to_lost.count(number) ? 1 : 0;
     }
     CHECK(twice_without_a_kill == 0);
 }
