@@ -128,6 +128,13 @@ public:
     /// Reads without a group: messages after `after` (nothing: from the beginning), for `tail` and `rebuild`.
     virtual std::vector<Message> browse(const Partition &partition, std::optional<Position> after, std::size_t limit) = 0;
 
+    /// The newest messages of a partition, at most `limit`, in topic order; for `tail`. This one reads the partition from its beginning:
+    /// adapters that can begin at the end do.
+    virtual std::vector<Message> newest(const Partition &partition, std::size_t limit);
+
+    /// Whether the topic is there, so that who publishes can be told that it was made. This one looks through `topics`.
+    virtual bool has_topic(const std::string &topic);
+
     /// What wants doing now and then beside publishing, such as retention on quiet topics; called by a running host about once a minute.
     virtual void maintain() {}
 

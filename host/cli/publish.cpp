@@ -6,8 +6,10 @@
 #include "json_text.hpp"
 #include "message_check.hpp"
 #include "serving.hpp"
+#include "suggest.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -33,6 +35,7 @@ struct PublishOptions {
     bool skip_invalid = false;
     bool dry_run = false;
     bool json = false;
+    bool no_create = false;
 };
 
 /// One run: lines in, messages out.
@@ -67,6 +70,8 @@ public:
         return report(waiting_.empty() ? Exit::ok : Exit::cancelled);
     }
 
+    std::size_t published() const noexcept { return published_; }
+
 private:
     /// Whether messages may leave before the last line was seen.
     bool streams() const { return options_.raw || options_.skip_invalid; }
@@ -82,7 +87,7 @@ private:
             }
             return;
         }
-        if (checked.refusal.empty() && !checked.has_contract) {
+        if (checked.refusal.empty() && !checked.has_contract && !options_.raw) {
             ++uncontracted_[checked.event_type];
         }
         ++accepted_;
@@ -162,6 +167,20 @@ private:
     std::map<std::string, std::size_t> uncontracted_; // event type -> messages
 };
 
+/// What to say of a topic that isn't there: a typing error makes one too.
+std::string missing_topic(const std::string &topic, const Serving &serving) {
+    std::vector<std::string> read;
+    for (const auto &[name, domain] : serving.domains) {
+        read.insert(read.end(), domain.spec.topics.begin(), domain.spec.topics.end());
+    }
+    std::string what = "there is no topic '" + topic + "' yet";
+    if (std::find(read.begin(), read.end(), topic) == read.end()) {
+        const std::string near = nearest(topic, read);
+        what += ", and no domain of this configuration reads it" + (near.empty() ? "" : " (did you mean '" + near + "'?)");
+    }
+    return what;
+}
+
 Exit publish(const PublishOptions &options, const Context &context) {
     const Interrupt interrupt;
     const auto loaded = load_config(options.config);
@@ -183,10 +202,19 @@ Exit publish(const PublishOptions &options, const Context &context) {
     }
     InterruptibleInput input(descriptor, interrupt);
     std::istream lines(&input);
-    const MessageCheck check(options.topic, bindings_of_topic(find_serving(loaded.config, context, contracts), options.topic),
-                             options.key_pointers, contracts);
+    const Serving serving = find_serving(loaded.config, context, contracts);
+    const MessageCheck check(options.topic, bindings_of_topic(serving, options.topic), options.key_pointers, contracts);
     const std::unique_ptr<broker::Broker> broker = options.dry_run ? nullptr : open_broker(loaded.config);
-    return Publisher(options, check, broker.get(), interrupt, bytes).run(lines);
+    const bool there = !broker || broker->has_topic(options.topic);
+    if (!there && options.no_create) {
+        throw Failure(Exit::failed, missing_topic(options.topic, serving) + "; without --no-create it is made");
+    }
+    Publisher publisher(options, check, broker.get(), interrupt, bytes);
+    const Exit code = publisher.run(lines);
+    if (!there && publisher.published() > 0) {
+        std::fprintf(stderr, "note: %s; it was made\n", printable(missing_topic(options.topic, serving)).c_str());
+    }
+    return code;
 }
 
 } // namespace
@@ -204,6 +232,7 @@ void add_publish(CLI::App &root, Context &context) {
                      "A JSON pointer to the ordering key, instead of the topic's binding; may be repeated")
         ->type_name("POINTER")
         ->allow_extra_args(false);
+    command->add_flag("--no-create", options->no_create, "Refuse where the topic is not there, instead of making it");
     command->add_flag("--dry-run", options->dry_run, "Only check");
     command->add_flag("--json", options->json, "The result as one JSON object: topic, lines, published, refused, dry_run");
     command->footer(

@@ -28,62 +28,24 @@ struct TailOptions {
 
 using Place = std::optional<broker::Position>;
 
-/// The last position of a partition, found by halving; nothing where it is empty.
-Place last_position(broker::Broker &broker, const broker::Partition &partition) {
-    const auto first = broker.browse(partition, std::nullopt, 1);
-    if (first.empty()) {
-        return std::nullopt;
-    }
-    std::uint64_t at = first.front().position.high; // a message is there
-    std::uint64_t beyond = std::uint64_t{1} << 62;  // none is
-    while (beyond - at > 1) {
-        const std::uint64_t middle = at + (beyond - at) / 2;
-        const auto next = broker.browse(partition, broker::Position{middle - 1, 0}, 1);
-        if (next.empty()) {
-            beyond = middle;
-        } else {
-            at = next.front().position.high;
-        }
-    }
-    return broker::Position{at, 0};
-}
-
 class Tail {
 public:
     Tail(broker::Broker &broker, const TailOptions &options) : broker_(broker), options_(options) {}
 
-    /// Shows what is there. @return how many messages that were
-    std::size_t show_kept() {
+    /// Shows what is there: all of it, or the newest `count` messages of all partitions together.
+    void show_kept() {
         find_partitions();
-        for (auto &[partition, place] : places_) {
-            const Place last = last_position(broker_, partition);
-            if (options_.from_beginning || !last) {
-                continue; // from nothing: the beginning
-            }
-            // at least `count` of each partition: the newest of all partitions are among them
-            place = last->high > options_.count ? Place({last->high - options_.count, 0}) : std::nullopt;
+        if (options_.from_beginning) {
+            return show_new();
         }
-        return show_new(!options_.from_beginning);
-    }
-
-    /// @param newest only the last `count` of them
-    std::size_t show_new(bool newest) {
-        std::size_t shown = 0;
         std::vector<event::Message> kept;
         for (auto &[partition, place] : places_) {
-            for (;;) {
-                auto page = broker_.browse(partition, place, kPage);
-                if (page.empty()) {
-                    break;
-                }
-                place = page.back().position;
-                shown += page.size();
-                if (newest) {
-                    std::move(page.begin(), page.end(), std::back_inserter(kept));
-                } else {
-                    show(page);
-                }
+            // `count` of each partition: the newest of all partitions are among them
+            auto newest = broker_.newest(partition, std::max<std::size_t>(options_.count, 1));
+            if (!newest.empty()) {
+                place = newest.back().position;
             }
+            std::move(newest.begin(), newest.end(), std::back_inserter(kept));
         }
         std::stable_sort(kept.begin(), kept.end(),
                          [](const auto &left, const auto &right) { return left.appended_at < right.appended_at; });
@@ -91,8 +53,16 @@ public:
             kept.erase(kept.begin(), kept.end() - static_cast<std::ptrdiff_t>(options_.count));
         }
         show(kept);
-        std::fflush(stdout);
-        return shown;
+    }
+
+    /// Shows what came since the last look.
+    void show_new() {
+        for (auto &[partition, place] : places_) {
+            for (auto page = broker_.browse(partition, place, kPage); !page.empty(); page = broker_.browse(partition, place, kPage)) {
+                place = page.back().position;
+                show(page);
+            }
+        }
     }
 
     /// Topics that appear later, and those that are made anew, are found too.
@@ -118,6 +88,7 @@ private:
                 print_line(message_line(message));
             }
         }
+        std::fflush(stdout);
     }
 
     broker::Broker &broker_;
@@ -142,7 +113,7 @@ Exit tail(const TailOptions &options) {
     }
     while (options.follow && !interrupt.wait_for(kLook)) {
         view.find_partitions();
-        view.show_new(false);
+        view.show_new();
     }
     return Exit::ok;
 }

@@ -82,6 +82,17 @@ void browsing_changes_nothing(BrokerFixture &fixture) {
     }
     CHECK(seen == expected(0, 30));
     CHECK(broker->browse({"nowhere", 0}, std::nullopt, 7).empty());
+    for (const std::size_t count : {std::size_t{1}, std::size_t{9}, std::size_t{30}, std::size_t{50}}) {
+        std::vector<std::string> last;
+        for (const auto &message : broker->newest({"t", 0}, count)) {
+            last.push_back(message.body);
+        }
+        const std::size_t there = std::min<std::size_t>(count, 30);
+        CHECK(last == expected(static_cast<int>(30 - there), static_cast<int>(there)));
+    }
+    CHECK(broker->newest({"nowhere", 0}, 3).empty());
+    CHECK(broker->has_topic("t"));
+    CHECK_FALSE(broker->has_topic("nowhere"));
     const auto consumer = subscribe(*broker, "c");
     claim_all(*consumer);
     CHECK(bodies(read_rest(*consumer)) == expected(0, 30));

@@ -43,8 +43,30 @@ TEST_CASE("publish --raw sends every line as it is") {
     const std::string lines = "{cut\n\n\xff\xfe\n" + created(1) + "  \nlast without an end";
     const Ran sent = bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-", "--raw"}, lines);
     CHECK(sent.code == 0);
+    CHECK_THAT(sent.err, !Contains("contract"));
     CHECK(length(bench) == 5);
     CHECK(bench.weir({"tail", "-c", "identity.user.v1", "--from-beginning", "--raw"}).out == lines + "\n");
+}
+
+TEST_CASE("publish tells that it has made a topic, and --no-create refuses") {
+    const Workbench bench;
+    const auto publish = [&](const std::string &topic, const std::vector<std::string> &more = {}) {
+        std::vector<std::string> line{"publish", "-c", "--topic", topic, "-"};
+        line.insert(line.end(), more.begin(), more.end());
+        return bench.weir(line, created(1));
+    };
+    const Ran refused = publish("identity.user.v1", {"--no-create"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.err, Contains("no topic 'identity.user.v1'") && Contains("--no-create") && !Contains("no domain"));
+    CHECK(length(bench) == 0);
+    const Ran first = publish("identity.user.v1");
+    CHECK(first.code == 0);
+    CHECK_THAT(first.err, Contains("no topic 'identity.user.v1' yet; it was made"));
+    CHECK(publish("identity.user.v1").err.empty());
+    CHECK(publish("identity.user.v1", {"--no-create"}).code == 0);
+    const Ran mistyped = publish("identity.usr.v1");
+    CHECK(mistyped.code == 0);
+    CHECK_THAT(mistyped.err, Contains("no domain of this configuration reads it (did you mean 'identity.user.v1'?)"));
 }
 
 TEST_CASE("publish --dry-run checks and sends nothing") {

@@ -25,6 +25,8 @@ public:
     void publish(const std::string &name, std::span<const Outgoing> messages) override;
     std::vector<TopicInfo> topics() override;
     std::vector<Message> browse(const Partition &partition, std::optional<Position> after, std::size_t limit) override;
+    std::vector<Message> newest(const Partition &partition, std::size_t limit) override;
+    bool has_topic(const std::string &name) override;
     std::string guarantee() const override;
     void configure_topic(const std::string &name, const TopicOptions &options) override;
     bool drop_topic(const std::string &name) override;
@@ -32,6 +34,7 @@ public:
     std::uint64_t trim() override;
 
 private:
+    std::vector<Message> messages_of(const Partition &partition, std::optional<Position> after, std::size_t limit, bool newest);
     void make_room(const Topic &topic, Stream &stream, std::uint64_t incoming, std::uint64_t count, event::Micros now);
     void sweep_dropped();
 
@@ -139,12 +142,28 @@ std::vector<TopicInfo> EmbeddedBrokerImplementation::topics() {
 }
 
 std::vector<Message> EmbeddedBrokerImplementation::browse(const Partition &partition, std::optional<Position> after, std::size_t limit) {
+    return messages_of(partition, after, limit, false);
+}
+
+std::vector<Message> EmbeddedBrokerImplementation::newest(const Partition &partition, std::size_t limit) {
+    return messages_of(partition, std::nullopt, limit, true);
+}
+
+bool EmbeddedBrokerImplementation::has_topic(const std::string &name) {
+    const std::lock_guard lock(reader_mutex_);
+    return find_topic(reader_, name).has_value();
+}
+
+std::vector<Message> EmbeddedBrokerImplementation::messages_of(const Partition &partition, std::optional<Position> after, std::size_t limit,
+                                                               bool newest) {
     const std::lock_guard lock(reader_mutex_);
     const Snapshot snapshot(reader_);
     std::vector<std::shared_ptr<const Message>> read;
     if (const auto topic = find_topic(reader_, partition.topic)) {
         for (const Stream &stream : streams_of(reader_, topic->id)) {
-            const std::uint64_t first = std::max(stream.first, after ? after->high + 1 : stream.first);
+            const std::uint64_t kept = stream.next - stream.first;
+            const std::uint64_t begin = newest && kept > limit ? stream.next - limit : stream.first;
+            const std::uint64_t first = std::max(begin, after ? after->high + 1 : begin);
             if (stream.number == partition.number && first < stream.next && limit > 0) {
                 load(reader_, *topic, stream, first, std::min<std::uint64_t>(stream.next - first, limit) + first - 1, 1, read);
             }
