@@ -7,10 +7,13 @@ build_packages=(
     g++ cmake ninja-build ccache pkg-config
     libsoci-dev libboost-dev libboost-filesystem-dev libboost-system-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libvalijson-dev libsqlite3-dev
+    libhiredis-dev libpq-dev
     sqlite3 ca-certificates
 )
-# With the tests come the documentation's tools and a compiler for another machine, whose files must be refused.
+# With the tests come servers, which the tests start themselves on ports of their own (Debian's, which may start at installation, are left alone),
+# the documentation's tools, and a compiler for another machine, whose files must be refused.
 test_packages=(
+    redis-server postgresql
     catch2 jq doxygen abigail-tools man-db python3 make
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 )
