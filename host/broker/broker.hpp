@@ -135,6 +135,9 @@ public:
     /// Whether the topic is there, so that who publishes can be told that it was made. This one looks through `topics`.
     virtual bool has_topic(const std::string &topic);
 
+    /// How many messages a partition held once and doesn't keep any more; nothing where that can't be known.
+    virtual std::optional<std::uint64_t> lost(const Partition &) { return std::nullopt; }
+
     /// What wants doing now and then beside publishing, such as retention on quiet topics; called by a running host about once a minute.
     virtual void maintain() {}
 

@@ -226,12 +226,60 @@ public:
 
     /// Opens a session for the schema last migrated (or, for operators' commands before any migration, for the standard tables alone).
     virtual std::unique_ptr<Session> open() = 0;
+
+    /// The domain's own tables (of the schema last migrated) that were there with rows before Weir migrated them: rows that no event may have made.
+    virtual std::vector<std::string> adopted_tables() { return {}; }
 };
+
+/// What a replacement wrote.
+struct ReplacementCounts {
+    std::uint64_t rows_removed = 0;
+    std::uint64_t rows_changed = 0;
+    std::uint64_t rows_added = 0;
+    std::uint64_t outcomes_changed = 0; ///< of events that the ledger held already
+    std::uint64_t letters_resolved = 0; ///< events that were dead and aren't any more
+    std::uint64_t letters_renewed = 0;  ///< dead again: id and time stay, the reason is the new one
+    std::uint64_t letters_added = 0;
+    std::uint64_t letters_overtaken = 0; ///< dropped by an operator after the shadow had applied them: said to be replayed
+};
+
+/**
+ * Puts what a shadow holds in the place of what a domain holds, in one transaction. From the time it is made to its end no other session
+ * commits a batch to the domain; readers go on reading what was there. One thread at a time. Where `commit` hasn't returned, the domain is as it was.
+ */
+class Replacement {
+public:
+    virtual ~Replacement() = default;
+
+    /// As the domain's own session says it, within the transaction.
+    virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
+    virtual std::vector<StoredPosition> positions() = 0;
+
+    /**
+     * Writes what differs, and commits. Rows of the domain's own tables are the shadow's afterwards; columns that no plugin declared stay in the rows that
+     * stay. Ledger: what the shadow has decided, decided so; ids that the shadow doesn't know stay. Dead letters: see ReplacementCounts; what an operator
+     * dropped stays dropped, what was replayed and is dead in the shadow is pending again, and letters of events that the shadow has not decided stay. Outbox,
+     * positions, leases and attempts stay. Throws what `Session::commit` throws, Unavailable, RunAgain, SchemaWrong.
+     */
+    virtual ReplacementCounts commit() = 0;
+};
+
+/// The schema in which a domain is made anew: `<schema>__rebuild`, cut with a hash where that is too long.
+std::string shadow_schema_name(const std::string &schema_name);
+/// Whether a name is one that `shadow_schema_name` gives; no domain may be called so.
+bool is_shadow_schema(const std::string &schema_name);
 
 /// A place where domains' schemas live. Thread-safe.
 class Store {
 public:
     virtual ~Store() = default;
+
+    /// Begins to replace what a domain holds by its shadow. Both have been migrated to `tables`. Throws what `Session::begin` throws; RunAgain where others hold
+    /// the domain for too long.
+    virtual std::unique_ptr<Replacement> replace_by_shadow(const std::string &schema_name, const Schema &tables);
+    /// Removes a domain's shadow with everything in it; harmless where there is none. Nobody has it open.
+    virtual void remove_shadow(const std::string &schema_name);
+
     /// @param schema_name `[a-z_][a-z0-9_]{0,62}`
     virtual std::unique_ptr<DomainStore> domain(const std::string &schema_name) = 0;
     /// Whether a schema is there already, so that operators' commands don't make one by a typing error.

@@ -27,6 +27,7 @@ public:
     std::vector<Message> browse(const Partition &partition, std::optional<Position> after, std::size_t limit) override;
     std::vector<Message> newest(const Partition &partition, std::size_t limit) override;
     bool has_topic(const std::string &name) override;
+    std::optional<std::uint64_t> lost(const Partition &partition) override;
     std::string guarantee() const override;
     void configure_topic(const std::string &name, const TopicOptions &options) override;
     bool drop_topic(const std::string &name) override;
@@ -175,6 +176,19 @@ std::vector<Message> EmbeddedBrokerImplementation::messages_of(const Partition &
         out.push_back(*message);
     }
     return out;
+}
+
+std::optional<std::uint64_t> EmbeddedBrokerImplementation::lost(const Partition &partition) {
+    const std::lock_guard lock(reader_mutex_);
+    const Snapshot snapshot(reader_);
+    if (const auto topic = find_topic(reader_, partition.topic)) {
+        for (const Stream &stream : streams_of(reader_, topic->id)) {
+            if (stream.number == partition.number) {
+                return stream.first - 1; // offsets begin at 1 and have no gaps
+            }
+        }
+    }
+    return 0;
 }
 
 std::string EmbeddedBrokerImplementation::guarantee() const {

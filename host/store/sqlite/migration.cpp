@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace weir::store::sqlite {
 
@@ -334,6 +335,35 @@ MigrationSteps migrate(Connection &connection, const Schema &schema) {
         }
         return done;
     });
+}
+
+std::vector<std::string> adopted_tables(Connection &connection, const Schema &schema) {
+    std::vector<std::string> adopted;
+    const std::string steps = connection.qualified("schema_migrations");
+    for (const Table &table : schema.tables) {
+        connection.guard([&] {
+            connection
+                .query("select count(*) from " + steps + " as a where a.step = ? and not exists (select 1 from " + steps +
+                           " as r where r.step = ? and r.id > a.id)",
+                       {Storage::text, Storage::text}, {Storage::integer})
+                .text(0, "adopted table " + table.name)
+                .text(1, "rebuilt table " + table.name)
+                .each([&](Query &row) {
+                    if (row.take_integer(0) > 0) {
+                        adopted.push_back(table.name);
+                    }
+                });
+        });
+    }
+    return adopted;
+}
+
+void note_rebuilt(Connection &connection, const Schema &schema) {
+    std::vector<Step> steps;
+    for (const Table &table : schema.tables) {
+        steps.push_back({"rebuilt table " + table.name, "", table.name, {}});
+    }
+    apply(connection, std::as_const(steps));
 }
 
 } // namespace weir::store::sqlite

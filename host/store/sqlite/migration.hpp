@@ -16,4 +16,10 @@ namespace weir::store::sqlite {
  */
 MigrationSteps migrate(Connection &connection, const Schema &schema);
 
+/// Tables of the schema that were adopted and not made anew since.
+std::vector<std::string> adopted_tables(Connection &connection, const Schema &schema);
+
+/// Notes that the tables of the schema were made anew from events. In a transaction.
+void note_rebuilt(Connection &connection, const Schema &schema);
+
 } // namespace weir::store::sqlite

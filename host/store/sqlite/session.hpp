@@ -14,6 +14,8 @@ class SqliteSession final : public Session {
 public:
     SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders);
 
+    Connection &connection() noexcept { return connection_; }
+
     void begin(std::span<const Lease> leases) override;
     void commit() override;
     void rollback() noexcept override;

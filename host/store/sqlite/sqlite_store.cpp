@@ -3,7 +3,7 @@
 
 #include "holders.hpp"
 #include "migration.hpp"
-#include "session.hpp"
+#include "replacement.hpp"
 
 #include <mutex>
 
@@ -42,6 +42,17 @@ public:
         return std::make_unique<SqliteSession>(place_, std::move(schema), holders_);
     }
 
+    std::vector<std::string> adopted_tables() override {
+        std::shared_ptr<const Schema> schema;
+        {
+            const std::lock_guard lock(mutex_);
+            schema = schema_;
+        }
+        prepare_file(place_);
+        Connection connection(place_);
+        return sqlite::adopted_tables(connection, *schema);
+    }
+
 private:
     const Place place_;
     std::mutex mutex_;
@@ -60,6 +71,23 @@ public:
     bool has_domain(const std::string &schema_name) override {
         std::error_code error;
         return std::filesystem::is_regular_file(Place{options_, schema_name}.file(), error);
+    }
+
+    std::unique_ptr<Replacement> replace_by_shadow(const std::string &schema_name, const Schema &tables) override {
+        return std::make_unique<SqliteReplacement>(Place{options_, schema_name}, Place{options_, shadow_schema_name(schema_name)}, tables,
+                                                   std::make_shared<Holders>(options_.directory, schema_name));
+    }
+
+    void remove_shadow(const std::string &schema_name) override {
+        const Place shadow{options_, shadow_schema_name(schema_name)};
+        Holders(options_.directory, shadow.schema).sweep({});
+        std::error_code error;
+        for (const char *suffix : {"-wal", "-shm", ""}) { // the file last: while it is there, there is a shadow to be removed
+            std::filesystem::remove(shadow.file().string() + suffix, error);
+            if (error) {
+                throw Unavailable(shadow.file().string() + suffix + " can't be removed: " + error.message());
+            }
+        }
     }
 
     std::string guarantee() const override {

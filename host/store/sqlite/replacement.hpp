@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session.hpp"
+
+#include "store/store.hpp"
+
+namespace weir::store::sqlite {
+
+/// A replacement that holds the write lock of the domain's file while it lives. The shadow is a file of its own: it is attached to be read
+/// when everything in it has been committed, so that no transaction writes two files.
+class SqliteReplacement final : public Replacement {
+public:
+    SqliteReplacement(const Place &place, Place shadow, const Schema &tables, std::shared_ptr<Holders> holders);
+    ~SqliteReplacement() override;
+
+    std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    std::vector<StoredPosition> positions() override;
+    ReplacementCounts commit() override;
+
+private:
+    void attach_shadow();
+    std::string theirs(const std::string &table) const;
+    std::uint64_t write(const std::string &sql);
+    void replace_rows(const Table &table, ReplacementCounts &counts);
+    void replace_ledger(ReplacementCounts &counts);
+    void replace_letters(ReplacementCounts &counts);
+
+    const Place shadow_;
+    const Schema tables_;
+    SqliteSession session_;
+    Connection &connection_; ///< the session's
+};
+
+} // namespace weir::store::sqlite
