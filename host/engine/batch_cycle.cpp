@@ -39,16 +39,17 @@ struct BatchCycle::Attempt {
 };
 
 BatchCycle::BatchCycle(const DomainSpec &spec, const plugin::Description &description, HandlerLanes &lanes, KeyGate &gate,
-                       PartitionKeeper &partitions, broker::Consumer &consumer, OutboxRelay &relay)
-    : spec_(spec), description_(description), lanes_(lanes), gate_(gate), partitions_(partitions), consumer_(consumer), relay_(relay) {}
+                       PartitionKeeper &partitions, OutboxRelay &relay)
+    : spec_(spec), description_(description), lanes_(lanes), gate_(gate), partitions_(partitions), relay_(relay) {}
 
-std::size_t BatchCycle::run(store::Session &session, std::span<const WorkPtr> batch, Counts &counts) {
+std::vector<std::shared_ptr<const event::Message>> BatchCycle::run(store::Session &session, std::span<const WorkPtr> batch,
+                                                                   Counts &counts) {
     Attempt attempt;
     try {
         session.begin(partitions_.leases());
-        drop_decided(session, batch, attempt);
         Settlement settlement(session, description_, lanes_);
-        const std::vector<Ran> ran = settlement.settle(attempt.open);
+        const std::vector<Ran> ran = settlement.settle(batch);
+        sort_out(settlement, batch, attempt);
         decide(attempt, ran, settlement.stale());
         write(session, attempt);
         session.commit();
@@ -59,24 +60,12 @@ std::size_t BatchCycle::run(store::Session &session, std::span<const WorkPtr> ba
     return after_commit(batch, attempt, counts);
 }
 
-void BatchCycle::drop_decided(store::Session &session, std::span<const WorkPtr> batch, Attempt &attempt) {
+// What the settlement found: events that are decided already, copies, and those that it ran.
+void BatchCycle::sort_out(const Settlement &settlement, std::span<const WorkPtr> batch, Attempt &attempt) {
     attempt.decisions.assign(batch.size(), Decision::none);
-    attempt.copy_of.resize(batch.size());
-    std::unordered_map<event::Uuid, std::size_t> first;
-    std::vector<event::Uuid> ids;
-    first.reserve(batch.size());
-    ids.reserve(batch.size());
+    attempt.copy_of = settlement.first_of();
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        const auto [at, is_first] = first.try_emplace(batch[i]->event->id, i);
-        attempt.copy_of[i] = at->second;
-        if (is_first) {
-            ids.push_back(batch[i]->event->id);
-        }
-    }
-    std::sort(ids.begin(), ids.end());
-    const std::vector<event::Uuid> decided = session.decided(ids);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (std::binary_search(decided.begin(), decided.end(), batch[i]->event->id)) {
+        if (settlement.fates()[i] == Settlement::Fate::decided) {
             attempt.decisions[i] = Decision::duplicate;
         } else if (attempt.copy_of[i] == i) {
             attempt.open.push_back(batch[i]);
@@ -86,17 +75,19 @@ void BatchCycle::drop_decided(store::Session &session, std::span<const WorkPtr> 
 }
 
 void BatchCycle::decide(Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale) {
-    for (std::size_t i = 0; i < ran.size(); ++i) {
+    for (std::size_t i = 0; i < attempt.open.size(); ++i) {
         const WorkPtr &work = attempt.open[i];
-        const HandlerResult &result = ran[i].result;
-        Decision &decision = attempt.decisions[attempt.open_index[i]];
-        if (ran[i].state != Ran::State::finished) {
-            attempt.waits.push_back({work, work->retries, {}, ran[i].state == Ran::State::overdue, ran[i].state == Ran::State::held});
+        const std::size_t index = attempt.open_index[i];
+        const Ran &one = ran[index];
+        const HandlerResult &result = one.result;
+        Decision &decision = attempt.decisions[index];
+        if (one.state != Ran::State::finished) {
+            attempt.waits.push_back({work, work->retries, {}, one.state == Ran::State::overdue, one.state == Ran::State::held});
             continue;
         }
         switch (result.status) {
         case WEIR_OK:
-            decision = stale[i] ? Decision::stale : Decision::applied;
+            decision = stale[index] ? Decision::stale : Decision::applied;
             attempt.outbox.insert(attempt.outbox.end(), result.emitted.begin(), result.emitted.end());
             break;
         case WEIR_SKIP:
@@ -198,7 +189,8 @@ void BatchCycle::say_ignored(const event::Event &event) {
     }
 }
 
-std::size_t BatchCycle::after_commit(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts) {
+std::vector<std::shared_ptr<const event::Message>> BatchCycle::after_commit(std::span<const WorkPtr> batch, Attempt &attempt,
+                                                                            Counts &counts) {
     std::vector<std::shared_ptr<const event::Message>> decided;
     decided.reserve(batch.size());
     ++counts.batches;
@@ -263,10 +255,7 @@ std::size_t BatchCycle::after_commit(std::span<const WorkPtr> batch, Attempt &at
             gate_.hold_behind(batch[i]); // a copy of one that waits; when it runs, the ledger or the first's fate decides
         }
     }
-    if (!decided.empty()) {
-        consumer_.ack(decided);
-    }
-    return decided.size();
+    return decided;
 }
 
 } // namespace weir::engine

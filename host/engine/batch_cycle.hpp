@@ -6,6 +6,7 @@
 #include "engine/key_gate.hpp"
 #include "engine/outbox_relay.hpp"
 #include "engine/partition_keeper.hpp"
+#include "engine/settlement.hpp"
 #include "engine/work.hpp"
 #include "store/store.hpp"
 
@@ -25,26 +26,27 @@ public:
 };
 
 /**
- * Takes one batch from its events to its commit and its acknowledgement:
- * begin, drop what is decided, settle, dead letters, outbox, ledger, positions, commit, ack. One thread.
+ * Takes one batch from its events to its commit:
+ * begin, drop what is decided, settle, dead letters, outbox, ledger, positions, commit. One thread.
  */
 class BatchCycle {
 public:
     BatchCycle(const DomainSpec &spec, const plugin::Description &description, HandlerLanes &lanes, KeyGate &gate,
-               PartitionKeeper &partitions, broker::Consumer &consumer, OutboxRelay &relay);
+               PartitionKeeper &partitions, OutboxRelay &relay);
 
-    /// Runs it once. Throws what the store throws, and PluginFatal, after a rollback; then nothing was decided or acknowledged, and the
-    /// same events can be given again. @return how many events were decided
-    std::size_t run(store::Session &session, std::span<const WorkPtr> batch, Counts &counts);
+    /// Runs it once. Throws what the store throws, and PluginFatal, after a rollback; then nothing was decided, and the same events can be
+    /// given again.
+    /// @return the messages of the events that were decided: to be acknowledged
+    std::vector<std::shared_ptr<const event::Message>> run(store::Session &session, std::span<const WorkPtr> batch, Counts &counts);
 
 private:
     enum class Decision : std::uint8_t { none, applied, stale, ignored, dead, duplicate };
     struct Attempt; // one run's working state
 
-    void drop_decided(store::Session &session, std::span<const WorkPtr> batch, Attempt &attempt);
+    static void sort_out(const Settlement &settlement, std::span<const WorkPtr> batch, Attempt &attempt);
     void decide(Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale);
     void write(store::Session &session, Attempt &attempt);
-    std::size_t after_commit(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts);
+    std::vector<std::shared_ptr<const event::Message>> after_commit(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts);
     void plan_retry(Attempt &attempt, std::size_t index, const HandlerResult &result);
     void say_ignored(const event::Event &event);
 
@@ -53,7 +55,6 @@ private:
     HandlerLanes &lanes_;
     KeyGate &gate_;
     PartitionKeeper &partitions_;
-    broker::Consumer &consumer_;
     OutboxRelay &relay_;
     std::set<std::string> ignored_types_; // those the log has told of
 };

@@ -51,6 +51,7 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     marks_ = std::make_shared<CrashMarks>(environment_.state_directory / "marks", spec_.name);
     attribute_crashes();
     consumer_ = environment_.broker->subscribe({spec_.group, spec_.consumer, spec_.topics, spec_.parallel});
+    acknowledger_ = std::make_unique<Acknowledger>(*consumer_, spec_.name);
     reader_ = std::make_unique<EventReader>(
         *consumer_, decoders_, EventReader::Limits{spec_.options.batch_max_events, spec_.options.batch_max_bytes, spec_.name}, bell_);
     partitions_ = std::make_unique<PartitionKeeper>(spec_, *consumer_, *reader_, [this] {
@@ -71,6 +72,7 @@ DomainService::~DomainService() {
     lanes_.reset();
     relay_.reset();
     reader_.reset();
+    acknowledger_.reset();
 }
 
 void DomainService::make_lanes(std::unique_ptr<plugin::Instance> instance) {
@@ -103,7 +105,7 @@ void DomainService::make_lanes(std::unique_ptr<plugin::Instance> instance) {
     }
     cycle_.reset();
     lanes_ = std::make_unique<HandlerLanes>(std::move(setup));
-    cycle_ = std::make_unique<BatchCycle>(spec_, module_->description(), *lanes_, gate_, *partitions_, *consumer_, *relay_);
+    cycle_ = std::make_unique<BatchCycle>(spec_, module_->description(), *lanes_, gate_, *partitions_, *relay_);
 }
 
 // Hosts that died in a handler are counted against the event, in the store, before anything of it runs again.
@@ -274,7 +276,7 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
     std::vector<WorkPtr> batch = unfinished_.empty() ? assemble() : std::move(unfinished_);
     unfinished_.clear();
     if (!batch.empty()) {
-        run_batch(batch, counts);
+        run_batch(std::move(batch), counts);
         if (run_again_ > kRunAgainAtOnce) {
             return Clock::now() + kRunAgainPause;
         }
@@ -287,28 +289,32 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
     return wake;
 }
 
-void DomainService::run_batch(const std::vector<WorkPtr> &batch, Counts &counts) {
+void DomainService::run_batch(std::vector<WorkPtr> batch, Counts &counts) {
+    std::vector<std::shared_ptr<const event::Message>> decided;
     try {
-        const std::size_t decided = cycle_->run(*session_, batch, counts);
-        environment_.budget->give_back(batch.size() - decided);
+        decided = cycle_->run(*session_, batch, counts);
+        environment_.budget->give_back(batch.size() - decided.size());
         run_again_ = 0;
     } catch (const store::RunAgain &reason) {
         if (++run_again_ == kRunAgainAtOnce) {
             log::warn("batch.contended", "A batch runs again and again; something else writes the same rows",
                       {{"domain", spec_.name}, {"reason", reason.what()}});
         }
-        unfinished_ = batch;
+        unfinished_ = std::move(batch);
     } catch (const store::InDoubt &reason) {
         log::warn("batch.in_doubt", "A commit's answer was lost; the ledger will tell",
                   {{"domain", spec_.name}, {"reason", reason.what()}});
         session_ = domain_store_->open();
-        unfinished_ = batch;
+        unfinished_ = std::move(batch);
     } catch (const store::Fenced &) {
         environment_.budget->give_back(batch.size());
         on_fenced();
     } catch (...) {
         environment_.budget->give_back(batch.size());
         throw;
+    }
+    if (!decided.empty()) {
+        acknowledger_->push({std::move(decided), std::move(batch)});
     }
 }
 
@@ -330,8 +336,9 @@ void DomainService::drain(Counts &counts) {
     }
     std::vector<WorkPtr> returned = gate_.due(Clock::now(), spec_.options.batch_max_events);
     if (std::any_of(returned.begin(), returned.end(), [](const WorkPtr &work) { return work->late != nullptr; })) {
-        run_batch(returned, counts);
+        run_batch(std::move(returned), counts);
     }
+    acknowledger_->flush();
     if (const auto positions = partitions_->changed_positions(); !positions.empty() && !spec_.parallel) {
         session_->save_positions(positions);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/acknowledger.hpp"
 #include "engine/batch_cycle.hpp"
 #include "engine/domain_worker.hpp"
 #include "engine/event_reader.hpp"
@@ -56,7 +57,7 @@ private:
     void take_late();
     std::vector<WorkPtr> assemble();
     void admit(EventReader::Read read, std::vector<WorkPtr> &batch);
-    void run_batch(const std::vector<WorkPtr> &batch, Counts &counts);
+    void run_batch(std::vector<WorkPtr> batch, Counts &counts);
     void on_fenced();
 
     const DomainSpec &spec_;
@@ -69,6 +70,7 @@ private:
     std::map<std::string, std::unique_ptr<event::Decoder>> decoders_;
     std::unique_ptr<store::Session> session_;
     std::unique_ptr<broker::Consumer> consumer_;
+    std::unique_ptr<Acknowledger> acknowledger_;
     std::unique_ptr<EventReader> reader_;
     std::unique_ptr<HandlerLanes> lanes_;
     KeyGate gate_;

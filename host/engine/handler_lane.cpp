@@ -67,9 +67,13 @@ struct HandlerLanes::Common {
 // A stretch of events, between the user's thread and a lane. The mutex decides who may touch the rows: the lane while it is attached.
 struct HandlerLanes::Range {
     std::vector<WorkPtr> work;
+    std::vector<std::size_t> numbers; // of each, for its changes
     std::vector<Ran> ran;
     std::size_t first = 0;      // those before it are done
     Clock::time_point deadline; // when no further handler is begun
+    bool at_least_one = true;
+    bool cut = false;         // the deadline came
+    bool handed_over = false; // a lane has it, or has had it
     std::unordered_set<std::string> *blocked = nullptr;
     store::BatchRows *rows = nullptr;
 
@@ -113,8 +117,7 @@ std::atomic<int> left_behind_threads{0};
 // Of a whole process, over all domains, generations and outages.
 constexpr int kMostLeftBehind = 64;
 
-// How long the handlers of one batch may take together before it commits what it has: an open transaction keeps others waiting, and a stop
-// as well.
+// How long the handlers of one batch may take together before it commits what it has.
 constexpr auto kBatchTime = std::chrono::seconds(1);
 
 Ran settled_without_handler(const event::Event &event, const plugin::HandlerLookup &lookup, std::uint32_t crashes,
@@ -167,7 +170,8 @@ void HandlerLanes::Lane::loop() {
 bool HandlerLanes::Lane::process(Range &range) {
     for (std::size_t i = range.first; i < range.work.size(); ++i) {
         const Work &work = *range.work[i];
-        if (i > 0 && Clock::now() > range.deadline) {
+        if ((i > 0 || !range.at_least_one) && Clock::now() > range.deadline) {
+            range.cut = true;
             return true; // the rest stays held
         }
         if (!work.order_key.empty() && range.blocked->contains(work.order_key)) {
@@ -271,7 +275,7 @@ void HandlerLanes::Lane::take(Range &range, std::size_t index, HandlerResult res
         range.blocked->insert(work.order_key);
     }
     if (result.status == WEIR_OK && !result.changes.empty()) {
-        range.rows->add(index, {work.event->message->appended_at, work.event->id}, std::move(result.changes));
+        range.rows->add(range.numbers[index], {work.event->message->appended_at, work.event->id}, std::move(result.changes));
     }
     range.ran[index].state = Ran::State::finished;
     range.ran[index].result = std::move(result);
@@ -306,32 +310,60 @@ std::vector<Overdue> HandlerLanes::overdue() const {
     return common_->overdue;
 }
 
-std::vector<Ran> HandlerLanes::run(std::span<const WorkPtr> work, store::BatchRows &rows, std::unordered_set<std::string> &blocked) {
-    std::vector<Ran> result(work.size());
-    std::size_t done = 0;
-    const auto deadline = Clock::now() + kBatchTime;
-    while (done < work.size() && !exhausted()) { // what is not reached stays held, and comes first in the next batch
-        auto range = std::make_shared<Range>();
-        // Indexes of a range are those of `work`, so that changes are added under the right one.
-        range->work.assign(work.begin(), work.end());
-        range->ran.resize(work.size());
-        range->first = done;
-        range->deadline = deadline;
-        range->blocked = &blocked;
-        range->rows = &rows;
-        hand_over(range);
-        const std::size_t reached = await(*range);
-        for (std::size_t i = done; i < reached; ++i) {
-            result[i] = std::move(range->ran[i]);
+Clock::time_point HandlerLanes::deadline_from_now() { return Clock::now() + kBatchTime; }
+
+void HandlerLanes::begin(std::vector<WorkPtr> work, std::vector<std::size_t> numbers, Place place, Clock::time_point deadline,
+                         bool at_least_one) {
+    auto range = std::make_shared<Range>();
+    range->ran.resize(work.size());
+    range->work = std::move(work);
+    range->numbers = std::move(numbers);
+    range->deadline = deadline;
+    range->at_least_one = at_least_one;
+    range->blocked = &place.blocked;
+    range->rows = &place.rows;
+    hand_over(std::move(range));
+}
+
+HandlerLanes::Stretch HandlerLanes::finish() {
+    Stretch result;
+    result.ran.resize(begun_ ? begun_->work.size() : 0);
+    while (begun_) {
+        const std::shared_ptr<Range> range = std::move(begun_);
+        begun_ = nullptr;
+        if (range->handed_over) {
+            const std::size_t reached = await(*range);
+            std::move(range->ran.begin() + static_cast<std::ptrdiff_t>(range->first),
+                      range->ran.begin() + static_cast<std::ptrdiff_t>(reached),
+                      result.ran.begin() + static_cast<std::ptrdiff_t>(range->first));
+            if (reached < range->work.size()) { // one was left behind: another lane goes on after it
+                auto rest = std::make_shared<Range>();
+                rest->work = range->work;
+                rest->numbers = range->numbers;
+                rest->ran.resize(rest->work.size());
+                rest->first = reached;
+                rest->deadline = range->deadline;
+                rest->blocked = range->blocked;
+                rest->rows = range->rows;
+                hand_over(std::move(rest));
+                continue;
+            }
         }
-        done = reached;
+        // What was not reached stays held, and comes first in the next batch.
+        result.complete = range->handed_over && !range->cut;
     }
     return result;
 }
 
-void HandlerLanes::hand_over(const std::shared_ptr<Range> &range) {
+// Where handlers are exhausted, the range is kept as it is, and nothing of it runs.
+void HandlerLanes::hand_over(std::shared_ptr<Range> range) {
+    begun_ = range;
+    if (exhausted()) {
+        return;
+    }
+    range->handed_over = true;
     const std::lock_guard lock(lane_->mutex);
-    lane_->job = range;
+    lane_->job = std::move(range);
     lane_->changed.notify_all();
 }
 

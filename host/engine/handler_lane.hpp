@@ -51,14 +51,31 @@ public:
     HandlerLanes(const HandlerLanes &) = delete;
     HandlerLanes &operator=(const HandlerLanes &) = delete;
 
-    /// Runs the handlers of some events in order, reading through `rows` and adding what each changes to it under its index in `work`.
-    /// Ends early, with the rest held, after about a second or when handlers are exhausted.
-    /// Events of keys in `blocked`, or behind one that asked for a retry, are held; keys that become blocked are added. Throws what reading
-    /// threw.
-    std::vector<Ran> run(std::span<const WorkPtr> work, store::BatchRows &rows, std::unordered_set<std::string> &blocked);
+    /// What one stretch of events came to.
+    struct Stretch {
+        std::vector<Ran> ran;
+        bool complete = true; ///< false: the time was up or handlers are exhausted; nothing after it may run before its rest has
+    };
+    /// Where changes go and what holds events back; used by the lane between `begin` and `finish`, and by nobody else then.
+    struct Place {
+        store::BatchRows &rows;
+        std::unordered_set<std::string> &blocked; ///< keys that wait; those that become blocked are added
+    };
+
+    /// When handlers of a batch that begins now must have been begun: an open transaction keeps others waiting, and a stop as well.
+    static std::chrono::steady_clock::time_point deadline_from_now();
+
+    /// Begins to run the handlers of some events in order, on the lane's thread, reading through the place's rows and adding what each
+    /// changes to it under its number. Events of blocked keys, or behind one that asked for a retry, are held. Past the deadline the rest
+    /// is held, but for the first event where `at_least_one`. `finish` must follow, whatever happens in between.
+    void begin(std::vector<WorkPtr> work, std::vector<std::size_t> numbers, Place place, std::chrono::steady_clock::time_point deadline,
+               bool at_least_one);
+
+    /// Waits for what was begun, leaving overdue handlers behind. Throws what reading threw.
+    Stretch finish();
 
     std::vector<Overdue> overdue() const;
-    /// Whether so many handlers were left behind that no further one is begun; `run` then holds everything.
+    /// Whether so many handlers were left behind that no further one is begun; everything is held then.
     bool exhausted() const;
 
     /// How many threads of the whole process are still in a handler that was left behind, also those of domains and generations that are
@@ -71,12 +88,13 @@ private:
     struct Common;
 
     std::shared_ptr<Lane> make_lane();
-    void hand_over(const std::shared_ptr<Range> &range);
+    void hand_over(std::shared_ptr<Range> range);
     std::size_t await(Range &range);
     std::size_t leave_behind(Range &range, std::shared_ptr<Lane> next);
 
     std::shared_ptr<Common> common_;
     std::shared_ptr<Lane> lane_;
+    std::shared_ptr<Range> begun_;
 };
 
 } // namespace weir::engine

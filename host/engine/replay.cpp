@@ -46,7 +46,7 @@ struct Replayer::State {
         work->event = decode(*letter);
         work->retries = letter->retry_count;
         Settlement settlement(*session, module->description(), *lanes);
-        const Ran ran = settlement.settle(std::span(&work, 1)).front();
+        const Ran ran = settlement.settle(std::span(&work, 1), Settlement::Ledger::known_open).front();
         const bool applied = ran.state == Ran::State::finished && (ran.result.status == WEIR_OK || ran.result.status == WEIR_SKIP);
         if (dry_run) {
             session->rollback();

@@ -2,18 +2,64 @@
 #include "engine/settlement.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace weir::engine {
+
+namespace {
+
+// Events of a stretch: few enough that handlers soon have something to do, enough that a statement is worth its trip.
+constexpr std::size_t kStretch = 500;
+
+} // namespace
 
 Settlement::Settlement(store::Session &session, const plugin::Description &description, HandlerLanes &lanes)
     : session_(session), description_(description), lanes_(lanes) {}
 
-std::vector<Ran> Settlement::settle(std::span<const WorkPtr> work) {
+std::vector<Ran> Settlement::settle(std::span<const WorkPtr> work, Ledger ledger) {
     work_ = work;
     ran_.assign(work.size(), Ran{});
     stale_.assign(work.size(), false);
+    fates_.assign(work.size(), ledger == Ledger::asked ? Fate::unknown : Fate::open);
+    find_copies();
     settle_range(0, work.size(), 1);
     return std::move(ran_);
+}
+
+void Settlement::find_copies() {
+    std::unordered_map<event::Uuid, std::size_t> first;
+    first.reserve(work_.size());
+    first_of_.resize(work_.size());
+    for (std::size_t i = 0; i < work_.size(); ++i) {
+        first_of_[i] = first.try_emplace(work_[i]->event->id, i).first->second;
+        if (first_of_[i] != i) {
+            fates_[i] = Fate::copy;
+        }
+    }
+}
+
+void Settlement::ask_ledger(std::size_t first, std::size_t last) {
+    std::vector<event::Uuid> ids;
+    ids.reserve(last - first);
+    for (std::size_t i = first; i < last; ++i) {
+        if (fates_[i] == Fate::unknown) {
+            ids.push_back(work_[i]->event->id);
+        }
+    }
+    if (ids.empty()) {
+        return;
+    }
+    std::sort(ids.begin(), ids.end());
+    std::vector<event::Uuid> decided;
+    {
+        const std::lock_guard turn(session_turn_);
+        decided = session_.decided(ids);
+    }
+    for (std::size_t i = first; i < last; ++i) {
+        if (fates_[i] == Fate::unknown) {
+            fates_[i] = std::binary_search(decided.begin(), decided.end(), work_[i]->event->id) ? Fate::decided : Fate::open;
+        }
+    }
 }
 
 // Keys that wait because of what has been settled so far.
@@ -21,41 +67,78 @@ std::unordered_set<std::string> Settlement::blocked_before(std::size_t index) co
     std::unordered_set<std::string> blocked;
     for (std::size_t i = 0; i < index; ++i) {
         const bool waits = ran_[i].state != Ran::State::finished || ran_[i].result.status == WEIR_RETRY;
-        if (waits && !work_[i]->order_key.empty()) {
+        if (fates_[i] == Fate::open && waits && !work_[i]->order_key.empty()) {
             blocked.insert(work_[i]->order_key);
         }
     }
     return blocked;
 }
 
-void Settlement::prefetch(store::BatchRows &rows, std::size_t first, std::size_t last) const {
-    for (const plugin::Read &read : description_.reads) {
-        const store::Table &table = description_.schema.tables[read.table];
-        std::vector<store::Key> keys;
-        for (std::size_t i = first; i < last; ++i) {
-            const event::Event &event = *work_[i]->event;
-            if (event.refusal || event.type != read.event_type || !event.envelope) {
-                continue;
-            }
-            store::Key key;
-            for (std::size_t part = 0; part < read.key_pointers.size(); ++part) {
-                const auto text = event.envelope->text(read.key_pointers[part]);
-                const auto integer = text ? std::nullopt : event.envelope->integer(read.key_pointers[part]);
-                store::Value value = text ? store::Value(std::string(*text)) : integer ? store::Value(*integer) : store::Value();
-                // A key that isn't one is the handler's to refuse; here it is only not fetched.
-                if ((!text && !integer) || store::canonicalise(table.columns[table.primary_key[part]], value)) {
-                    break;
-                }
-                key.push_back(std::move(value));
-            }
-            if (key.size() == read.key_pointers.size()) {
-                keys.push_back(std::move(key));
-            }
+// The keys that the handlers of a stretch will read, as they declared; sorted, each once.
+std::vector<store::Key> Settlement::keys_to_read(const plugin::Read &read, std::size_t first, std::size_t last) const {
+    const store::Table &table = description_.schema.tables[read.table];
+    std::vector<store::Key> keys;
+    for (std::size_t i = first; i < last; ++i) {
+        const event::Event &event = *work_[i]->event;
+        if (fates_[i] != Fate::open || event.refusal || event.type != read.event_type || !event.envelope) {
+            continue;
         }
-        if (!keys.empty()) {
-            rows.prefetch(read.table, std::move(keys));
+        store::Key key;
+        key.reserve(read.key_pointers.size());
+        for (std::size_t part = 0; part < read.key_pointers.size(); ++part) {
+            const auto text = event.envelope->text(read.key_pointers[part]);
+            const auto integer = text ? std::nullopt : event.envelope->integer(read.key_pointers[part]);
+            store::Value value = text ? store::Value(std::string(*text)) : integer ? store::Value(*integer) : store::Value();
+            // A key that isn't one is the handler's to refuse; here it is only not fetched.
+            if ((!text && !integer) || store::canonicalise(table.columns[table.primary_key[part]], value)) {
+                break;
+            }
+            key.push_back(std::move(value));
+        }
+        if (key.size() == read.key_pointers.size()) {
+            keys.push_back(store::comparable_key(table, key));
         }
     }
+    return keys;
+}
+
+// What the handlers of a stretch need to begin: the ledger's answer and their rows.
+Settlement::Stretch Settlement::look_ahead(std::size_t first, std::size_t last) {
+    Stretch stretch{first, last, {}};
+    ask_ledger(first, last);
+    for (const plugin::Read &read : description_.reads) {
+        std::vector<store::Key> keys = keys_to_read(read, first, last);
+        if (keys.empty()) {
+            continue;
+        }
+        const auto same = std::find_if(stretch.fetched.begin(), stretch.fetched.end(),
+                                       [&](const Fetched &fetched) { return fetched.table == read.table; });
+        Fetched &fetched = same == stretch.fetched.end() ? stretch.fetched.emplace_back() : *same;
+        fetched.table = read.table;
+        std::move(keys.begin(), keys.end(), std::back_inserter(fetched.keys));
+    }
+    for (Fetched &fetched : stretch.fetched) {
+        std::sort(fetched.keys.begin(), fetched.keys.end());
+        fetched.keys.erase(std::unique(fetched.keys.begin(), fetched.keys.end()), fetched.keys.end());
+        const std::lock_guard turn(session_turn_);
+        fetched.rows = session_.fetch(fetched.table, fetched.keys);
+    }
+    return stretch;
+}
+
+void Settlement::begin(const Stretch &stretch, HandlerLanes::Place place, std::chrono::steady_clock::time_point deadline,
+                       bool at_least_one) {
+    std::vector<WorkPtr> work;
+    std::vector<std::size_t> numbers;
+    work.reserve(stretch.last - stretch.first);
+    numbers.reserve(stretch.last - stretch.first);
+    for (std::size_t i = stretch.first; i < stretch.last; ++i) {
+        if (fates_[i] == Fate::open) {
+            work.push_back(work_[i]);
+            numbers.push_back(i);
+        }
+    }
+    lanes_.begin(std::move(work), std::move(numbers), place, deadline, at_least_one);
 }
 
 void Settlement::bury(std::size_t index, std::string type, std::string reason) {
@@ -89,15 +172,43 @@ void Settlement::settle_range(std::size_t first, std::size_t last, int depth) {
 // Settles the range in a savepoint of its own, or leaves nothing of it.
 Settlement::Verdict Settlement::try_range(std::size_t first, std::size_t last, int depth) {
     session_.savepoint(depth);
-    store::BatchRows rows(description_.schema,
-                          [this](std::uint32_t table, std::span<const store::Key> keys) { return session_.fetch(table, keys); });
-    prefetch(rows, first, last);
+    store::BatchRows rows(description_.schema, [this](std::uint32_t table, std::span<const store::Key> keys) {
+        const std::lock_guard turn(session_turn_);
+        return session_.fetch(table, keys);
+    });
     std::unordered_set<std::string> blocked = blocked_before(first);
-    std::vector<Ran> ran = lanes_.run(work_.subspan(first, last - first), rows, blocked);
+    const auto deadline = HandlerLanes::deadline_from_now();
+    std::vector<Ran> ran(last - first);
+    Stretch stretch = look_ahead(first, std::min(last, first + kStretch));
+    for (bool complete = true; complete && stretch.first < stretch.last;) {
+        for (Fetched &fetched : stretch.fetched) {
+            rows.supply(fetched.table, fetched.keys, std::move(fetched.rows));
+        }
+        begin(stretch, {rows, blocked}, deadline, stretch.first == first);
+        Stretch next;
+        std::exception_ptr failure;
+        try {
+            next = look_ahead(stretch.last, std::min(last, stretch.last + kStretch));
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        HandlerLanes::Stretch done = lanes_.finish(); // in any case: the lane works on what stands here
+        if (failure) {
+            std::rethrow_exception(failure);
+        }
+        complete = done.complete;
+        auto result = done.ran.begin();
+        for (std::size_t i = stretch.first; i < stretch.last; ++i) {
+            if (fates_[i] == Fate::open) {
+                ran[i - first] = std::move(*result++);
+            }
+        }
+        stretch = std::move(next);
+    }
     const std::vector<store::TableFlush> flush = rows.finish();
     Verdict verdict;
     if (rows.failure()) {
-        verdict = {Verdict::Kind::culprit, first + rows.failure()->event, rows.failure()->reason};
+        verdict = {Verdict::Kind::culprit, rows.failure()->event, rows.failure()->reason};
     } else {
         try {
             session_.flush(flush);
@@ -113,7 +224,7 @@ Settlement::Verdict Settlement::try_range(std::size_t first, std::size_t last, i
     session_.release(depth);
     std::move(ran.begin(), ran.end(), ran_.begin() + static_cast<std::ptrdiff_t>(first));
     for (const std::size_t index : rows.stale()) {
-        stale_[first + index] = true;
+        stale_[index] = true;
     }
     return verdict;
 }

@@ -5,6 +5,8 @@
 #include "engine/work.hpp"
 #include "store/store.hpp"
 
+#include <chrono>
+#include <mutex>
 #include <span>
 #include <unordered_set>
 #include <vector>
@@ -12,18 +14,35 @@
 namespace weir::engine {
 
 /**
- * Brings a batch's events to their rows within a transaction that is open: handlers, fold, flush. Where the store refuses the data of a
- * batch, it is halved in topic order: the left half settles in its savepoint, then the right half's handlers run again. What fails alone
- * after all its predecessors is dead.
+ * Brings a batch's events to their rows within a transaction that is open: ledger, rows, handlers, fold, flush.
+ *
+ * A batch goes in stretches: while the handlers of one run on their lane, the calling thread asks the store for the ledger's answer and the
+ * rows of the next. Everything is read before anything is written, so the stretches share one set of rows, and one fold.
+ *
+ * Where the store refuses the data of a batch, it is halved in topic order: the left half settles in its savepoint, then the right half's
+ * handlers run again. What fails alone after all its predecessors is dead.
  */
 class Settlement {
 public:
     Settlement(store::Session &session, const plugin::Description &description, HandlerLanes &lanes);
 
-    /// @return what each event came to; changes are flushed, nothing else is written
-    std::vector<Ran> settle(std::span<const WorkPtr> work);
+    /// What is known of an event before its handler runs.
+    enum class Fate : std::uint8_t {
+        unknown, ///< the ledger was not asked: a stretch before it was cut short
+        open,    ///< to be settled
+        decided, ///< in the ledger
+        copy,    ///< of one before it in the batch
+    };
+    enum class Ledger : std::uint8_t { asked, known_open };
 
-    /// Which of them were turned away by a guard, by index. After `settle`.
+    /// @return what each event came to; changes are flushed, nothing else is written. Only those of fate `open` ran.
+    std::vector<Ran> settle(std::span<const WorkPtr> work, Ledger ledger = Ledger::asked);
+
+    /// After `settle`, by index.
+    const std::vector<Fate> &fates() const { return fates_; }
+    /// The first of the same id in the batch; itself where it is that.
+    const std::vector<std::size_t> &first_of() const { return first_of_; }
+    /// Which of them were turned away by a guard.
     const std::vector<bool> &stale() const { return stale_; }
 
 private:
@@ -32,16 +51,34 @@ private:
         std::size_t culprit = 0;
         std::string reason;
     };
+    struct Fetched {
+        std::uint32_t table = 0;
+        std::vector<store::Key> keys;
+        std::vector<std::optional<store::Row>> rows;
+    };
+    struct Stretch {
+        std::size_t first = 0;
+        std::size_t last = 0;
+        std::vector<Fetched> fetched;
+    };
+
+    void find_copies();
     void settle_range(std::size_t first, std::size_t last, int depth);
     Verdict try_range(std::size_t first, std::size_t last, int depth);
-    void prefetch(store::BatchRows &rows, std::size_t first, std::size_t last) const;
+    Stretch look_ahead(std::size_t first, std::size_t last);
+    void begin(const Stretch &stretch, HandlerLanes::Place place, std::chrono::steady_clock::time_point deadline, bool at_least_one);
+    void ask_ledger(std::size_t first, std::size_t last);
+    std::vector<store::Key> keys_to_read(const plugin::Read &read, std::size_t first, std::size_t last) const;
     void bury(std::size_t index, std::string type, std::string reason);
     std::unordered_set<std::string> blocked_before(std::size_t index) const;
 
     store::Session &session_;
+    std::mutex session_turn_; // a handler may read a row that nobody foresaw, while the next stretch is fetched
     const plugin::Description &description_;
     HandlerLanes &lanes_;
     std::span<const WorkPtr> work_;
+    std::vector<Fate> fates_;
+    std::vector<std::size_t> first_of_;
     std::vector<Ran> ran_;
     std::vector<bool> stale_;
 };

@@ -65,6 +65,18 @@ void BatchRows::prefetch(std::uint32_t table, std::vector<Key> keys) {
     state_->supply(table, missing);
 }
 
+void BatchRows::supply(std::uint32_t table, std::span<const Key> keys, std::vector<std::optional<Row>> rows) {
+    if (rows.size() != keys.size()) {
+        throw std::logic_error(std::to_string(rows.size()) + " rows were handed in for " + std::to_string(keys.size()) + " keys");
+    }
+    BatchTable &batch_table = state_->table(table);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (RowSlot &slot = batch_table.slot(keys[i]); !slot.known) {
+            batch_table.supply(slot, std::move(rows[i]), state_->evaluation);
+        }
+    }
+}
+
 std::optional<Row> BatchRows::read(std::uint32_t table, const Key &key) {
     RowSlot &slot = state_->table(table).slot(key);
     if (!slot.known) {

@@ -93,7 +93,7 @@ struct ChangeFailure {
  * The rows that one batch works on: takes changes in order, reads through them, and folds them into one flush.
  *
  * Law: flushing what `finish` returns leaves the rows that `apply_change` of each change alone, in order, leaves.
- * Not thread-safe. Order of calls: prefetch, then (read | add)*, then finish.
+ * Not thread-safe. Order of calls: (prefetch | supply | read | add)*, then finish.
  */
 class BatchRows {
 public:
@@ -103,6 +103,10 @@ public:
 
     /// Fetches rows ahead, one statement a table. Keys may repeat and come in any order.
     void prefetch(std::uint32_t table, std::vector<Key> keys);
+
+    /// Hands in rows that were fetched elsewhere within the same transaction, before anything of this batch was written. Keys are comparable keys, one
+    /// row each; rows that are known by now stay as they are.
+    void supply(std::uint32_t table, std::span<const Key> keys, std::vector<std::optional<Row>> rows);
 
     /// The row as it is after all changes added so far; nothing where it is absent. Fetches it where it isn't there yet.
     /// A failure of an earlier change that comes to light here is kept for `failure`.
