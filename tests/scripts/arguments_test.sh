@@ -17,7 +17,13 @@ expect() {
 expect 0 "$scripts/demo.sh" --help
 expect 0 "$scripts/test.sh" --help
 expect 0 "$scripts/install-dependencies.sh" --help
-for script in demo test bench build format lint install-dependencies; do
+expect 0 "$scripts/services.sh" --help
+expect 2 "$scripts/services.sh"
+expect 2 "$scripts/services.sh" up down
+expect 2 "$scripts/services.sh" up --remove
+expect 2 "$scripts/services.sh" up --redis-port 65536
+expect 2 "$scripts/services.sh" up --directory
+for script in demo services test bench build format lint install-dependencies; do
     expect 2 "$scripts/$script.sh" --no-such-argument
 done
 expect 2 "$scripts/test.sh" no-such-step
