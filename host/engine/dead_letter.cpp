@@ -80,6 +80,12 @@ store::DeadLetter make_dead_letter(const event::Event &event, const event::Refus
     context["key"] = pairs({{"key", message.key}})[0][1];
     context["headers"] = pairs(message.headers);
     context["fields"] = pairs(message.fields);
+    if (!message.body_field.empty()) {
+        context["body_field"] = message.body_field;
+    }
+    if (message.lost) {
+        context["lost"] = {{"type", message.lost->type}, {"message", message.lost->message}};
+    }
     letter.context = context.dump();
     return letter;
 }
@@ -98,6 +104,11 @@ std::shared_ptr<const event::Message> message_of(const store::DeadLetter &letter
         message->key = text_from(context.value("key", Json("")));
         message->headers = pairs_from(context.value("headers", Json::array()));
         message->fields = pairs_from(context.value("fields", Json::array()));
+        message->body_field = context.value("body_field", std::string());
+        if (const auto lost = context.find("lost"); lost != context.end() && lost->is_object()) {
+            message->lost = std::make_shared<const event::Refusal>(
+                event::Refusal{lost->value("type", std::string()), lost->value("message", std::string())});
+        }
     }
     return message;
 }

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kWholeFields{"event", "data", "payload", "body"};
 
+bool is_whole_field(std::string_view name) { return std::find(kWholeFields.begin(), kWholeFields.end(), name) != kWholeFields.end(); }
+
 bool begins_like_json(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t\r\n");
     return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
@@ -55,6 +57,9 @@ std::optional<Refusal> read_flat_payload(const DecodeLimits &limits, json &root)
 } // namespace
 
 std::optional<Refusal> read_content(const Message &message, const DecodeLimits &limits, bool envelope_required, Content &out) {
+    if (message.lost) {
+        return *message.lost;
+    }
     std::size_t size = message.body.size();
     for (const auto &[name, value] : message.fields) {
         size += name.size() + value.size();
@@ -64,12 +69,14 @@ std::optional<Refusal> read_content(const Message &message, const DecodeLimits &
                                                 std::to_string(limits.max_message_bytes) + " are taken."};
     }
     if (message.fields.empty()) {
-        return parse_document(message.body, limits.max_depth, out.root);
+        if (message.body_field.empty() || envelope_required || begins_like_json(message.body)) {
+            return parse_document(message.body, limits.max_depth, out.root);
+        }
+        return read_flat_fields({{message.body_field, message.body}}, out);
     }
     if (message.fields.size() == 1) {
         const auto &[name, value] = message.fields.front();
-        const bool whole = std::find(kWholeFields.begin(), kWholeFields.end(), name) != kWholeFields.end();
-        if (whole && (envelope_required || begins_like_json(value))) {
+        if (is_whole_field(name) && (envelope_required || begins_like_json(value))) {
             return parse_document(value, limits.max_depth, out.root);
         }
     }

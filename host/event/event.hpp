@@ -31,13 +31,6 @@ public:
     virtual std::optional<std::size_t> length(std::string_view pointer) const = 0;
 };
 
-/// Why a message can't be an event, or an event can't be applied. Becomes `error_type` and `error_message` of a dead letter:
-/// a snake_case code, and a sentence that names the JSON pointer and holds no personal data.
-struct Refusal {
-    std::string type;
-    std::string message;
-};
-
 /// One message, decoded. Immutable once the decoder has made it.
 struct Event {
     std::shared_ptr<const Message> message;
