@@ -28,6 +28,7 @@ struct BatchCycle::Attempt {
     std::vector<store::OutboxEntry> outbox;
     std::vector<store::Attempts> attempts;
     std::vector<event::Uuid> forgotten;
+    std::vector<store::StoredPosition> positions;
     struct Wait {
         WorkPtr work;
         std::uint32_t retries = 0;
@@ -176,8 +177,9 @@ void BatchCycle::write(store::Session &session, Attempt &attempt) {
     }
     // Those of the batches before: a position may say less than the ledger, never more.
     if (!spec_.parallel) {
-        if (const auto positions = partitions_.changed_positions(); !positions.empty()) {
-            session.save_positions(positions);
+        attempt.positions = partitions_.changed_positions();
+        if (!attempt.positions.empty()) {
+            session.save_positions(attempt.positions);
         }
     }
 }
@@ -194,6 +196,7 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::after_commit(std:
     std::vector<std::shared_ptr<const event::Message>> decided;
     decided.reserve(batch.size());
     ++counts.batches;
+    partitions_.saved(attempt.positions);
     if (!attempt.outbox.empty()) {
         relay_.ring();
     }

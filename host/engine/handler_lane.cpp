@@ -197,7 +197,8 @@ bool HandlerLanes::Lane::process(Range &range) {
     return true;
 }
 
-// A result of an overdue handler holds where the rows that it read are still as they were.
+// A result of an overdue handler holds where the rows that it read are still as they were. Where they are not, that counts as a try: a
+// handler that is always slower than others are at changing its rows must come to an end.
 bool HandlerLanes::Lane::reuse_late(Range &range, std::size_t index) {
     const Work &work = *range.work[index];
     if (!work.late || work.late->generation != common->setup.instance->module().generation()) {
@@ -205,7 +206,13 @@ bool HandlerLanes::Lane::reuse_late(Range &range, std::size_t index) {
     }
     for (const HandlerResult::ReadRow &read : work.late->reads) {
         if (range.rows->read(read.table, read.key) != read.row) {
-            return false;
+            HandlerResult outdated;
+            outdated.status = WEIR_RETRY;
+            outdated.error = {"outdated_result", "the handler took longer than handler_budget_ms, and a row that it had read in table " +
+                                                     common->setup.instance->module().description().schema.tables[read.table].name +
+                                                     " was changed meanwhile"};
+            take(range, index, std::move(outdated));
+            return true;
         }
     }
     take(range, index, *work.late);

@@ -101,16 +101,23 @@ void PartitionKeeper::decided(const event::Message &message) {
     }
 }
 
-std::vector<store::StoredPosition> PartitionKeeper::changed_positions() {
+std::vector<store::StoredPosition> PartitionKeeper::changed_positions() const {
     std::vector<store::StoredPosition> result;
-    for (auto &[partition, progress] : progress_) {
+    for (const auto &[partition, progress] : progress_) {
         const auto through = progress.tracker.through();
         if (through && (!progress.saved || *progress.saved < *through)) {
             result.push_back({partition.topic, partition.number, progress.incarnation, *through});
-            progress.saved = through;
         }
     }
     return result;
+}
+
+void PartitionKeeper::saved(std::span<const store::StoredPosition> positions) {
+    for (const store::StoredPosition &position : positions) {
+        if (const auto found = progress_.find({position.topic, position.partition}); found != progress_.end()) {
+            found->second.saved = position.position;
+        }
+    }
 }
 
 } // namespace weir::engine

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 namespace weir::engine {
@@ -45,8 +46,10 @@ public:
 
     void seen(const event::Message &message);
     void decided(const event::Message &message);
-    /// How far the partitions are decided, where that has changed since the last call.
-    std::vector<store::StoredPosition> changed_positions();
+    /// How far the partitions are decided, where that is further than was saved.
+    std::vector<store::StoredPosition> changed_positions() const;
+    /// Those have been committed.
+    void saved(std::span<const store::StoredPosition> positions);
 
 private:
     struct Progress {

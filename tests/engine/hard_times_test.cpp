@@ -190,6 +190,41 @@ TEST_CASE("a replacement with other topics that declines to start is refused, an
     CHECK(eventually([&] { return supervisor.status().at(0).generation == 3 && supervisor.status().at(0).ready; }));
 }
 
+TEST_CASE("a late handler whose rows are always changed by others comes to an end as a dead letter") {
+    EngineFixture fixture;
+    static std::atomic<int> reads{0};
+    static std::atomic<int> permits{0};
+    reads = permits = 0;
+    const weir_handler_v1 torn = [](void *, const weir_event_v1 *, const weir_call_v1 *call) -> weir_status {
+        weir_cell_v1 key{};
+        key.text = handlers::view("a");
+        const weir_row_v1 *row = nullptr;
+        call->read(call, 0, &key, 1, sizeof key, &row);
+        const int mine = ++reads;
+        eventually([&] { return permits >= mine; });
+        return WEIR_OK;
+    };
+    fixture.publish({marked(1, "b", "1", "item.torn.v1")});
+    engine::DomainSpec spec = EngineFixture::spec_for(items_plugin());
+    spec.options.handler_budget = std::chrono::milliseconds(20);
+    spec.options.retry_delays = {std::chrono::milliseconds(1)};
+    spec.options.max_retries = 2;
+    engine::DomainWorker worker(spec, module_of({{"item.torn.v1", torn}}), fixture.environment());
+    for (int round = 1; round <= 3; ++round) {
+        REQUIRE(eventually([&] { return reads == round && worker.status().overdue == 1; }));
+        fixture.publish({marked(round + 1, "a", "x")});
+        REQUIRE(eventually([&] { return fixture.trail(items_plugin(), "a") == std::string(static_cast<std::size_t>(round), 'x'); }));
+        permits = round;
+    }
+    REQUIRE(EngineFixture::drain(worker));
+    CHECK(reads == 3);
+    const auto letters = fixture.session(items_plugin())->dead_letters({});
+    REQUIRE(letters.size() == 1);
+    CHECK(letters[0].error_type == "retries_exhausted");
+    CHECK(letters[0].error_message.find("outdated_result") != std::string::npos);
+    CHECK(fixture.trail(items_plugin(), "b") == "(no row)");
+}
+
 TEST_CASE("what an older generation stated late is not applied in terms of the next one's tables") {
     EngineFixture fixture;
     const auto module = module_of({}, 2);
