@@ -133,9 +133,12 @@ void Connection::fail(const std::string &what) {
 
 bool Connection::open(const Bell *bell) {
     if (file_ >= 0) {
-        return true;
+        pollfd idle{file_, POLLIN, 0};
+        if (awaits_answers() || poll(&idle, 1, 0) == 0) {
+            return true;
+        }
     }
-    close();
+    close(); // while nothing is asked, anything to be read is the end of it
     redisContext *context = options_.unix_socket.empty() ? redisConnectNonBlock(options_.host.c_str(), options_.port)
                                                          : redisConnectUnixNonBlock(options_.unix_socket.c_str());
     if (!context) {
@@ -234,7 +237,7 @@ void Connection::check_server(const Reply &hello) {
     if (role == "replica" || role == "slave") {
         throw Misconfigured(where + " is a replica and takes no writes; name its master");
     }
-    client_id_ = static_cast<int>(hello.value_of("id").integer);
+    client_id_ = hello.value_of("id").integer;
     major_version_ = major;
 }
 
@@ -320,12 +323,6 @@ bool Connection::receive(Clock::time_point until, Clock::time_point overdue, con
 }
 
 std::span<const Reply *const> Connection::execute(const Commands &commands) {
-    if (file_ >= 0) {
-        pollfd idle{file_, POLLIN, 0};
-        if (poll(&idle, 1, 0) != 0) {
-            close(); // while nothing is asked, anything to be read is the end of it
-        }
-    }
     open();
     send(commands);
     const auto overdue = Clock::now() + options_.timeout;

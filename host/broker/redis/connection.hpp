@@ -79,8 +79,8 @@ public:
     bool receive(Clock::time_point until, Clock::time_point overdue, const Bell *bell);
     std::span<const Reply *const> answers() const { return answers_; }
 
-    int client_id() const { return client_id_; }         ///< as the server numbers it
-    int major_version() const { return major_version_; } ///< of the server
+    std::int64_t client_id() const { return client_id_; } ///< as the server numbers it
+    int major_version() const { return major_version_; }  ///< of the server
     const RedisOptions &options() const { return options_; }
 
 private:
@@ -99,7 +99,7 @@ private:
     std::size_t sent_ = 0;
     std::vector<const Reply *> answers_;
     std::size_t awaited_ = 0;
-    int client_id_ = 0;
+    std::int64_t client_id_ = 0;
     int major_version_ = 0;
 };
 

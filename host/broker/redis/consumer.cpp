@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "consumer.hpp"
+
+#include "failure.hpp"
+
+#include <algorithm>
+
+namespace weir::broker::redis {
+
+RedisConsumer::RedisConsumer(const RedisOptions &options, Subscription subscription)
+    : options_(options), subscription_(std::move(subscription)), own_prefix_(subscription_.consumer + "~"),
+      reader_(options, subscription_.consumer + ":read"), control_(options, subscription_.consumer), name_(new_name()) {}
+
+RedisConsumer::~RedisConsumer() { leave(); }
+
+std::string RedisConsumer::new_name() const {
+    static std::atomic<std::uint64_t> names{0};
+    return own_prefix_ + std::to_string(++names);
+}
+
+std::string RedisConsumer::name() {
+    const std::lock_guard state(state_mutex_);
+    return name_;
+}
+
+bool RedisConsumer::is_ours(std::string_view consumer) const { return consumer.starts_with(own_prefix_); }
+
+std::vector<Partition> RedisConsumer::partitions() {
+    const std::lock_guard control(control_mutex_);
+    const auto found = find();
+    if (subscription_.parallel) {
+        bind_found(found);
+    }
+    check_incarnations();
+    std::vector<Partition> out;
+    for (const std::string &topic : subscription_.topics) {
+        const auto streams = found.find(topic);
+        for (std::size_t at = 0; streams != found.end() && at < streams->second.size(); ++at) {
+            out.push_back(streams->second[at].partition);
+        }
+    }
+    return out;
+}
+
+std::string RedisConsumer::incarnation(const Partition &partition) {
+    const std::lock_guard control(control_mutex_);
+    for (const Stream &stream : find_streams(control_, partition.topic)) {
+        if (stream.partition == partition) {
+            if (auto known = incarnation_of(control_, stream.key)) {
+                return *known;
+            }
+        }
+    }
+    throw Unavailable("broker.url: " + options_.place() + " has no stream for topic '" + partition.topic + "' partition " +
+                      std::to_string(partition.number) + " yet; publishing to it makes it");
+}
+
+void RedisConsumer::claim(const Partition &partition, std::optional<Position> stored) {
+    const std::lock_guard control(control_mutex_);
+    flush_acks();
+    const auto streams = find_streams(control_, partition.topic);
+    const auto stream = std::find_if(streams.begin(), streams.end(), [&](const Stream &one) { return one.partition == partition; });
+    if (stream == streams.end()) {
+        const std::lock_guard state(state_mutex_);
+        shares_.insert_or_assign(partition, Share{});
+    } else {
+        bind(*stream, stored);
+    }
+    unblock();
+    bell_.ring();
+}
+
+void RedisConsumer::release(const Partition &partition) {
+    const std::lock_guard state(state_mutex_);
+    if (!subscription_.parallel) {
+        shares_.erase(partition);
+        drop_fetched(partition);
+    }
+}
+
+void RedisConsumer::drop_fetched(const Partition &partition) {
+    fetched_.erase(
+        std::remove_if(fetched_.begin(), fetched_.end(),
+                       [&](const auto &message) { return message->partition == partition.number && message->topic == partition.topic; }),
+        fetched_.end());
+}
+
+void RedisConsumer::fetch(Share &share, std::shared_ptr<Message> message) {
+    share.in_hand.add(message->position);
+    share.mean_bytes = (7 * share.mean_bytes + message->bytes()) / 8;
+    fetched_.push_back(std::move(message));
+}
+
+void RedisConsumer::fetch_gone(Share &share, const Position &before) {
+    while (!share.gone.empty() && share.gone.begin()->first < before) {
+        const auto [position, deliveries] = *share.gone.begin();
+        share.gone.erase(share.gone.begin());
+        share.gone_in_hand.insert(position);
+        fetch(share, lost_message(share.origin, position, deliveries + 1));
+    }
+}
+
+void RedisConsumer::read_history_from(Share &share, const Position &cursor) {
+    share.history_cursor = share.history_done ? cursor : std::min(share.history_cursor, cursor);
+    share.history_done = false;
+    share.epoch = ++epoch_;
+}
+
+void RedisConsumer::ack(std::span<const std::shared_ptr<const Message>> messages) {
+    if (messages.empty()) {
+        return;
+    }
+    const std::lock_guard control(control_mutex_);
+    const Message *last = nullptr;
+    std::vector<Position> *positions = nullptr;
+    for (const auto &message : messages) {
+        if (!last || last->partition != message->partition || last->incarnation != message->incarnation || last->topic != message->topic) {
+            positions = &acks_[AckKey(message->topic, message->incarnation, message->partition)];
+        }
+        last = message.get();
+        positions->push_back(message->position);
+    }
+    acks_waiting_ = true;
+    flush_acks();
+}
+
+void RedisConsumer::renew(std::chrono::milliseconds idle) {
+    constexpr std::size_t kPages = 20; // of what others hold, looked through in one call
+    const std::lock_guard control(control_mutex_);
+    flush_acks();
+    if (!subscription_.parallel) {
+        return;
+    }
+    std::map<Partition, std::string> keys;
+    {
+        const std::lock_guard state(state_mutex_);
+        for (const auto &[partition, share] : shares_) {
+            if (share.bound) {
+                keys.emplace(partition, share.key);
+            }
+        }
+    }
+    for (const auto &[partition, key] : keys) {
+        keep_own(key, idle);
+        take_left(partition, idle, kPages);
+    }
+    bell_.ring();
+}
+
+std::vector<PartitionLag> RedisConsumer::lag() {
+    const std::lock_guard control(control_mutex_);
+    flush_acks();
+    std::vector<PartitionLag> out;
+    for (const auto &[topic, streams] : find()) {
+        for (const Stream &stream : streams) {
+            PartitionLag &lag = out.emplace_back(PartitionLag{stream.partition});
+            Commands commands;
+            commands.add({"XLEN", stream.key}).add({"XINFO", "GROUPS", stream.key});
+            const auto answers = control_.execute(commands);
+            lag.length = static_cast<std::uint64_t>(check(options_, *answers[0], "XLEN", stream.key).integer);
+            lag.backlog = lag.length;
+            if (answers[1]->is_error("ERR no such key")) {
+                continue;
+            }
+            if (const Reply *group = find_group(check(options_, *answers[1], "XINFO", stream.key), subscription_.group)) {
+                lag.pending = static_cast<std::uint64_t>(group->value_of("pending").integer);
+                lag.backlog = backlog_of(control_, stream.key, *group, lag.length);
+            }
+        }
+    }
+    return out;
+}
+
+void RedisConsumer::wake() {
+    woken_ = true;
+    bell_.ring();
+}
+
+} // namespace weir::broker::redis
