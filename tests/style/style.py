@@ -19,6 +19,7 @@ CLIENT_LIBRARIES = {
     "boost/dll": ("host/plugin/",),
     "CLI/": ("host/cli/",),
     "spdlog/": ("host/log/",),
+    "hiredis/": ("host/broker/redis/",),
     "valijson/": ("host/event/", "tests/"),
 }
 # Headers within an adapter that no other folder sees.
@@ -28,6 +29,7 @@ MAY_INCLUDE = {
     "host/log/": (),
     "host/event/": (),
     "host/broker/": ("event", "broker"),
+    "host/broker/redis/": ("event", "broker", "log"),
     "host/store/": ("event", "store"),
     "host/plugin/": ("event", "store", "log", "plugin"),
     "host/engine/": ("event", "store", "broker", "plugin", "log", "engine"),
@@ -79,7 +81,7 @@ def check_includes(name, text):
             first = header.split("/")[0]
             if first in FOLDERS and first not in MAY_INCLUDE[folder] and f"host/{first}/" != folder:
                 fault(name, line, f'"{header}": {folder} may include {", ".join(MAY_INCLUDE[folder]) or "no other folder of the host"}')
-            adapter = header.startswith(("broker/embedded/", "store/sqlite/"))
+            adapter = header.startswith(("broker/embedded/", "broker/redis/", "store/sqlite/"))
             if adapter and folder == "host/engine/":
                 fault(name, line, f'"{header}": the engine sees interfaces, never an adapter')
 

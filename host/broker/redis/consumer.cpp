@@ -4,6 +4,7 @@
 #include "failure.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace weir::broker::redis {
 
@@ -14,8 +15,16 @@ RedisConsumer::RedisConsumer(const RedisOptions &options, Subscription subscript
 RedisConsumer::~RedisConsumer() { leave(); }
 
 std::string RedisConsumer::new_name() const {
-    static std::atomic<std::uint64_t> names{0};
-    return own_prefix_ + std::to_string(++names);
+    static std::atomic<std::uint64_t> connections{0};
+    return own_prefix_ + std::to_string(claim_) + "." + std::to_string(++connections);
+}
+
+std::uint64_t RedisConsumer::claim_of(std::string_view consumer) {
+    const auto tilde = consumer.rfind('~');
+    const std::string_view digits = tilde == std::string_view::npos ? std::string_view() : consumer.substr(tilde + 1);
+    std::uint64_t claim = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), claim);
+    return error == std::errc() && end != digits.data() + digits.size() && *end == '.' ? claim : 0;
 }
 
 std::string RedisConsumer::name() {
@@ -78,16 +87,35 @@ void RedisConsumer::release(const Partition &partition) {
     }
 }
 
+void RedisConsumer::forget_fetched() {
+    for (const auto &message : fetched_) {
+        const auto share = shares_.find({message->topic, message->partition});
+        if (share != shares_.end()) {
+            share->second.in_hand.acknowledge(message->position);
+            read_history_from(share->second, before(message->position));
+        }
+    }
+    fetched_.clear();
+    fetched_bytes_ = 0;
+}
+
 void RedisConsumer::drop_fetched(const Partition &partition) {
-    fetched_.erase(
-        std::remove_if(fetched_.begin(), fetched_.end(),
-                       [&](const auto &message) { return message->partition == partition.number && message->topic == partition.topic; }),
-        fetched_.end());
+    const auto of_partition = [&](const auto &message) {
+        return message->partition == partition.number && message->topic == partition.topic;
+    };
+    fetched_.erase(std::remove_if(fetched_.begin(), fetched_.end(), of_partition), fetched_.end());
+    fetched_bytes_ = 0;
+    for (const auto &message : fetched_) {
+        fetched_bytes_ += message->bytes();
+    }
 }
 
 void RedisConsumer::fetch(Share &share, std::shared_ptr<Message> message) {
     share.in_hand.add(message->position);
-    share.mean_bytes = (7 * share.mean_bytes + message->bytes()) / 8;
+    const std::size_t bytes = message->bytes();
+    share.mean_bytes = (7 * share.mean_bytes + bytes) / 8;
+    fetched_bytes_ += bytes;
+    kept_at_ = Clock::now();
     fetched_.push_back(std::move(message));
 }
 
@@ -131,9 +159,11 @@ void RedisConsumer::renew(std::chrono::milliseconds idle) {
     if (!subscription_.parallel) {
         return;
     }
+    const auto began = Clock::now();
     std::map<Partition, std::string> keys;
     {
         const std::lock_guard state(state_mutex_);
+        lease_ = idle;
         for (const auto &[partition, share] : shares_) {
             if (share.bound) {
                 keys.emplace(partition, share.key);
@@ -142,6 +172,12 @@ void RedisConsumer::renew(std::chrono::milliseconds idle) {
     }
     for (const auto &[partition, key] : keys) {
         keep_own(key, idle);
+    }
+    {
+        const std::lock_guard state(state_mutex_);
+        kept_at_ = began;
+    }
+    for (const auto &[partition, key] : keys) {
         take_left(partition, idle, kPages);
     }
     bell_.ring();

@@ -18,8 +18,9 @@ namespace weir::broker::redis {
 
 /// One stream as this consumer reads it.
 struct Share {
-    std::uint64_t epoch = 0; ///< of the claim; answers to what was asked under an earlier one are of no use
-    bool bound = false;      ///< false: the stream is not there (any more), and is looked for
+    std::uint64_t epoch = 0;                     ///< of the claim; answers to what was asked under an earlier one are of no use
+    bool bound = false;                          ///< false: the stream is not there (any more), and is looked for
+    std::optional<Clock::time_point> superseded; ///< since when another consumer has a later claim; it is not read then
     std::string key;
     Origin origin;
     std::optional<Position> stored;         ///< where the store says that the group stands
@@ -36,8 +37,9 @@ struct Share {
 /// A consumer has two connections: one for the thread in `read`, which may have a blocking command under way when `read` returns, the other
 /// for whoever holds `control_mutex_`. Locks are taken in the order control, state; nobody waits for the server with the state locked.
 ///
-/// Each connection that reads has a consumer name of its own (`NAME~1`, `NAME~2`, ...): what the server still gives to a connection that
-/// was lost, or to a host that was taken over, stands under another name than ours and so is seen (docs/decisions/0021).
+/// A connection that reads has a consumer name of its own, `NAME~CLAIM.CONNECTION`: what the server still gives to a connection that was
+/// lost, or to a host that was taken over, stands under another name than ours and so is seen; and of two hosts the one with the later
+/// claim is right (docs/decisions/0021).
 class RedisConsumer : public Consumer {
 public:
     RedisConsumer(const RedisOptions &options, Subscription subscription);
@@ -76,13 +78,13 @@ private:
     };
 
     // read.cpp: on the reading thread
-    Messages hand_out(const ReadLimits &limits);
+    Messages hand_out(const ReadLimits &limits, bool all);
     bool ask(const ReadLimits &limits, Clock::time_point deadline);
     bool ask_history(const ReadLimits &limits);
     bool ask_fresh(const ReadLimits &limits, std::chrono::milliseconds wait);
     void look_around();
     void connected();
-    void take_answers();
+    bool take_answers();
     void take_history(std::span<const Reply *const> answers);
     void take_fresh(std::span<const Reply *const> answers);
     void look_for_theft(std::span<const Reply *const> answers);
@@ -93,6 +95,7 @@ private:
     void bind(const Stream &stream, std::optional<Position> stored);
     void bind_found(const std::map<std::string, std::vector<Stream>> &found);
     void check_incarnations();
+    void be_latest(const std::string &key);
     void restore(const Partition &partition);
     bool flush_acks();
     void unblock();
@@ -111,10 +114,12 @@ private:
     void fetch_gone(Share &share, const Position &before);
     void read_history_from(Share &share, const Position &cursor);
     void drop_fetched(const Partition &partition);
+    void forget_fetched();
     Share *share_of(const Asked::Part &part);
 
     std::string name(); ///< takes state_mutex_
     std::string new_name() const;
+    static std::uint64_t claim_of(std::string_view consumer);
     bool is_ours(std::string_view consumer) const; ///< a name of this process and domain, this connection's or a former one's
 
     const RedisOptions options_;
@@ -125,6 +130,7 @@ private:
 
     Connection reader_; ///< the reading thread's, as is what follows
     Asked asked_;
+    std::vector<Partition> full_; ///< that gave as much as was asked of them, so that they may have more
     bool was_connected_ = false;
     Clock::time_point blocked_until_;
     std::size_t last_count_ = 0;
@@ -137,12 +143,15 @@ private:
     std::atomic<bool> acks_waiting_{false};
 
     std::mutex state_mutex_;
+    std::uint64_t claim_ = 0; ///< ordered: later than any that was seen where this consumer has claimed
     std::string name_;
     std::map<Partition, Share> shares_;
     std::map<Partition, std::string> keys_;              ///< of all partitions that were ever read
     std::deque<std::shared_ptr<const Message>> fetched_; ///< got from the server, not yet handed out
+    std::size_t fetched_bytes_ = 0;
+    std::chrono::milliseconds lease_{0}; ///< parallel: for how long they stay ours without being renewed
+    Clock::time_point kept_at_;          ///< when they were fetched or renewed last
     std::uint64_t epoch_ = 0;
-    std::size_t active_ = 1; ///< streams that gave something lately
     std::size_t turn_ = 0;
 };
 

@@ -10,6 +10,8 @@ namespace weir::broker::redis {
 
 namespace {
 constexpr std::size_t kIdsInOneCommand = 1000;
+/// Who lost its lease learns that within seconds and releases the partition; who still has it then is right after all.
+constexpr std::chrono::seconds kGivenUpAfter{10};
 } // namespace
 
 std::map<std::string, std::vector<Stream>> RedisConsumer::find() { return find_streams(control_, subscription_.topics); }
@@ -31,9 +33,16 @@ void RedisConsumer::bind(const Stream &stream, std::optional<Position> stored) {
         }
     }
     make_group(control_, stream.key, subscription_.group, stored);
+    if (!subscription_.parallel) {
+        be_latest(stream.key);
+    }
     {
         const std::lock_guard state(state_mutex_);
         Share &share = shares_[stream.partition];
+        if (share.superseded) {
+            read_history_from(share, {});
+            share.superseded.reset();
+        }
         share.bound = true;
         share.key = stream.key;
         share.origin = {stream.partition, *incarnation};
@@ -46,18 +55,40 @@ void RedisConsumer::bind(const Stream &stream, std::optional<Position> stored) {
     }
 }
 
+/// Takes a name with a later claim than all that the group knows.
+void RedisConsumer::be_latest(const std::string &key) {
+    const Reply &consumers = control_.execute({"XINFO", "CONSUMERS", key, subscription_.group});
+    if (consumers.is_error("NOGROUP")) {
+        return;
+    }
+    std::uint64_t latest = 0;
+    const std::lock_guard state(state_mutex_);
+    for (const Reply &consumer : check(options_, consumers, "XINFO", key).array()) {
+        const std::string_view name = consumer.value_of("name").text;
+        latest = name == name_ ? latest : std::max(latest, claim_of(name));
+    }
+    if (latest >= claim_) {
+        claim_ = latest + 1;
+        name_ = new_name();
+    }
+}
+
 void RedisConsumer::bind_found(const std::map<std::string, std::vector<Stream>> &found) {
     for (const auto &[topic, streams] : found) {
         for (const Stream &stream : streams) {
+            std::optional<Position> stored;
             {
                 const std::lock_guard state(state_mutex_);
                 const auto share = shares_.find(stream.partition);
                 const bool ours = subscription_.parallel || share != shares_.end();
-                if (!ours || (share != shares_.end() && share->second.bound)) {
+                const bool superseded =
+                    share != shares_.end() && share->second.superseded && Clock::now() - *share->second.superseded > kGivenUpAfter;
+                if (!ours || (share != shares_.end() && share->second.bound && !superseded)) {
                     continue;
                 }
+                stored = superseded ? share->second.stored : std::nullopt;
             }
-            bind(stream, std::nullopt);
+            bind(stream, stored);
         }
     }
 }

@@ -3,17 +3,13 @@
 // this name already (history), then what is new.
 #include "consumer.hpp"
 #include "failure.hpp"
+#include "log/log.hpp"
 
 #include <algorithm>
 
 namespace weir::broker::redis {
 
 namespace {
-constexpr std::chrono::milliseconds kLongestBlock{1000}; ///< how long a connection that was lost can still be given entries
-constexpr std::chrono::milliseconds kLookEvery{250};     ///< for streams that are not there yet
-constexpr std::size_t kHistoryStreams = 16;              ///< asked for at once
-constexpr std::size_t kFirstCount = 128;                 ///< then twice as many each time, as the sizes of entries become known
-
 bool says_missing(const Reply &reply) {
     return reply.is_error("NOGROUP") || reply.is_error("ERR no such key") || reply.is_error("UNBLOCKED");
 }
@@ -28,22 +24,22 @@ std::vector<std::shared_ptr<const Message>> RedisConsumer::read(const ReadLimits
         const std::lock_guard control(control_mutex_);
         flush_acks();
     }
-    bool asked = false;
+    bool looked = false; // whether the server was asked for new ones, after all that is old
     for (;;) {
-        if (auto messages = hand_out(limits); !messages.empty()) {
+        if (auto messages = hand_out(limits, looked || reader_.awaits_answers()); !messages.empty()) {
             return messages;
         }
         if (woken_.exchange(false)) {
             bell_.heard();
-            return {};
+            full_.clear();
+            return hand_out(limits, true);
         }
         if (!reader_.awaits_answers()) {
-            if (asked && Clock::now() >= deadline) {
+            if (looked && Clock::now() >= deadline) {
                 return {};
             }
             look_around();
-            asked = ask(limits, deadline);
-            if (!asked) {
+            if (!ask(limits, deadline)) {
                 if (Clock::now() >= deadline) {
                     return {};
                 }
@@ -56,16 +52,23 @@ std::vector<std::shared_ptr<const Message>> RedisConsumer::read(const ReadLimits
         }
         const auto overdue = blocked_until_ + options_.timeout;
         if (reader_.receive(overdue, overdue, &bell_)) {
-            take_answers();
+            looked = take_answers();
         } else {
             bell_.heard();
         }
     }
 }
 
-std::vector<std::shared_ptr<const Message>> RedisConsumer::hand_out(const ReadLimits &limits) {
+/// @param all what there is, rather than nothing while the limits would allow for more
+std::vector<std::shared_ptr<const Message>> RedisConsumer::hand_out(const ReadLimits &limits, bool all) {
     const std::lock_guard state(state_mutex_);
+    if (!fetched_.empty() && lease_.count() > 0 && Clock::now() - kept_at_ > lease_ / 2) {
+        forget_fetched(); // this process stood still: they may be somebody else's by now; what is still ours comes again
+    }
     Messages out;
+    if (!all && fetched_.size() < limits.max_messages && fetched_bytes_ < limits.max_bytes) {
+        return out;
+    }
     std::size_t bytes = 0;
     while (!fetched_.empty() && out.size() < limits.max_messages) {
         const std::size_t next = fetched_.front()->bytes();
@@ -74,172 +77,32 @@ std::vector<std::shared_ptr<const Message>> RedisConsumer::hand_out(const ReadLi
         }
         bytes += next;
         out.push_back(std::move(fetched_.front()));
+        fetched_bytes_ -= next;
         fetched_.pop_front();
     }
     return out;
 }
 
-void RedisConsumer::look_around() {
-    const auto now = Clock::now();
-    if (now < look_at_) {
-        return;
-    }
-    look_at_ = now + kLookEvery;
-    {
-        const std::lock_guard state(state_mutex_);
-        const bool missing = std::any_of(shares_.begin(), shares_.end(), [](const auto &share) { return !share.second.bound; });
-        if (!subscription_.parallel && !missing) {
-            return;
-        }
-    }
-    const std::lock_guard control(control_mutex_);
-    bind_found(find());
-}
-
-/// False where there is nothing to ask for, or the bell rang while connecting.
-bool RedisConsumer::ask(const ReadLimits &limits, Clock::time_point deadline) {
-    {
-        const std::lock_guard state(state_mutex_);
-        if (std::none_of(shares_.begin(), shares_.end(), [](const auto &share) { return share.second.bound; })) {
-            return false;
-        }
-    }
-    const bool was_open = reader_.is_open();
-    const auto known = reader_.client_id();
-    blocked_client_ = 0;
-    asked_ = {};
-    if (!reader_.open(&bell_)) {
-        return false;
-    }
-    if (!was_open || reader_.client_id() != known) {
-        connected();
-    }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-    blocked_until_ = Clock::now();
-    return ask_history(limits) || ask_fresh(limits, std::clamp(left, std::chrono::milliseconds(0), kLongestBlock));
-}
-
-void RedisConsumer::connected() {
-    if (!was_connected_) {
-        was_connected_ = true;
-        return;
-    }
-    const std::lock_guard control(control_mutex_);
-    std::vector<Partition> partitions;
-    {
-        const std::lock_guard state(state_mutex_);
-        name_ = new_name();
-        for (const auto &[partition, share] : shares_) {
-            partitions.push_back(partition);
-        }
-    }
-    for (const Partition &partition : partitions) {
-        if (subscription_.parallel) { // the answers that were lost stand under the former name
-            take_left(partition, std::chrono::hours(24 * 365), static_cast<std::size_t>(-1));
-        }
-    }
-}
-
-/// How many entries of each stream are asked for: the whole reply should keep the limits, although the server knows but a count for each.
-std::size_t RedisConsumer::count_for(const ReadLimits &limits, std::size_t streams) {
-    std::size_t bytes = 1;
-    for (const auto &[partition, share] : shares_) {
-        bytes = std::max(bytes, share.mean_bytes);
-    }
-    const std::size_t giving = std::max<std::size_t>(1, std::min(streams, active_));
-    const std::size_t wanted =
-        std::min({(limits.max_messages + giving - 1) / giving, limits.max_bytes / bytes / giving, std::max(2 * last_count_, kFirstCount)});
-    last_count_ = std::max<std::size_t>(1, wanted);
-    return last_count_;
-}
-
-bool RedisConsumer::ask_history(const ReadLimits &limits) {
-    Commands commands;
-    {
-        const std::lock_guard state(state_mutex_);
-        for (const auto &[partition, share] : shares_) {
-            if (share.bound && !share.history_done && asked_.parts.size() < kHistoryStreams) {
-                asked_.parts.push_back({partition, share.epoch, share.key});
-            }
-        }
-        if (asked_.parts.empty()) {
-            return false;
-        }
-        asked_.kind = Asked::Kind::history;
-        asked_.count = count_for({std::max(limits.max_messages / asked_.parts.size(), std::size_t{1}), limits.max_bytes}, 1);
-        const std::string count = std::to_string(asked_.count);
-        for (const Asked::Part &part : asked_.parts) {
-            const std::string cursor = id_of(shares_[part.partition].history_cursor);
-            commands.add({"XREADGROUP", "GROUP", subscription_.group, name_, "COUNT", count, "STREAMS", part.key, cursor});
-            commands.add({"XPENDING", part.key, subscription_.group, "(" + cursor, "+", count, name_});
-        }
-    }
-    reader_.send(commands);
-    return true;
-}
-
-bool RedisConsumer::ask_fresh(const ReadLimits &limits, std::chrono::milliseconds wait) {
-    Commands commands;
-    {
-        const std::lock_guard state(state_mutex_);
-        for (const auto &[partition, share] : shares_) {
-            if (share.bound) {
-                asked_.parts.push_back({partition, share.epoch, share.key});
-            }
-        }
-        if (asked_.parts.empty()) {
-            return false;
-        }
-        // Whose turn it is to be first: where the limits are reached before the last stream, it is not always the same that waits.
-        std::rotate(asked_.parts.begin(), asked_.parts.begin() + static_cast<std::ptrdiff_t>(turn_++ % asked_.parts.size()),
-                    asked_.parts.end());
-        asked_.kind = Asked::Kind::fresh;
-        asked_.count = count_for(limits, asked_.parts.size());
-        const bool block = wait.count() > 0;
-        commands.begin(7 + (block ? 2 : 0) + 2 * asked_.parts.size())
-            .word("XREADGROUP")
-            .word("GROUP")
-            .word(subscription_.group)
-            .word(name_);
-        commands.word("COUNT").word(std::to_string(asked_.count));
-        if (block) {
-            commands.word("BLOCK").word(std::to_string(wait.count()));
-        }
-        commands.word("STREAMS");
-        for (const Asked::Part &part : asked_.parts) {
-            commands.word(part.key);
-        }
-        for (std::size_t stream = 0; stream < asked_.parts.size(); ++stream) {
-            commands.word(">");
-        }
-        // What has become of the groups, as of the moment after these entries were given out.
-        for (const Asked::Part &part : asked_.parts) {
-            if (subscription_.parallel) {
-                commands.add({"XINFO", "GROUPS", part.key});
-            } else {
-                commands.add({"XPENDING", part.key, subscription_.group});
-            }
-        }
-        blocked_until_ = Clock::now() + wait;
-        blocked_client_ = block ? reader_.client_id() : 0;
-    }
-    reader_.send(commands);
-    return true;
-}
-
 Share *RedisConsumer::share_of(const Asked::Part &part) {
     const auto share = shares_.find(part.partition);
-    return share != shares_.end() && share->second.bound && share->second.epoch == part.epoch ? &share->second : nullptr;
+    return share != shares_.end() && share->second.bound && !share->second.superseded && share->second.epoch == part.epoch ? &share->second
+                                                                                                                           : nullptr;
 }
 
-void RedisConsumer::take_answers() {
+/// True where that was all there is: new ones were asked for, and neither something old is left to be read nor more than was asked for.
+bool RedisConsumer::take_answers() {
     blocked_client_ = 0;
-    if (asked_.kind == Asked::Kind::history) {
+    const Asked::Kind kind = asked_.kind;
+    if (kind == Asked::Kind::history) {
         take_history(reader_.answers());
-    } else if (asked_.kind == Asked::Kind::fresh) {
+    } else if (kind == Asked::Kind::fresh) {
         take_fresh(reader_.answers());
     }
     asked_ = {};
+    const std::lock_guard state(state_mutex_);
+    return kind == Asked::Kind::fresh && full_.empty() && std::all_of(shares_.begin(), shares_.end(), [](const auto &share) {
+               return !share.second.bound || share.second.superseded || share.second.history_done;
+           });
 }
 
 void RedisConsumer::take_history(std::span<const Reply *const> answers) {
@@ -318,13 +181,23 @@ void RedisConsumer::look_for_theft(std::span<const Reply *const> answers) {
             }
             std::uint64_t others = 0;
             for (const Reply &consumer : answer[3].array()) {
+                if (claim_of(consumer[0].text) > claim_) {
+                    share->superseded = Clock::now();
+                    drop_fetched(asked_.parts[at].partition);
+                    log::warn("broker.superseded",
+                              "Another consumer has claimed a partition later; it is not read here until that is settled",
+                              {{"topic", asked_.parts[at].partition.topic},
+                               {"partition", asked_.parts[at].partition.number},
+                               {"group", subscription_.group},
+                               {"consumer", consumer[0].text}});
+                }
                 std::uint64_t count = 0;
                 for (const char digit : consumer[1].text) {
                     count = 10 * count + static_cast<std::uint64_t>(digit - '0');
                 }
                 others += consumer[0].text == name_ ? 0 : count;
             }
-            if (others > share->gone_in_hand.size() + share->gone.size()) {
+            if (!share->superseded && others > share->gone_in_hand.size() + share->gone.size()) {
                 stolen.push_back(asked_.parts[at].partition);
             }
         }
@@ -348,13 +221,15 @@ void RedisConsumer::take_fresh(std::span<const Reply *const> answers) {
     }
     check(options_, read, "XREADGROUP", asked_.parts.size() == 1 ? asked_.parts[0].key : "");
     const std::lock_guard state(state_mutex_);
-    active_ = std::max<std::size_t>(1, read.count);
     for (const Reply &stream : read.array()) {
         const auto part = std::find_if(asked_.parts.begin(), asked_.parts.end(),
                                        [&](const Asked::Part &candidate) { return candidate.key == stream[0].text; });
         Share *share = part == asked_.parts.end() ? nullptr : share_of(*part);
         if (!share) {
             continue; // they are pending under our name, and come with the history where the partition is still ours
+        }
+        if (stream[1].count >= asked_.count) {
+            full_.push_back(part->partition);
         }
         for (const Reply &entry : stream[1].array()) {
             auto message = read_entry(share->origin, entry, 1);
