@@ -19,7 +19,7 @@ CLIENT_LIBRARIES = {
     "boost/dll": ("host/plugin/",),
     "CLI/": ("host/cli/",),
     "spdlog/": ("host/log/",),
-    "hiredis/": ("host/broker/redis/",),
+    "hiredis/": ("host/broker/redis/", "tests/"),
     "valijson/": ("host/event/", "tests/"),
 }
 # Headers within an adapter that no other folder sees.
