@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/acknowledger.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/thread_name.hpp"
 
 #include <utility>
@@ -38,7 +39,9 @@ void Acknowledger::loop() {
         std::exception_ptr failure;
         try {
             if (!batch.messages.empty()) {
+                pass(KillPoint::ack);
                 consumer_.ack(batch.messages);
+                pass(KillPoint::acked);
             }
         } catch (...) {
             failure = std::current_exception();

@@ -2,6 +2,7 @@
 #include "engine/batch_cycle.hpp"
 
 #include "engine/dead_letter.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/settlement.hpp"
 #include "log/log.hpp"
 
@@ -53,6 +54,7 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::run(store::Sessio
         sort_out(settlement, batch, attempt);
         decide(attempt, ran, settlement.stale());
         write(session, attempt);
+        pass(KillPoint::commit);
         session.commit();
     } catch (...) {
         session.rollback();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event_reader.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/thread_name.hpp"
 
 #include <algorithm>
@@ -56,6 +57,9 @@ void EventReader::read_once() {
     }
     std::map<broker::Partition, std::uint64_t> claims;
     const auto messages = read_in_turn(claims);
+    if (!messages.empty()) {
+        pass(KillPoint::read);
+    }
     std::vector<Read> read;
     read.reserve(messages.size());
     std::size_t bytes = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/handler_lane.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/thread_name.hpp"
 #include "log/log.hpp"
 
@@ -249,6 +250,7 @@ bool HandlerLanes::Lane::run_one(Range &range, std::size_t index) {
         range.in_handler = true;
     }
     slot.begin(event, lookup.symbol);
+    pass(KillPoint::handler);
     std::optional<HandlerResult> result;
     std::exception_ptr failure;
     try {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/settlement.hpp"
 
+#include "engine/kill_point.hpp"
+
 #include <algorithm>
 #include <unordered_map>
 
@@ -55,6 +57,7 @@ void Settlement::ask_ledger(std::size_t first, std::size_t last) {
         const std::lock_guard turn(session_turn_);
         decided = session_.decided(ids);
     }
+    pass(KillPoint::ledger);
     for (std::size_t i = first; i < last; ++i) {
         if (fates_[i] == Fate::unknown) {
             fates_[i] = std::binary_search(decided.begin(), decided.end(), work_[i]->event->id) ? Fate::decided : Fate::open;
@@ -212,6 +215,7 @@ Settlement::Verdict Settlement::try_range(std::size_t first, std::size_t last, i
     } else {
         try {
             session_.flush(flush);
+            pass(KillPoint::flush);
         } catch (const store::DataRefused &refused) {
             verdict = {Verdict::Kind::refused, 0, refused.what()};
         }
