@@ -17,18 +17,21 @@ test_packages=(
     catch2 jq doxygen abigail-tools man-db python3 make
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 )
+# The Python consumer that scripts/bench.sh compares with.
+bench_packages=(python3-redis python3-sqlalchemy python3-psycopg2)
 # Style checks that are used where they are there.
 lint_packages=(shellcheck clang-format clang-tidy)
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-dependencies.sh [--build | --test | --lint] [--list]
+Usage: scripts/install-dependencies.sh [--build | --test | --bench | --lint] [--list]
 
 Installs what is missing, as root or through sudo. Where nothing is missing, apt is not asked and no network is needed.
 
   --build   what building and the demo need
   --test    that, and what the tests need (the default)
-  --lint    that, and what all style checks need
+  --bench   that, and what scripts/bench.sh compares with
+  --lint    what --test installs, and what all style checks need
   --list    print the packages, one a line, and install nothing
 EOF
 }
@@ -39,6 +42,7 @@ for argument in "$@"; do
     case $argument in
         --build) packages=("${build_packages[@]}") ;;
         --test) packages=("${build_packages[@]}" "${test_packages[@]}") ;;
+        --bench) packages=("${build_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
         --lint) packages=("${build_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
         --list) list=yes ;;
         -h | --help)

@@ -16,6 +16,7 @@ expect() {
 }
 expect 0 "$scripts/demo.sh" --help
 expect 0 "$scripts/test.sh" --help
+expect 0 "$scripts/bench.sh" --help
 expect 0 "$scripts/install-dependencies.sh" --help
 expect 0 "$scripts/services.sh" --help
 expect 2 "$scripts/services.sh"
@@ -34,13 +35,14 @@ expect 1 "$scripts/demo.sh" --no-build /usr
 build=$("$scripts/install-dependencies.sh" --build --list | sort)
 test=$("$scripts/install-dependencies.sh" --test --list | sort)
 lint=$("$scripts/install-dependencies.sh" --lint --list | sort)
-for pair in "$build|$test" "$test|$lint"; do
+bench=$("$scripts/install-dependencies.sh" --bench --list | sort)
+for pair in "$build|$test" "$test|$bench" "$test|$lint"; do
     if [ -n "$(comm -23 <(printf '%s\n' "${pair%%|*}") <(printf '%s\n' "${pair##*|}"))" ]; then
         echo "install-dependencies.sh: a larger list lacks packages of a smaller one" >&2
         failed=yes
     fi
 done
-if [ -n "$(printf '%s\n' "$lint" | uniq -d)" ]; then
+if [ -n "$(printf '%s\n' "$lint" | uniq -d)$(printf '%s\n' "$bench" | uniq -d)" ]; then
     echo "install-dependencies.sh: a package is listed twice" >&2
     failed=yes
 fi
