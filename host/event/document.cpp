@@ -3,6 +3,7 @@
 
 #include "event/decoder.hpp"
 #include "json_pointer.hpp"
+#include "plain_document.hpp"
 
 #include <charconv>
 #include <limits>
@@ -219,6 +220,9 @@ std::optional<std::size_t> Document::length(std::string_view pointer) const {
 }
 
 std::optional<Refusal> parse_document(std::string_view text, std::size_t max_depth, json &out) {
+    if (parse_plain_document(text, max_depth, out)) {
+        return std::nullopt;
+    }
     const Shape shape = scan(text);
     if (shape.depth > max_depth) {
         return Refusal{"too_deep", "The text nests arrays and objects deeper than " + std::to_string(max_depth) + "."};

@@ -30,11 +30,11 @@ public:
     Reader(const Plan &plan, Event &event, Content content) : plan_(plan), event_(event), content_(std::move(content)) {}
 
     void read() {
-        event_.id = position_id(*event_.message); // until one is read; no two messages without one may share it
         event_.key = event_.message->key;
         event_.occurred_at = event_.message->appended_at;
         form_ = find_form();
         if (!root().is_object() && plan_.binding.envelope_required) {
+            event_.id = position_id(*event_.message);
             refuse("not_an_object", "The message is JSON but not an object; the topic's binding requires an envelope.");
             event_.envelope = std::make_shared<Document>(json{{"payload", std::move(root())}});
             return;
@@ -46,7 +46,7 @@ public:
         event_.correlation_id = read_identifier(plan_.correlation_id, "/correlation_id", "/correlationid");
         read_schema_version();
         std::optional<std::string> key = make_key(plan_.keys, root());
-        json normalised = normalise();
+        json normalised = form_ == Form::own && plan_.payload.kind == Source::Kind::own ? normalise_in_place() : normalise();
         if (!key) {
             // Pointers also reach into the envelope as plugins see it, so that one binding serves both forms of envelope.
             key = make_key(plan_.keys, normalised);
@@ -119,8 +119,14 @@ private:
     }
 
     void read_id() {
+        if (!read_own_id()) { // no two messages without one may share it
+            event_.id = position_id(*event_.message);
+        }
+    }
+
+    bool read_own_id() {
         if (plan_.event_id.kind == Source::Kind::position) {
-            return;
+            return false;
         }
         const Member member = find(plan_.event_id, "/event_id", "/id");
         const auto text = text_of(member);
@@ -128,23 +134,25 @@ private:
             if (!member.value && (member.stated || form_ == Form::cloud_event || plan_.binding.envelope_required)) {
                 refuse_missing(member.where);
             }
-            return;
+            return false;
         }
         if (text->empty()) {
             refuse_invalid(member.where, "is empty.");
-            return;
+            return false;
         }
         if (form_ == Form::cloud_event && !member.stated) {
-            read_cloud_event_id(*text);
-        } else if (const auto id = Uuid::parse(*text)) {
+            return read_cloud_event_id(*text);
+        }
+        if (const auto id = Uuid::parse(*text)) {
             event_.id = *id;
         } else {
             event_.id = Uuid::v5(topic_namespace(), *text);
         }
+        return true;
     }
 
     /// A CloudEvent's id is unique within its source only. [CloudEvents 1.0, "id"]
-    void read_cloud_event_id(std::string_view id) {
+    bool read_cloud_event_id(std::string_view id) {
         const json *source = at("/source");
         if (!source) {
             refuse_missing("/source");
@@ -152,7 +160,9 @@ private:
             refuse_invalid("/source", "is not a non-empty string.");
         } else {
             event_.id = Uuid::v5(Uuid::v5(weir_namespace(), source->get_ref<const std::string &>()), id);
+            return true;
         }
+        return false;
     }
 
     Uuid topic_namespace() const {
@@ -290,6 +300,58 @@ private:
             members.emplace_hint(members.end(), "tenant_id", event_.tenant_id);
         }
         return envelope;
+    }
+
+    /// The same for an envelope of our own, where hardly anything is to be changed: in the tree that was parsed.
+    json normalise_in_place() {
+        auto &members = root().get_ref<json::object_t &>();
+        std::erase_if(members, [&](const auto &member) { return !is_normal(member.first, member.second); });
+        if (!members.contains("payload")) {
+            members["payload"] = take_payload();
+        }
+        if (!members.contains("event_id")) {
+            members["event_id"] = event_.id.text();
+        }
+        if (!members.contains("occurred_at")) {
+            members["occurred_at"] = format_time(event_.occurred_at);
+        }
+        if (!event_.type.empty()) {
+            members.try_emplace("event_type", event_.type);
+        }
+        if (!event_.tenant_id.empty()) {
+            members.try_emplace("tenant_id", event_.tenant_id);
+        }
+        if (!event_.correlation_id.empty()) {
+            members.try_emplace("correlation_id", event_.correlation_id);
+        }
+        if (versioned_) {
+            members.try_emplace("schema_version", event_.schema_version);
+        }
+        return std::move(root());
+    }
+
+    bool is_normal(const std::string &name, const json &value) const {
+        if (name == "payload") {
+            return true;
+        }
+        if (name == "schema_version") {
+            return versioned_ && value == event_.schema_version;
+        }
+        if (!value.is_string()) {
+            return false;
+        }
+        const std::string &text = value.get_ref<const std::string &>();
+        if (name == "event_id") {
+            return Uuid::parse(text) == event_.id && is_lower(text);
+        }
+        if (name == "occurred_at") { // as format_time writes it
+            return text.size() == 27 && text[10] == 'T' && text[19] == '.' && text[26] == 'Z' && parse_time(text) == event_.occurred_at;
+        }
+        const std::string *wanted = name == "event_type"       ? &event_.type
+                                    : name == "tenant_id"      ? &event_.tenant_id
+                                    : name == "correlation_id" ? &event_.correlation_id
+                                                               : nullptr;
+        return wanted && !wanted->empty() && text == *wanted;
     }
 
     const Plan &plan_;

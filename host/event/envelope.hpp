@@ -58,6 +58,9 @@ struct Plan {
 /// UUIDv5(incarnation, "partition/position"): the id of a message that has none of its own.
 Uuid position_id(const Message &message);
 
+/// Whether a text is as `Uuid::text` writes it, where it is a UUID.
+bool is_lower(std::string_view text) noexcept;
+
 /// Text as it is, or in lower case where it is a UUID: UUIDs compare without case, so they order without case.
 std::string lower_if_uuid(std::string_view text);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/uuid.hpp"
 
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -97,20 +98,21 @@ private:
     std::uint64_t length_ = 0;
 };
 
-constexpr bool is_hyphen_at(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
+/// The value of each character as a hexadecimal digit; 0xFF for those that are none.
+constexpr std::array<std::uint8_t, 256> kHexValues = [] {
+    std::array<std::uint8_t, 256> values{};
+    values.fill(0xFF);
+    for (unsigned i = 0; i < 10; ++i) {
+        values['0' + i] = static_cast<std::uint8_t>(i);
+    }
+    for (unsigned i = 0; i < 6; ++i) {
+        values['a' + i] = values['A' + i] = static_cast<std::uint8_t>(10 + i);
+    }
+    return values;
+}();
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
+/// Where each byte's two digits begin.
+constexpr std::array<std::uint8_t, 16> kDigitsAt{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
 void set_version(Uuid &id, unsigned version) {
     id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0Fu) | version << 4);
@@ -123,22 +125,20 @@ std::optional<Uuid> Uuid::parse(std::string_view text) noexcept {
     if (text.size() != 36) {
         return std::nullopt;
     }
+    if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') {
+        return std::nullopt;
+    }
+    // Several are parsed for every event, so without a branch for each digit: what is none shows in the upper half.
     Uuid id;
-    std::size_t digit = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (is_hyphen_at(i)) {
-            if (text[i] != '-') {
-                return std::nullopt;
-            }
-            continue;
-        }
-        const int value = hex_value(text[i]);
-        if (value < 0) {
-            return std::nullopt;
-        }
-        std::uint8_t &byte = id.bytes[digit / 2];
-        byte = static_cast<std::uint8_t>(byte << 4 | value);
-        ++digit;
+    unsigned wrong = 0;
+    for (std::size_t i = 0; i < id.bytes.size(); ++i) {
+        const unsigned high = kHexValues[static_cast<unsigned char>(text[kDigitsAt[i]])];
+        const unsigned low = kHexValues[static_cast<unsigned char>(text[kDigitsAt[i] + 1u])];
+        wrong |= high | low;
+        id.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
+    }
+    if (wrong > 0x0F) {
+        return std::nullopt;
     }
     return id;
 }
@@ -170,13 +170,9 @@ Uuid Uuid::random() {
 std::string Uuid::text() const {
     static constexpr char digits[] = "0123456789abcdef";
     std::string out(36, '-');
-    std::size_t digit = 0;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        if (!is_hyphen_at(i)) {
-            const unsigned byte = bytes[digit / 2];
-            out[i] = digits[digit % 2 == 0 ? byte >> 4 : byte & 0x0Fu];
-            ++digit;
-        }
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        out[kDigitsAt[i]] = digits[bytes[i] >> 4];
+        out[kDigitsAt[i] + 1u] = digits[bytes[i] & 0x0Fu];
     }
     return out;
 }
