@@ -1,12 +1,129 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "postgresql_store.hpp"
 
+#include "migration.hpp"
+#include "presence.hpp"
+#include "session.hpp"
+
+#include <mutex>
+
 namespace weir::store::postgresql {
 
-std::unique_ptr<Store> open_postgresql_store(const PostgresqlOptions &options) {
-    throw Unavailable("the store " + options.name + " can't be opened by this build");
+namespace {
+
+/// What all domains of a store share.
+struct Shared {
+    explicit Shared(const PostgresqlOptions &options) : pool(options), presence(pool) {}
+    Pool pool;
+    Presence presence;
+};
+
+bool has_tables(Connection &connection, const std::string &schema) {
+    bool found = false;
+    connection.guard([&] {
+        connection
+            .query("select exists (select from pg_class where relname = 'schema_migrations' and relnamespace = "
+                   "(select oid from pg_namespace where nspname = :a))",
+                   1, 1)
+            .text(0, schema)
+            .each([&](Query &row) { found = row.take_boolean(0); });
+    });
+    return found;
 }
 
-PoolCounts pool_counts(const Store &) { return {}; }
+class PostgresqlDomain final : public DomainStore {
+public:
+    PostgresqlDomain(std::shared_ptr<Shared> shared, const std::string &schema)
+        : shared_(std::move(shared)), place_{&shared_->pool, schema} {}
+
+    MigrationSteps migrate(const Schema &schema) override {
+        std::shared_ptr<const Layout> layout;
+        const Pool::Lent connection = shared_->pool.take();
+        MigrationSteps steps = postgresql::migrate(*connection, place_, schema, layout);
+        const std::lock_guard lock(mutex_);
+        layout_ = std::move(layout);
+        return steps;
+    }
+
+    std::unique_ptr<Session> open() override { return std::make_unique<PostgresqlSession>(place_, layout(), shared_->presence, shared_); }
+
+private:
+    std::shared_ptr<const Layout> layout() {
+        {
+            const std::lock_guard lock(mutex_);
+            if (layout_) {
+                return layout_;
+            }
+        }
+        const Pool::Lent connection = shared_->pool.take();
+        if (!has_tables(*connection, place_.schema)) {
+            throw Unavailable("there is no schema " + place_.schema + " of Weir's in " + shared_->pool.name() +
+                              ": `weir run` makes it; see that store.url and the domain's \"schema\" are right");
+        }
+        const std::lock_guard lock(mutex_);
+        if (!layout_) {
+            layout_ = std::make_shared<Layout>(); // operators' commands need the standard tables alone
+        }
+        return layout_;
+    }
+
+    const std::shared_ptr<Shared> shared_;
+    const Place place_;
+    std::mutex mutex_;
+    std::shared_ptr<const Layout> layout_;
+};
+
+class PostgresqlStore final : public Store {
+public:
+    explicit PostgresqlStore(const PostgresqlOptions &options) : shared_(std::make_shared<Shared>(options)) {}
+
+    std::unique_ptr<DomainStore> domain(const std::string &schema_name) override {
+        return std::make_unique<PostgresqlDomain>(shared_, schema_name);
+    }
+
+    bool has_domain(const std::string &schema_name) override { return has_tables(*shared_->pool.take(), schema_name); }
+
+    std::string guarantee() const override {
+        const std::string what = "commits survive a killed process";
+        try {
+            const Pool::Lent connection = shared_->pool.take();
+            std::string synchronous;
+            std::string fsync;
+            connection->guard([&] {
+                connection->query("select current_setting('synchronous_commit'), current_setting('fsync')", 0, 2).each([&](Query &row) {
+                    synchronous = row.take_text(0);
+                    fsync = row.take_text(1);
+                });
+            });
+            const std::string settings = " (PostgreSQL, synchronous_commit=" + synchronous + ", fsync=" + fsync + ")";
+            if (fsync == "off") {
+                return what + ", but a power cut may destroy the whole database" + settings;
+            }
+            return synchronous == "off"
+                       ? what +
+                             "; a crash of the server may take the last ones back, which the broker then delivers again only "
+                             "where it still has them" +
+                             settings
+                       : what + " and a crash of the server" + settings;
+        } catch (const Unavailable &) {
+            return "commits survive what the server's synchronous_commit and fsync let them survive (PostgreSQL, which can't be asked at "
+                   "the moment)";
+        }
+    }
+
+    PoolCounts counts() const { return shared_->pool.counts(); }
+
+private:
+    const std::shared_ptr<Shared> shared_;
+};
+
+} // namespace
+
+std::unique_ptr<Store> open_postgresql_store(const PostgresqlOptions &options) { return std::make_unique<PostgresqlStore>(options); }
+
+PoolCounts pool_counts(const Store &store) {
+    const auto *own = dynamic_cast<const PostgresqlStore *>(&store);
+    return own ? own->counts() : PoolCounts{};
+}
 
 } // namespace weir::store::postgresql

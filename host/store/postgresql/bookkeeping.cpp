@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+#include "storable.hpp"
+
+namespace weir::store::postgresql {
+
+void PostgresqlSession::save_positions(std::span<const StoredPosition> positions) {
+    if (positions.empty()) {
+        return;
+    }
+    within_transaction([&] {
+        Array topics(Form::text);
+        Array partitions(Form::int8);
+        Array incarnations(Form::text);
+        Array highs(Form::int8);
+        Array lows(Form::int8);
+        for (const StoredPosition &position : positions) {
+            topics.text(position.topic);
+            partitions.integer(position.partition);
+            incarnations.text(position.incarnation);
+            highs.integer(static_cast<std::int64_t>(position.position.high)); // all 64 bits: above 2^63 it reads as negative
+            lows.integer(static_cast<std::int64_t>(position.position.low));
+        }
+        constexpr Form kForms[] = {Form::text, Form::int8, Form::text, Form::int8, Form::int8};
+        defer(Command{"insert into " + qualified("positions") +
+                          " (topic, partition, incarnation, high, low, updated_at) select *, clock_timestamp() from " + given(kForms) +
+                          " on conflict (topic, partition) do update set incarnation = excluded.incarnation, high = excluded.high, "
+                          "low = excluded.low, updated_at = excluded.updated_at",
+                      {topics.take(), partitions.take(), incarnations.take(), highs.take(), lows.take()}});
+    });
+}
+
+std::vector<StoredPosition> PostgresqlSession::positions() {
+    std::vector<StoredPosition> positions;
+    within_transaction([&] {
+        Connection &connection = live();
+        connection.guard([&] {
+            connection
+                .query("select topic, partition, incarnation, high, low from " + qualified("positions") + " order by topic, partition", 0,
+                       5)
+                .each([&](Query &row) {
+                    StoredPosition &position = positions.emplace_back();
+                    position.topic = row.take_text(0);
+                    position.partition = static_cast<std::uint32_t>(row.take_integer(1));
+                    position.incarnation = row.take_text(2);
+                    position.position.high = static_cast<std::uint64_t>(row.take_integer(3));
+                    position.position.low = static_cast<std::uint64_t>(row.take_integer(4));
+                });
+        });
+    });
+    return positions;
+}
+
+void PostgresqlSession::save_attempts(std::span<const Attempts> attempts) {
+    if (attempts.empty()) {
+        return;
+    }
+    within_transaction([&] {
+        Array ids(Form::uuid);
+        Array retries(Form::int8);
+        Array crashes(Form::int8);
+        Array times(Form::timestamptz);
+        Array errors(Form::text);
+        for (const Attempts &one : attempts) {
+            ids.uuid(one.event_id);
+            retries.integer(one.retries);
+            crashes.integer(one.crashes);
+            times.integer(one.retry_at);
+            errors.text(storable(one.last_error));
+        }
+        constexpr Form kForms[] = {Form::uuid, Form::int8, Form::int8, Form::timestamptz, Form::text};
+        defer(Command{"insert into " + qualified("event_attempts") + " (event_id, retries, crashes, retry_at, last_error) select * from " +
+                          given(kForms) +
+                          " on conflict (event_id) do update set retries = excluded.retries, crashes = excluded.crashes, "
+                          "retry_at = excluded.retry_at, last_error = excluded.last_error",
+                      {ids.take(), retries.take(), crashes.take(), times.take(), errors.take()}});
+    });
+}
+
+void PostgresqlSession::forget_attempts(std::span<const event::Uuid> ids) {
+    if (ids.empty()) {
+        return;
+    }
+    within_transaction([&] {
+        Array array(Form::uuid);
+        for (const event::Uuid &id : ids) {
+            array.uuid(id);
+        }
+        defer(Command{"delete from " + qualified("event_attempts") + " where event_id = any($1)", {array.take()}});
+    });
+}
+
+std::vector<Attempts> PostgresqlSession::attempts() {
+    std::vector<Attempts> all;
+    within_transaction([&] {
+        Connection &connection = live();
+        connection.guard([&] {
+            connection
+                .query("select event_id, retries, crashes, retry_at, last_error from " + qualified("event_attempts") + " order by event_id",
+                       0, 5)
+                .each([&](Query &row) {
+                    const auto id = event::Uuid::parse(row.take_text(0));
+                    if (!id) {
+                        return;
+                    }
+                    Attempts &one = all.emplace_back();
+                    one.event_id = *id;
+                    one.retries = static_cast<std::uint32_t>(row.take_integer(1));
+                    one.crashes = static_cast<std::uint32_t>(row.take_integer(2));
+                    one.retry_at = row.take_time(3);
+                    one.last_error = row.take_text(4);
+                });
+        });
+    });
+    return all;
+}
+
+} // namespace weir::store::postgresql

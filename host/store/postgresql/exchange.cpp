@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connection.hpp"
+
+#include <poll.h>
+
+namespace weir::store::postgresql {
+
+namespace {
+
+constexpr std::size_t kPreparedMax = 200; ///< shapes of changes are few
+
+bool is_commit(const Command &command) { return command.sql == "commit"; }
+
+} // namespace
+
+/// The commands of one exchange on their way: sent in pipeline mode, ended by one synchronisation. [libpq, section 34.5]
+class Connection::Flight {
+public:
+    Flight(Connection &connection, const std::vector<Command> &commands) : connection_(connection), commands_(commands) {}
+
+    std::vector<Reply> run() {
+        commits_ = !commands_.empty() && is_commit(commands_.back());
+        deadline_ = std::chrono::steady_clock::now() + connection_.reply_timeout_;
+        if (PQstatus(handle()) != CONNECTION_OK || PQsetnonblocking(handle(), 1) != 0 || PQenterPipelineMode(handle()) != 1) {
+            connection_.lost(false, PQerrorMessage(handle())); // nothing was sent
+        }
+        for (const Command &command : commands_) {
+            send(command);
+        }
+        check(PQpipelineSync(handle()) == 1);
+        flush();
+        std::vector<Reply> replies = receive();
+        check(PQexitPipelineMode(handle()) == 1 && PQsetnonblocking(handle(), 0) == 0);
+        return replies;
+    }
+
+private:
+    struct Step {
+        enum class Kind { run, prepare, forget };
+        const Command *command;
+        Kind kind;
+    };
+
+    PGconn *handle() { return connection_.handle(); }
+
+    void check(bool done) {
+        if (!done) {
+            connection_.lost(commits_, PQerrorMessage(handle()));
+        }
+    }
+
+    void send(const Command &command) {
+        std::vector<Oid> types;
+        std::vector<const char *> values;
+        std::vector<int> lengths;
+        std::vector<int> formats;
+        for (const Parameter &parameter : command.parameters) {
+            types.push_back(parameter.array_type);
+            values.push_back(parameter.is_null ? nullptr : parameter.bytes.c_str());
+            lengths.push_back(static_cast<int>(parameter.bytes.size()));
+            formats.push_back(parameter.array_type == 0 ? 0 : 1);
+        }
+        const int count = static_cast<int>(command.parameters.size());
+        if (!command.prepared) {
+            check(PQsendQueryParams(handle(), command.sql.c_str(), count, types.data(), values.data(), lengths.data(), formats.data(), 1) ==
+                  1);
+            steps_.push_back({&command, Step::Kind::run});
+            return;
+        }
+        const std::string &name = prepare(command, types);
+        check(PQsendQueryPrepared(handle(), name.c_str(), count, values.data(), lengths.data(), formats.data(), 1) == 1);
+        steps_.push_back({&command, Step::Kind::run});
+    }
+
+    const std::string &prepare(const Command &command, const std::vector<Oid> &types) {
+        auto &known = connection_.prepared_;
+        auto &by_use = connection_.by_use_;
+        if (const auto found = known.find(command.sql); found != known.end()) {
+            by_use.splice(by_use.begin(), by_use, found->second.used);
+            return found->second.name;
+        }
+        if (known.size() >= kPreparedMax) {
+            const auto oldest = known.find(*by_use.back());
+            check(PQsendQueryParams(handle(), ("deallocate " + oldest->second.name).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) ==
+                  1);
+            steps_.push_back({&command, Step::Kind::forget});
+            by_use.pop_back();
+            known.erase(oldest);
+        }
+        const std::string name = "weir_" + std::to_string(++connection_.names_);
+        check(PQsendPrepare(handle(), name.c_str(), command.sql.c_str(), static_cast<int>(types.size()), types.data()) == 1);
+        steps_.push_back({&command, Step::Kind::prepare});
+        const auto made = known.emplace(command.sql, Prepared{name, {}}).first;
+        by_use.push_front(&made->first);
+        made->second.used = by_use.begin();
+        return made->second.name;
+    }
+
+    /// Waits until the socket is ready for something, no longer than the answer may take.
+    short wait(short events) {
+        for (;;) {
+            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+            pollfd waits{PQsocket(handle()), events, 0};
+            const int ready = left.count() > 0 ? ::poll(&waits, 1, static_cast<int>(left.count())) : 0;
+            if (ready > 0) {
+                return waits.revents;
+            }
+            if (ready == 0 && left.count() <= 0) {
+                connection_.lost(commits_, "no answer within " + std::to_string(connection_.reply_timeout_.count()) + " ms");
+            }
+        }
+    }
+
+    void flush() {
+        for (int left = PQflush(handle()); left != 0; left = PQflush(handle())) {
+            check(left > 0);
+            if ((wait(POLLIN | POLLOUT) & POLLIN) != 0) { // the server may have to be read before it reads on
+                check(PQconsumeInput(handle()) == 1);
+            }
+        }
+    }
+
+    PGresult *next() {
+        while (PQisBusy(handle()) == 1) {
+            wait(POLLIN);
+            if (PQconsumeInput(handle()) != 1 && PQisBusy(handle()) == 1) {
+                check(false);
+            }
+        }
+        return PQgetResult(handle());
+    }
+
+    std::vector<Reply> receive() {
+        std::vector<Reply> replies;
+        std::unique_ptr<Reply> failure;
+        const Step *failed = nullptr;
+        for (const Step &step : steps_) {
+            Reply reply(next());
+            if (!reply.get()) {
+                connection_.lost(commits_, PQerrorMessage(handle()));
+            }
+            const ExecStatusType status = PQresultStatus(reply.get());
+            const bool is_done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+            if (!is_done && step.kind == Step::Kind::prepare) {
+                forget(*step.command);
+            }
+            if (!is_done && !failed) {
+                failure = std::make_unique<Reply>(std::move(reply));
+                failed = &step;
+            } else if (is_done && step.kind == Step::Kind::run) {
+                replies.push_back(std::move(reply));
+            }
+            while (PQstatus(handle()) == CONNECTION_OK && Reply(next()).get()) { // one answer a command, then its end
+            }
+            if (failed && PQstatus(handle()) != CONNECTION_OK) {
+                break;
+            }
+        }
+        if (failed) {
+            end_failed(*failure, *failed);
+        }
+        const Reply synchronised(next());
+        if (!synchronised.get() || PQresultStatus(synchronised.get()) != PGRES_PIPELINE_SYNC) {
+            connection_.lost(commits_, PQerrorMessage(handle()));
+        }
+        if (commits_ && replies.back().tag() != "COMMIT") {
+            PQexitPipelineMode(handle());
+            throw InDoubt("the server answered " + std::string(replies.back().tag()) + " to a commit in " + connection_.place_);
+        }
+        return replies;
+    }
+
+    [[noreturn]] void end_failed(const Reply &failure, const Step &failed) {
+        const char *severity = PQresultErrorField(failure.get(), PG_DIAG_SEVERITY_NONLOCALIZED);
+        const bool is_over = PQstatus(handle()) != CONNECTION_OK || !severity || std::string_view(severity) != "ERROR";
+        if (!is_over) {
+            const Reply synchronised(next());
+            if (PQexitPipelineMode(handle()) != 1 || PQsetnonblocking(handle(), 0) != 0) {
+                connection_.set_broken();
+            }
+        } else {
+            connection_.set_broken();
+        }
+        const char *state = PQresultErrorField(failure.get(), PG_DIAG_SQLSTATE);
+        if (!state || (is_over && commits_ && is_commit(*failed.command))) {
+            connection_.lost(commits_, PQresultErrorMessage(failure.get()));
+        }
+        connection_.fail(failure, failed.command->meaning);
+    }
+
+    void forget(const Command &command) {
+        if (const auto found = connection_.prepared_.find(command.sql); found != connection_.prepared_.end()) {
+            connection_.by_use_.erase(found->second.used);
+            connection_.prepared_.erase(found);
+        }
+    }
+
+    Connection &connection_;
+    const std::vector<Command> &commands_;
+    std::vector<Step> steps_;
+    std::chrono::steady_clock::time_point deadline_;
+    bool commits_ = false;
+};
+
+std::vector<Reply> Connection::exchange(std::vector<Command> commands) { return Flight(*this, commands).run(); }
+
+} // namespace weir::store::postgresql

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace weir::store::postgresql {
+
+/// What the caller takes a failure for, where its class alone doesn't say.
+enum class Meaning {
+    plain,
+    creation, ///< a unique key that exists means to run the batch again
+    setup,    ///< taking on the domain's role: whatever is refused is the schema's fault
+};
+
+/// What the server said, without values of rows: those stand in the details, and in quotes in the messages of class 22.
+struct ServerError {
+    std::string state; ///< SQLSTATE
+    std::string message;
+    std::string table;
+    std::string column;
+    std::string constraint;
+};
+
+/// Throws what a failure means for the caller: RunAgain, Unavailable, DataRefused or SchemaWrong. [PostgreSQL, appendix A]
+/// @param place which store, to be named in the message
+[[noreturn]] void throw_failure(const ServerError &error, Meaning meaning, const std::string &place);
+
+/// Whether prepared statements may be out of date: the connection is not to be used again.
+bool is_stale_plan(std::string_view state) noexcept;
+
+/// The server's text for a failed connection attempt as a sentence for operators: what is wrong and which key to change.
+std::string explain_connection(const std::string &said, const std::string &place);
+
+} // namespace weir::store::postgresql

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "connection.hpp"
+
+#include <condition_variable>
+#include <mutex>
+
+namespace weir::store::postgresql {
+
+/**
+ * The connections of one store. They are opened when they are needed, up to pool_max, and closed again when more than pool_min have been
+ * idle for a while. Any of them serves any domain. Thread-safe; outlives what it lends.
+ */
+class Pool {
+public:
+    explicit Pool(const PostgresqlOptions &options);
+
+    /// A connection that is lent, and goes back by itself: one that is broken or in a transaction is closed instead.
+    class Lent {
+    public:
+        Lent() = default;
+        Lent(Pool &pool, std::unique_ptr<Connection> connection) : pool_(&pool), connection_(std::move(connection)) {}
+        Lent(Lent &&other) noexcept = default;
+        Lent &operator=(Lent &&other) noexcept {
+            give_back();
+            pool_ = other.pool_;
+            connection_ = std::move(other.connection_);
+            return *this;
+        }
+        ~Lent() { give_back(); }
+        Connection &operator*() const noexcept { return *connection_; }
+        Connection *operator->() const noexcept { return connection_.get(); }
+        explicit operator bool() const noexcept { return connection_ != nullptr; }
+        void give_back() noexcept;
+
+    private:
+        Pool *pool_ = nullptr;
+        std::unique_ptr<Connection> connection_;
+    };
+
+    /// Lends a connection: the one of this number where it is idle, so that its prepared statements are at hand, else the one used last.
+    /// Throws Unavailable where none can be opened, or none comes back in time.
+    Lent take(std::uint64_t preferred = 0);
+    /// Lends a new connection, after one that came from the pool turned out to be broken: those beside it probably are, too.
+    Lent take_fresh();
+
+    PoolCounts counts() const;
+    const PostgresqlOptions &options() const noexcept { return options_; }
+    ReplyWatch &watch() noexcept { return watch_; }
+    /// For messages.
+    std::string name() const { return "the store " + options_.name; }
+
+private:
+    struct Idle {
+        std::unique_ptr<Connection> connection;
+        std::chrono::steady_clock::time_point since;
+    };
+    void give_back(std::unique_ptr<Connection> connection) noexcept;
+    std::unique_ptr<Connection> open();
+
+    const PostgresqlOptions options_;
+    ReplyWatch watch_; // before the connections, which it watches
+    mutable std::mutex mutex_;
+    std::condition_variable returned_;
+    std::vector<Idle> idle_; ///< the one used last at the end
+    PoolCounts counts_;
+};
+
+} // namespace weir::store::postgresql

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "query.hpp"
+
+#include "store/store.hpp"
+
+#include <charconv>
+#include <cstdio>
+
+namespace weir::store::postgresql {
+
+namespace {
+
+[[noreturn]] void misfit(const char *what) { throw SchemaWrong(std::string("a column holds ") + what + ", which its declared type can't"); }
+
+/// "1234" with scale 2 is "12.34".
+std::string with_point(std::int64_t unscaled, std::uint32_t scale) {
+    const bool negative = unscaled < 0;
+    std::string digits = std::to_string(unscaled).substr(negative ? 1 : 0);
+    if (digits.size() <= scale) {
+        digits.insert(0, scale + 1 - digits.size(), '0');
+    }
+    if (scale > 0) {
+        digits.insert(digits.size() - scale, 1, '.');
+    }
+    return (negative ? "-" : "") + digits;
+}
+
+std::int64_t without_point(std::string text, std::uint32_t scale) {
+    const auto point = text.find('.');
+    std::size_t digits = 0;
+    if (point != std::string::npos) {
+        digits = text.size() - point - 1;
+        text.erase(point, 1);
+    }
+    for (; digits > scale && text.back() == '0'; --digits) {
+        text.pop_back();
+    }
+    if (digits > scale) {
+        misfit("a number with more digits behind the point");
+    }
+    text.append(scale - digits, '0');
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        misfit("a number of too many digits");
+    }
+    return value;
+}
+
+} // namespace
+
+Query::Query(soci::session &session, const std::string &sql, std::size_t parameters, std::size_t results) : statement_(session) {
+    for (std::size_t i = 0; i < results; ++i) {
+        Slot &slot = results_.emplace_back();
+        statement_.exchange(soci::into(slot.text, slot.indicator));
+    }
+    for (std::size_t i = 0; i < parameters; ++i) {
+        Slot &slot = parameters_.emplace_back();
+        statement_.exchange(soci::use(slot.text, slot.indicator));
+    }
+    statement_.alloc();
+    statement_.prepare(sql);
+    statement_.define_and_bind();
+}
+
+Query &Query::null(std::size_t parameter) {
+    parameters_[parameter].indicator = soci::i_null;
+    return *this;
+}
+
+Query &Query::text(std::size_t parameter, std::string value) {
+    parameters_[parameter].text = std::move(value);
+    parameters_[parameter].indicator = soci::i_ok;
+    return *this;
+}
+
+Query &Query::bytes(std::size_t parameter, std::string_view value) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string hex = "\\x";
+    hex.reserve(2 + value.size() * 2);
+    for (const char c : value) {
+        hex += kDigits[static_cast<unsigned char>(c) >> 4];
+        hex += kDigits[static_cast<unsigned char>(c) & 15];
+    }
+    return text(parameter, std::move(hex));
+}
+
+Query &Query::value(std::size_t parameter, Form form, std::uint32_t scale, const Value &value) {
+    if (std::holds_alternative<std::monostate>(value)) {
+        return null(parameter);
+    }
+    switch (form) {
+    case Form::int8:
+        return integer(parameter, std::get<std::int64_t>(value));
+    case Form::boolean:
+        return text(parameter, std::get<std::int64_t>(value) ? "t" : "f");
+    case Form::timestamptz:
+        return time(parameter, std::get<std::int64_t>(value));
+    case Form::numeric:
+        return text(parameter, with_point(std::get<std::int64_t>(value), scale));
+    case Form::float8: {
+        char digits[40];
+        std::snprintf(digits, sizeof digits, "%.17g", std::get<double>(value));
+        return text(parameter, digits);
+    }
+    case Form::bytea:
+        return bytes(parameter, std::get<std::string>(value));
+    case Form::text:
+    case Form::uuid:
+    case Form::json:
+    case Form::jsonb:
+        break;
+    }
+    return text(parameter, std::get<std::string>(value));
+}
+
+std::uint64_t Query::run() {
+    statement_.execute(true);
+    return static_cast<std::uint64_t>(statement_.get_affected_rows());
+}
+
+std::int64_t Query::take_integer(std::size_t result) const {
+    const std::string &text = results_[result].text;
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+/// "2025-11-24 10:00:07.040058+00": the connection's zone is UTC.
+event::Micros Query::take_time(std::size_t result) const {
+    std::string text = results_[result].text;
+    if (text.size() >= 22 && text[10] == ' ' && text.ends_with("+00")) {
+        text[10] = 'T';
+        text.replace(text.size() - 3, 3, "Z");
+        if (const auto time = event::parse_time(text)) {
+            return *time;
+        }
+    }
+    misfit("a time before the year 1, after 9999, or an infinite one");
+}
+
+std::string Query::take_bytes(std::size_t result) const {
+    const std::string &text = results_[result].text;
+    std::string out;
+    out.reserve(text.size() / 2);
+    for (std::size_t i = 2; i + 1 < text.size(); i += 2) {
+        unsigned value = 0;
+        std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
+        out += static_cast<char>(value);
+    }
+    return out;
+}
+
+Value Query::take(std::size_t result, Form form, std::uint32_t scale) {
+    if (is_null(result)) {
+        return std::monostate();
+    }
+    switch (form) {
+    case Form::int8:
+        return take_integer(result);
+    case Form::boolean:
+        return std::int64_t{take_boolean(result)};
+    case Form::timestamptz:
+        return take_time(result);
+    case Form::numeric:
+        return without_point(take_text(result), scale);
+    case Form::float8:
+        return std::stod(results_[result].text);
+    case Form::bytea:
+        return take_bytes(result);
+    case Form::text:
+    case Form::uuid:
+    case Form::json:
+    case Form::jsonb:
+        break;
+    }
+    return take_text(result);
+}
+
+} // namespace weir::store::postgresql

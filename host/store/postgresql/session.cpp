@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+namespace weir::store::postgresql {
+
+PostgresqlSession::PostgresqlSession(Place place, std::shared_ptr<const Layout> layout, Presence &presence, std::shared_ptr<void> owner)
+    : owner_(std::move(owner)), place_(std::move(place)), layout_(std::move(layout)), presence_(presence) {}
+
+std::vector<Reply> PostgresqlSession::exchange(std::vector<Command> commands) {
+    std::vector<Command> all = std::move(waiting_);
+    waiting_.clear();
+    const std::size_t first = all.size();
+    std::move(commands.begin(), commands.end(), std::back_inserter(all));
+    std::vector<Reply> replies;
+    const bool opens = !has_begun_;
+    try {
+        replies = opens ? connection_->exchange(all) : connection_->exchange(std::move(all));
+    } catch (const Unavailable &) {
+        if (!opens || !connection_->is_broken()) {
+            throw;
+        }
+        connection_ = {}; // nothing of this transaction was done: one that was idle for long may have been dead already
+        connection_ = place_.pool->take_fresh();
+        replies = connection_->exchange(std::move(all));
+    }
+    has_begun_ = true;
+    replies.erase(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(first));
+    return replies;
+}
+
+Connection &PostgresqlSession::live() {
+    if (!waiting_.empty()) {
+        exchange({});
+    }
+    return *connection_;
+}
+
+void PostgresqlSession::begin(std::span<const Lease> leases) {
+    if (connection_) {
+        rollback();
+    }
+    connection_ = place_.pool->take(last_connection_);
+    last_connection_ = connection_->number();
+    has_begun_ = false;
+    waiting_.clear();
+    defer("begin");
+    const std::string role = place_.role();
+    const std::string name = "weir/" + place_.schema;
+    if (role.empty()) {
+        defer(Command{"select set_config('application_name', $1, true)", {{0, name}}, true, Meaning::setup});
+    } else {
+        defer(Command{
+            "select set_config('role', $1, true), set_config('application_name', $2, true)", {{0, role}, {0, name}}, true, Meaning::setup});
+    }
+    if (leases.empty()) {
+        return;
+    }
+    Array topics(Form::text);
+    Array partitions(Form::int8);
+    Array epochs(Form::int8);
+    Array holders(Form::text);
+    for (const Lease &lease : leases) {
+        topics.text(lease.topic);
+        partitions.integer(lease.partition);
+        epochs.integer(lease.epoch);
+        holders.text(lease.holder);
+    }
+    constexpr Form kForms[] = {Form::text, Form::int8, Form::int8, Form::text};
+    Command lock{"select given.n from " + given(kForms, true) + " join " + qualified("lease") +
+                     " target on target.topic = given.c0 and target.partition = given.c1 and target.epoch = given.c2 and "
+                     "target.holder = given.c3 order by given.n for no key update of target",
+                 {topics.take(), partitions.take(), epochs.take(), holders.take()}};
+    try {
+        std::vector<Command> commands;
+        commands.push_back(std::move(lock));
+        const std::vector<Reply> replies = exchange(std::move(commands));
+        std::size_t held = 0;
+        for (int i = 0; i < replies[0].rows() && decode_integer(replies[0].bytes(i, 0)) == static_cast<std::int64_t>(held) + 1; ++i) {
+            ++held;
+        }
+        if (held < leases.size()) {
+            throw Fenced("partition " + std::to_string(leases[held].partition) + " of " + leases[held].topic +
+                         " was taken over by another host");
+        }
+    } catch (...) {
+        rollback();
+        throw;
+    }
+}
+
+void PostgresqlSession::commit() {
+    if (!connection_) {
+        throw RunAgain("there is no transaction to commit in " + place_.name());
+    }
+    if (!has_begun_ && waiting_.size() <= 2) { // nothing happened in it
+        waiting_.clear();
+        connection_ = {};
+        return;
+    }
+    std::vector<Command> commands;
+    commands.push_back({"commit", {}, false});
+    exchange(std::move(commands)); // what fails here is left to rollback
+    connection_ = {};
+    has_begun_ = false;
+}
+
+void PostgresqlSession::rollback() noexcept {
+    waiting_.clear();
+    try {
+        if (connection_ && has_begun_ && !connection_->is_broken() && connection_->in_transaction()) {
+            std::vector<Command> commands;
+            commands.push_back({"rollback", {}, false});
+            connection_->exchange(std::move(commands));
+        }
+    } catch (const std::exception &) { // the server ends it with the connection
+        connection_->set_broken();
+    }
+    has_begun_ = false;
+    connection_ = {};
+}
+
+void PostgresqlSession::savepoint(int depth) { defer("savepoint s" + std::to_string(depth)); }
+
+void PostgresqlSession::rollback_to(int depth) { defer("rollback to savepoint s" + std::to_string(depth)); }
+
+void PostgresqlSession::release(int depth) { defer("release savepoint s" + std::to_string(depth)); }
+
+const TableLayout &PostgresqlSession::table_of(std::uint32_t table) const {
+    if (table >= layout_->tables.size()) {
+        throw SchemaWrong("table number " + std::to_string(table) + " isn't declared: open sessions after the migration");
+    }
+    return layout_->tables[table];
+}
+
+} // namespace weir::store::postgresql

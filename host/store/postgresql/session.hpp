@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "layout.hpp"
+#include "place.hpp"
+#include "presence.hpp"
+
+#include "store/store.hpp"
+
+#include <memory>
+
+namespace weir::store::postgresql {
+
+/**
+ * A session on one schema. It borrows a connection for each transaction, takes on the domain's role in it, and gives it back. What needs no
+ * answer waits for the next statement that does, and travels with it. Where its parts are: session.cpp transactions, ledger.cpp, rows.cpp,
+ * flush.cpp, scan.cpp, leases.cpp, dead_letters.cpp, bookkeeping.cpp, outbox.cpp.
+ */
+class PostgresqlSession final : public Session {
+public:
+    /// @param owner whatever has to live as long: a session may outlive the store that opened it
+    PostgresqlSession(Place place, std::shared_ptr<const Layout> layout, Presence &presence, std::shared_ptr<void> owner);
+    ~PostgresqlSession() override { rollback(); }
+
+    void begin(std::span<const Lease> leases) override;
+    void commit() override;
+    void rollback() noexcept override;
+    void savepoint(int depth) override;
+    void rollback_to(int depth) override;
+    void release(int depth) override;
+
+    std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    void record(std::span<const LedgerEntry> entries) override;
+    LedgerCounts ledger_counts() override;
+
+    std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) override;
+    void flush(std::span<const TableFlush> tables) override;
+    std::uint64_t count_rows(std::uint32_t table) override;
+    std::vector<Row> scan(const Scan &scan) override;
+
+    void add_outbox(std::span<const OutboxEntry> entries) override;
+    std::vector<OutboxEntry> outbox(std::size_t limit) override;
+    void remove_outbox(std::span<const std::int64_t> ids) override;
+    void save_positions(std::span<const StoredPosition> positions) override;
+    std::vector<StoredPosition> positions() override;
+    void save_attempts(std::span<const Attempts> attempts) override;
+    void forget_attempts(std::span<const event::Uuid> ids) override;
+    std::vector<Attempts> attempts() override;
+
+    std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder,
+                                       std::chrono::milliseconds time_to_live) override;
+    void renew_leases(std::span<const Lease> leases, std::chrono::milliseconds time_to_live) override;
+    void release_leases(std::span<const Lease> leases) override;
+
+    void add_dead_letters(std::span<const DeadLetter> letters) override;
+    std::vector<DeadLetter> dead_letters(const DeadLetterFilter &filter) override;
+    std::optional<DeadLetter> dead_letter(const event::Uuid &event_id) override;
+    std::optional<DeadLetter> lock_dead_letter(std::int64_t id) override;
+    void settle_dead_letter(const DeadLetter &letter, DeadLetterStatus status, Outcome outcome) override;
+    void note_replay_failure(const DeadLetter &letter, const event::Refusal &refusal) override;
+
+private:
+    const TableLayout &table_of(std::uint32_t table) const;
+    std::string qualified(const char *table) const { return place_.qualified(table); }
+
+    /// Keeps a command that needs no answer for the next exchange.
+    void defer(Command command) { waiting_.push_back(std::move(command)); }
+    void defer(std::string sql) { waiting_.push_back({std::move(sql), {}, false}); }
+    /// Sends what waits and these commands. @return the answers to these
+    std::vector<Reply> exchange(std::vector<Command> commands);
+    /// The connection for statements of SOCI, when everything that waited is done. In a transaction.
+    Connection &live();
+
+    /// Runs `work` in the transaction that was begun, or in one of its own.
+    template <class Work> decltype(auto) within_transaction(Work &&work) {
+        struct Own {
+            PostgresqlSession &session;
+            bool open = false;
+            ~Own() {
+                if (open) {
+                    session.rollback();
+                }
+            }
+        } own{*this};
+        if (!connection_) {
+            begin({});
+            own.open = true;
+        }
+        if constexpr (std::is_void_v<decltype(work())>) {
+            work();
+            if (own.open) {
+                commit();
+                own.open = false;
+            }
+        } else {
+            auto result = work();
+            if (own.open) {
+                commit();
+                own.open = false;
+            }
+            return result;
+        }
+    }
+
+    Command count_outcomes(Parameter outcomes, Parameter differences) const;
+    std::vector<DeadLetter> read_dead_letters(const std::string &condition, const std::vector<std::string> &values);
+
+    std::shared_ptr<void> owner_; // first: goes last
+    Place place_;
+    std::shared_ptr<const Layout> layout_;
+    Presence &presence_;
+    Pool::Lent connection_; ///< while a transaction is open
+    std::uint64_t last_connection_ = 0;
+    bool has_begun_ = false; ///< whether the server knows of the transaction
+    std::vector<Command> waiting_;
+};
+
+} // namespace weir::store::postgresql
