@@ -85,8 +85,9 @@ std::vector<Promise> row_promises() {
          }},
         {"documents come back",
          [](StorePlace &place) {
-             round_trip(place, all_types::kJson,
-                        {text("null"), text("{}"), text(R"({"a": [1, 2.5, "\u00e9"], "b": null})"), text("\"\xF0\x9F\x98\x80\""), Value()});
+             round_trip(
+                 place, all_types::kJson,
+                 {text("null"), text("{}"), text("{\"a\": [1, 2.5, \"\xC3\xA9\"], \"b\": null}"), text("\"\xF0\x9F\x98\x80\""), Value()});
          }},
         {"bytes come back, NULs and broken UTF-8 included",
          [](StorePlace &place) {

@@ -14,7 +14,7 @@ CODE = {".h", ".hpp", ".c", ".cpp"}
 FROZEN = "tests/abi/"  # kept as released, whatever the rules say today
 # The only third-party headers that these folders' sources may name; everything else there belongs to Weir or to the standard library.
 CLIENT_LIBRARIES = {
-    "soci/": ("host/store/sqlite/", "host/broker/embedded/"),
+    "soci/": ("host/store/sqlite/", "host/store/postgresql/", "host/broker/embedded/"),
     "sqlite3.h": ("host/store/sqlite/", "host/broker/embedded/", "tests/"),
     "boost/dll": ("host/plugin/",),
     "CLI/": ("host/cli/",),
@@ -23,7 +23,8 @@ CLIENT_LIBRARIES = {
     "valijson/": ("host/event/", "tests/"),
 }
 # Headers within an adapter that no other folder sees.
-LIBRARY_HEADERS = {"host/store/sqlite/connection.hpp", "host/store/sqlite/statement.hpp"}
+LIBRARY_HEADERS = {"host/store/sqlite/connection.hpp", "host/store/sqlite/statement.hpp", "host/store/postgresql/connection.hpp",
+                   "host/store/postgresql/query.hpp"}
 # What a folder's files may include of the host, besides their own folder; the build's walls say the same by what they link.
 MAY_INCLUDE = {
     "host/log/": (),

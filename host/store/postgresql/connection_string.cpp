@@ -7,23 +7,31 @@ namespace weir::store::postgresql {
 
 namespace {
 
-std::string in_quotes(const std::string &value) {
-    std::string out = "'";
+/// Everything but letters and digits as %XX.
+std::string escaped(const std::string &value) {
+    static constexpr char kDigits[] = "0123456789ABCDEF";
+    std::string out;
     for (const char c : value) {
-        if (c == '\'' || c == '\\') {
-            out += '\\';
+        const auto byte = static_cast<unsigned char>(c);
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+            out += c;
+        } else {
+            out += '%';
+            out += kDigits[byte >> 4];
+            out += kDigits[byte & 15];
         }
-        out += c;
     }
-    return out + "'";
+    return out;
 }
 
 } // namespace
 
 std::string connection_string(const PostgresqlOptions &options) {
-    std::string out;
+    std::string out = "postgresql:///"; // a url: SOCI cuts other connection strings into pieces at each blank
     std::string settings;
-    const auto add = [&](const std::string &key, const std::string &value) { out += key + "=" + in_quotes(value) + " "; };
+    const auto add = [&](const std::string &key, const std::string &value) {
+        out += (out.ends_with('/') ? "?" : "&") + key + "=" + escaped(value);
+    };
     const auto add_default = [&](const std::string &key, const std::string &value) {
         if (std::none_of(options.parameters.begin(), options.parameters.end(), [&](const auto &one) { return one.first == key; })) {
             add(key, value);

@@ -29,12 +29,7 @@ public:
                 add(column, rows, [&](const auto &row) -> const Value & { return value(row, part); });
                 continue;
             }
-            add(column, rows, [&](const auto &row) {
-                std::string folded = std::get<std::string>(value(row, part));
-                std::transform(folded.begin(), folded.end(), folded.begin(),
-                               [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); });
-                return Value(std::move(folded));
-            });
+            add(column, rows, [&](const auto &row) { return Value(fold_case(std::get<std::string>(value(row, part)))); });
         }
     }
     std::string next() const { return "given.c" + std::to_string(forms.size()); }

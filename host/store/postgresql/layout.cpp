@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layout.hpp"
 
+#include <algorithm>
+
 namespace weir::store::postgresql {
 
 Form form_of(Type type) noexcept {
@@ -26,6 +28,12 @@ Form form_of(Type type) noexcept {
         break;
     }
     return Form::text;
+}
+
+std::string fold_case(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); });
+    return text;
 }
 
 std::string ColumnLayout::read(const std::string &target) const {

@@ -16,6 +16,9 @@ namespace weir::store::postgresql {
 /// The form in which values of a declared type travel.
 Form form_of(Type type) noexcept;
 
+/// A text as case-insensitive ones are compared: by the host's rule, which folds the letters of ASCII alone.
+std::string fold_case(std::string text);
+
 /// A column as it lies in the database: of the type that Weir would give it, or of another that fits, where another program made it.
 struct ColumnLayout {
     std::string name; ///< in quotes

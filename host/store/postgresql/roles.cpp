@@ -81,10 +81,9 @@ void grant_tables(Connection &connection, const Place &place, const std::vector<
     }
     bool may_use = false;
     connection.guard([&] {
-        connection.query("select has_schema_privilege(:a, :b, 'usage')", 2, 1)
-            .text(0, role)
-            .text(1, quote_name(place.schema))
-            .each([&](Query &row) { may_use = row.take_boolean(0); });
+        connection.query("select has_schema_privilege(:a, :b, 'usage')", 2, 1).text(0, role).text(1, place.schema).each([&](Query &row) {
+            may_use = row.take_boolean(0);
+        });
     });
     if (!may_use) {
         connection.execute("grant usage on schema " + quote_name(place.schema) + " to " + quote_name(role));
@@ -114,9 +113,8 @@ void grant_tables(Connection &connection, const Place &place, const std::vector<
     std::vector<std::string> sequences; // of tables whose rows are numbered as serial columns are; identities need no right
     connection.guard([&] {
         connection
-            .query("select c.relname from pg_class c where c.relkind = 'S' and c.relnamespace = (select oid from pg_namespace where "
-                   "nspname = :a) "
-                   "and not has_sequence_privilege(:b, c.oid, 'usage')",
+            .query("select c.relname from pg_class c where case when c.relkind = 'S' and c.relnamespace = "
+                   "(select oid from pg_namespace where nspname = :a) then not has_sequence_privilege(:b, c.oid, 'usage') else false end",
                    2, 1)
             .text(0, place.schema)
             .text(1, role)

@@ -18,7 +18,7 @@ std::vector<std::optional<Row>> PostgresqlSession::fetch(std::uint32_t number, s
             Array array(column.form, column.scale);
             array.reserve(keys.size());
             for (const Key &key : keys) {
-                array.value(key[part]);
+                column.folded ? array.text(fold_case(std::get<std::string>(key[part]))) : array.value(key[part]);
             }
             parameters.push_back(array.take());
         }

@@ -15,12 +15,6 @@ struct Bound {
     Value value;
 };
 
-std::string folded(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); });
-    return text;
-}
-
 /// The condition that a row stands after, from or up to a position, null before everything. Parameters are appended to `values`.
 class Condition {
 public:
@@ -150,7 +144,7 @@ std::vector<Row> PostgresqlSession::scan(const Scan &scan) {
             for (std::size_t i = 0; i < ordered.size(); ++i) {
                 const ColumnLayout &column = table.columns[ordered[i].column];
                 const auto *text = std::get_if<std::string>(&ordered[i].value);
-                query.value(i, column.form, column.scale, text && column.folded ? Value(folded(*text)) : ordered[i].value);
+                query.value(i, column.form, column.scale, text && column.folded ? Value(fold_case(*text)) : ordered[i].value);
             }
             query.integer(ordered.size(), scan.limit);
             query.each([&](Query &result) {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "postgresql_places.hpp"
+
+namespace weir::test {
+
+PostgresServer &postgres() {
+    static PostgresServer server;
+    return server;
+}
+
+store::postgresql::PostgresqlOptions options_for(const std::string &url) {
+    store::postgresql::PostgresqlOptions options;
+    const auto problem = store::postgresql::parse_postgresql_url(url, options);
+    INFO(problem.value_or(""));
+    REQUIRE_FALSE(problem);
+    return options;
+}
+
+PostgresPlace::PostgresPlace() : database_(postgres().create_database()) {}
+
+PostgresPlace::~PostgresPlace() {
+    try {
+        postgres().query("drop database " + database_ + " with (force)", "postgres");
+    } catch (const std::exception &) { // a server that a test has stopped takes it along
+    }
+}
+
+std::unique_ptr<store::Store> PostgresPlace::open() { return store::postgresql::open_postgresql_store(options()); }
+
+std::string PostgresPlace::one(const std::string &sql) const {
+    const auto rows = query(sql);
+    return rows.empty() || rows[0].empty() ? "" : rows[0][0].value_or("");
+}
+
+} // namespace weir::test
