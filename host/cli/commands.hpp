@@ -15,6 +15,7 @@ void add_topics(CLI::App &root, Context &context);
 void add_tail(CLI::App &root, Context &context);
 void add_status(CLI::App &root, Context &context);
 void add_deadletter(CLI::App &root, Context &context);
+void add_rebuild(CLI::App &root, Context &context);
 void add_plugin(CLI::App &root, Context &context);
 void add_plugin_trial(CLI::App &root, Context &context); ///< hidden: the child in which a plugin is tried
 void add_config(CLI::App &root, Context &context);

@@ -13,6 +13,17 @@ auto binding_tuple(const event::Binding &binding) {
 }
 } // namespace
 
+event::Binding binding_for(const DomainSpec &spec, const std::string &topic) {
+    for (const event::Binding &binding : spec.bindings) {
+        if (binding.topic == topic) {
+            return binding;
+        }
+    }
+    event::Binding plain;
+    plain.topic = topic;
+    return plain;
+}
+
 bool needs_restart(const DomainSpec &running, const DomainSpec &wanted) {
     const auto same_binding = [](const event::Binding &a, const event::Binding &b) { return binding_tuple(a) == binding_tuple(b); };
     const auto tuple = [](const DomainSpec &spec) {

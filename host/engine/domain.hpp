@@ -45,6 +45,9 @@ struct DomainSpec {
     Options options;
 };
 
+/// How a topic's messages are read: the domain's binding for it, or a plain one.
+event::Binding binding_for(const DomainSpec &spec, const std::string &topic);
+
 /// Whether two specs differ in something that a running domain can't take over between two batches.
 bool needs_restart(const DomainSpec &running, const DomainSpec &wanted);
 

@@ -12,17 +12,6 @@ namespace {
 constexpr std::uint32_t kRunAgainAtOnce = 5; // then with a pause: whoever is in the way may need the processor
 constexpr auto kRunAgainPause = std::chrono::milliseconds(20);
 
-event::Binding binding_for(const DomainSpec &spec, const std::string &topic) {
-    for (const event::Binding &binding : spec.bindings) {
-        if (binding.topic == topic) {
-            return binding;
-        }
-    }
-    event::Binding plain;
-    plain.topic = topic;
-    return plain;
-}
-
 } // namespace
 
 struct DomainService::LateBox {

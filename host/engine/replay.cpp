@@ -25,11 +25,7 @@ struct Replayer::State {
     std::unique_ptr<HandlerLanes> lanes;
 
     std::shared_ptr<const event::Event> decode(const store::DeadLetter &letter) const {
-        event::Binding binding;
-        binding.topic = letter.topic;
-        const auto found = std::find_if(spec.bindings.begin(), spec.bindings.end(),
-                                        [&](const event::Binding &entry) { return entry.topic == letter.topic; });
-        const event::Decoder decoder(found == spec.bindings.end() ? binding : *found, *contracts);
+        const event::Decoder decoder(binding_for(spec, letter.topic), *contracts);
         auto decoded = decoder.decode(message_of(letter));
         decoded.id = letter.event_id; // its own, also where today's binding would derive another
         return std::make_shared<const event::Event>(std::move(decoded));

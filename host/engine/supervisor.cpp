@@ -59,6 +59,9 @@ std::optional<std::string> resolve(const DomainRequest &request, const plugin::D
     out.plugin = plugin.name;
     out.schema = choose(choose(request.schema, defaults.schema), request.name);
     std::replace(out.schema.begin(), out.schema.end(), '-', '_');
+    if (store::is_shadow_schema(out.schema)) {
+        return "domain " + request.name + ": schema " + out.schema + " is called as 'weir rebuild' calls a shadow; choose another \"schema\"";
+    }
     out.group = choose(choose(request.group, defaults.group), request.name);
     out.consumer = choose(request.service_name, "weir") + "-" + process_id;
     out.topics = request.topics.empty() ? defaults.topics : request.topics;

@@ -227,8 +227,8 @@ public:
     /// Opens a session for the schema last migrated (or, for operators' commands before any migration, for the standard tables alone).
     virtual std::unique_ptr<Session> open() = 0;
 
-    /// The domain's own tables (of the schema last migrated) that were there with rows before Weir migrated them: rows that no event may have made.
-    virtual std::vector<std::string> adopted_tables() { return {}; }
+    /// Those of a plugin's tables that another program had made, and that were not made anew from events since: their rows may come from no event.
+    virtual std::vector<std::string> adopted_tables(const Schema &) { return {}; }
 };
 
 /// What a replacement wrote.
@@ -254,6 +254,7 @@ public:
     /// As the domain's own session says it, within the transaction.
     virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
     virtual std::vector<StoredPosition> positions() = 0;
+    virtual LedgerCounts ledger_counts() = 0;
 
     /**
      * Writes what differs, and commits. Rows of the domain's own tables are the shadow's afterwards; columns that no plugin declared stay in the rows that

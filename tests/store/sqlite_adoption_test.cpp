@@ -27,6 +27,7 @@ TEST_CASE("tables that another program made are adopted where they fit, with the
     CHECK(std::find(steps.begin(), steps.end(), "adopted table people") != steps.end());
     CHECK(std::find(steps.begin(), steps.end(), "added column dead_letter_queue.raw") != steps.end());
     CHECK(domain->migrate(contract_schema()).empty());
+    CHECK(domain->adopted_tables(contract_schema()) == std::vector<std::string>{"people"});
     auto session = domain->open();
     const std::vector<Key> keys = {{std::string("ada")}};
     CHECK(session->fetch(people::kTable, keys).front() == person("ada", "ada@x.org", 30));
@@ -74,4 +75,24 @@ TEST_CASE("rows that a new unique index would refuse are left, and the migration
     const std::string message = message_of<SchemaWrong>([&] { contract_domain(*open_at(directory.path())); });
     CHECK(message.find("people_email") != std::string::npos);
     CHECK(one_text(directory / "contract.db", "select count(*) from sqlite_master where name = 'event_ledger'") == "0");
+}
+
+TEST_CASE("a replacement keeps what nobody declared of an adopted table, in the rows that stay") {
+    const TemporaryDirectory directory;
+    const auto file = directory / "contract.db";
+    run_sql(file, R"(
+        CREATE TABLE people (name VARCHAR(40) PRIMARY KEY, email TEXT COLLATE NOCASE UNIQUE, age BIGINT NOT NULL, boss VARCHAR REFERENCES people (name), note TEXT);
+        INSERT INTO people VALUES ('ada', NULL, 30, NULL, 'kept');
+        INSERT INTO people VALUES ('bob', NULL, 30, NULL, 'gone');)");
+    auto store = open_at(directory.path());
+    auto domain = store->domain("contract");
+    domain->migrate(contract_schema());
+    auto shadow = store->domain(shadow_schema_name("contract"));
+    shadow->migrate(contract_schema());
+    auto session = shadow->open();
+    transact(*session, [&] { session->flush(std::vector{created(people::kTable, {person("ada", {}, 31)})}); });
+    session.reset();
+    store->replace_by_shadow("contract", contract_schema())->commit();
+    CHECK(one_text(file, "select group_concat(name || age || note) from people") == "ada31kept");
+    CHECK(domain->adopted_tables(contract_schema()).empty());
 }

@@ -42,3 +42,4 @@ TEST_CASE("SQLite keeps the contract of dead letters") { keep(dead_letter_promis
 TEST_CASE("SQLite keeps the contract of transactions") { keep(transaction_promises()); }
 TEST_CASE("SQLite keeps the contract of migrations") { keep(migration_promises()); }
 TEST_CASE("SQLite keeps the contract of crashes") { keep(crash_promises()); }
+TEST_CASE("SQLite keeps the contract of replacements") { keep(replacement_promises()); }

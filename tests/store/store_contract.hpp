@@ -35,5 +35,6 @@ std::vector<Promise> dead_letter_promises();
 std::vector<Promise> transaction_promises();
 std::vector<Promise> migration_promises();
 std::vector<Promise> crash_promises();
+std::vector<Promise> replacement_promises();
 
 } // namespace weir::test

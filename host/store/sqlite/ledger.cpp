@@ -84,7 +84,8 @@ void SqliteSession::count_outcome(Outcome outcome, std::int64_t difference) {
 LedgerCounts SqliteSession::ledger_counts() {
     LedgerCounts counts;
     connection_.guard([&] {
-        connection_.query("select outcome, events from " + connection_.qualified("event_ledger_counts"), {}, {Storage::text, Storage::integer})
+        connection_
+            .query("select outcome, events from " + connection_.qualified("event_ledger_counts"), {}, {Storage::text, Storage::integer})
             .each([&](Query &row) {
                 const std::string outcome = row.take_text(0);
                 const auto count = static_cast<std::uint64_t>(row.take_integer(1));

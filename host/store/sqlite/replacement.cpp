@@ -57,6 +57,8 @@ std::vector<event::Uuid> SqliteReplacement::decided(std::span<const event::Uuid>
 
 std::vector<StoredPosition> SqliteReplacement::positions() { return session_.positions(); }
 
+LedgerCounts SqliteReplacement::ledger_counts() { return session_.ledger_counts(); }
+
 void SqliteReplacement::attach_shadow() {
     connection_.guard([&] {
         sqlite_api::sqlite3_limit(connection_.handle(), SQLITE_LIMIT_ATTACHED, 2);

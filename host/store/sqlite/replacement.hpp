@@ -16,6 +16,7 @@ public:
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
     std::vector<StoredPosition> positions() override;
+    LedgerCounts ledger_counts() override;
     ReplacementCounts commit() override;
 
 private:

@@ -42,15 +42,10 @@ public:
         return std::make_unique<SqliteSession>(place_, std::move(schema), holders_);
     }
 
-    std::vector<std::string> adopted_tables() override {
-        std::shared_ptr<const Schema> schema;
-        {
-            const std::lock_guard lock(mutex_);
-            schema = schema_;
-        }
+    std::vector<std::string> adopted_tables(const Schema &schema) override {
         prepare_file(place_);
         Connection connection(place_);
-        return sqlite::adopted_tables(connection, *schema);
+        return sqlite::adopted_tables(connection, schema);
     }
 
 private:
