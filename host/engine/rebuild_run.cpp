@@ -113,7 +113,7 @@ void RebuildRun::begin(bool from_what_is_kept) {
         prepend_letters();
     }
     leave_out_dropped();
-    feed_.set_decided_through(live_session_->positions());
+    know_positions(live_session_->positions());
     feed_.follow(live_lookup());
     const std::filesystem::path state = setup_.state_directory / "rebuild";
     std::filesystem::create_directories(state);
@@ -126,6 +126,13 @@ void RebuildRun::take_shadow(const store::Schema &tables) {
     keeper_ = std::make_unique<ShadowKeeper>(*shadow_);
     if (!keeper_->take(setup_.holder)) {
         throw RebuildRefused(rebuilt_already(spec_.name));
+    }
+}
+
+// In a parallel domain nothing says that all before a position is decided: its ledger alone does.
+void RebuildRun::know_positions(std::vector<store::StoredPosition> positions) {
+    if (!setup_.spec.parallel) {
+        feed_.set_decided_through(std::move(positions));
     }
 }
 
@@ -240,7 +247,7 @@ std::optional<RebuildResult> RebuildRun::swap() {
         RebuildFeed &feed_;
         ~Hold() { feed_.hold(); } // the lookup goes before the replacement
     } hold{feed_};
-    feed_.set_decided_through(replacement->positions());
+    know_positions(replacement->positions());
     if (!pass_first_ || before != mark_of(*replacement)) {
         leave_out_dropped();
         const auto lookup = [&](std::span<const event::Uuid> ids) { return replacement->decided(ids); };
@@ -283,7 +290,7 @@ RebuildResult RebuildRun::go() {
                 sound = true;
             }
             keeper_->renew();
-            feed_.set_decided_through(live_session_->positions());
+            know_positions(live_session_->positions());
             look();
             if (feed_.at_front() && progress_.stage == RebuildProgress::Stage::reading) {
                 progress_.stage = RebuildProgress::Stage::following;

@@ -40,6 +40,7 @@ private:
     using Clock = std::chrono::steady_clock;
     void stop();
     void take_shadow(const store::Schema &tables);
+    void know_positions(std::vector<store::StoredPosition> positions);
     void leave_out_dropped();
     void prepend_letters();
     RebuildFeed::Lookup live_lookup();

@@ -25,8 +25,8 @@ TEST_CASE("a wrong command line ends with 2 and says what was meant") {
 TEST_CASE("every command has a help that ends with 0, and the codes are listed") {
     const Workbench bench;
     CHECK_THAT(bench.weir({"--help"}).out, Contains("Exit codes:") && Contains("deadletter"));
-    for (const char *command :
-         {"run", "publish", "topics", "tail", "deadletter", "plugin", "config", "generate", "doctor", "status", "version", "completion"}) {
+    for (const char *command : {"run", "publish", "topics", "tail", "deadletter", "rebuild", "plugin", "config", "generate", "doctor",
+                                "status", "version", "completion"}) {
         INFO(command);
         const Ran help = bench.weir({command, "--help"});
         CHECK(help.code == 0);

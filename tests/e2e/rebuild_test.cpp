@@ -37,11 +37,17 @@ public:
 
     std::int64_t total() const { return total_; }
 
-    void check_rows() const {
+    /// Nothing lost, nothing doubled.
+    void check_effects() const {
         const auto database = installation_.database("probe");
         CHECK(tally(database, "select subject, times from subjects") == counts_);
         CHECK(number(database, "select count(*) from seen") == total_);
         CHECK(number(database, "select count(*) from event_ledger") == total_);
+    }
+
+    void check_rows() const {
+        const auto database = installation_.database("probe");
+        check_effects();
         CHECK(number(database, "select sum(disorder) from subjects") == 0);
         CHECK(number(database, "select count(*) from subjects where last <> times - 1") == 0);
         CHECK(number(database, "select sum(events) from event_ledger_counts") == total_);
@@ -142,6 +148,32 @@ TEST_CASE("rebuilds that are killed, beside hosts that are killed, while events 
           std::map<std::string, std::int64_t>{{"2.0.0", publisher.total()}});
     CHECK(number(installation.database("probe"), "select count(*) from dead_letter_queue") == 0);
     CHECK(number(installation.database("probe"), "select count(*) from outbox") == 0);
+}
+
+TEST_CASE("a parallel domain is rebuilt beside two hosts that share its topic, and no event is lost or doubled") {
+    std::mt19937_64 random(seed());
+    Installation installation({"probe"});
+    installation.set("engine.batch_max_events", "20");
+    write_file(installation.domains() / "probe.json", R"({"service": {"domain": "probe", "schema": "probe"}, "order": "parallel"})");
+    Publisher publisher(installation);
+    publisher.publish(1000, random);
+    const auto first = installation.start();
+    const auto second = installation.start({}, "2");
+    REQUIRE(eventually([&] { return installation.ready("probe") && installation.ready("probe", "2"); }, 60s));
+    for (int i = 0; i < 3; ++i) {
+        const auto process = installation.command(line(installation));
+        for (int part = 0; part < 20 && process->running(); ++part) {
+            publisher.publish(100, random);
+            process->wait(std::chrono::milliseconds(random() % 100));
+        }
+        const auto ended = process->wait();
+        INFO(process->log());
+        REQUIRE(ended);
+        CHECK(ended->exit_code == 0);
+    }
+    REQUIRE(eventually([&] { return idle(installation); }, 60s));
+    publisher.check_effects();
+    CHECK(number(installation.database("probe"), "select count(*) from dead_letter_queue") == 0);
 }
 
 TEST_CASE("a rebuild mends rows that were damaged, twice if need be, and changes nothing where nothing is wrong") {

@@ -111,26 +111,107 @@ void SqliteReplacement::replace_rows(const Table &table, ReplacementCounts &coun
               theirs(table.name) + " as s where not exists (select 1 from " + ours + " as t where " + same_key(table) + ")");
 }
 
+std::vector<std::string> SqliteReplacement::ledgers_of(const std::string &schema) {
+    std::vector<std::string> tables;
+    connection_.guard([&] {
+        connection_
+            .query("select name from " + quote_name(schema) +
+                       ".sqlite_master where type = 'table' and (name = 'event_ledger' or name glob 'event_ledger_[0-9]*') order by name",
+                   {}, {Storage::text})
+            .each([&](Query &row) { tables.push_back(quote_name(schema) + "." + quote_name(row.take_text(0))); });
+    });
+    return tables;
+}
+
+void SqliteReplacement::count_outcome(const std::string &outcome, std::int64_t difference) {
+    connection_.guard([&] {
+        connection_
+            .query("insert into " + connection_.qualified("event_ledger_counts") +
+                       " as counts (outcome, events) values (?, ?) on conflict (outcome) do update set events = counts.events + "
+                       "excluded.events",
+                   {Storage::text, Storage::integer}, {})
+            .text(0, outcome)
+            .integer(1, difference)
+            .run();
+    });
+}
+
+// A ledger may lie in several tables, the young one first.
 void SqliteReplacement::replace_ledger(ReplacementCounts &counts) {
-    const std::string ours = connection_.qualified("event_ledger");
-    const std::string shadow = theirs("event_ledger");
-    counts.outcomes_changed = write("update " + ours + " as t set outcome = s.outcome from " + shadow +
-                                    " as s where t.event_id = s.event_id and t.outcome <> s.outcome");
-    const std::uint64_t added =
-        write("insert into " + ours + " (event_id, received_at, outcome) select s.event_id, s.received_at, s.outcome from " + shadow +
-              " as s where not exists (select 1 from " + ours + " as t where t.event_id = s.event_id)");
-    if (counts.outcomes_changed + added > 0) {
-        const std::string ledger_counts = connection_.qualified("event_ledger_counts");
-        write("delete from " + ledger_counts);
-        write("insert into " + ledger_counts + " (outcome, events) select outcome, count(*) from " + ours + " group by outcome");
+    const std::vector<std::string> ours = ledgers_of(connection_.place().schema);
+    for (const std::string &shadow : ledgers_of(shadow_.schema)) {
+        std::string unknown;
+        for (const std::string &ledger : ours) {
+            counts.outcomes_changed += change_outcomes(ledger, shadow);
+            unknown += " and not exists (select 1 from " + ledger + " as t where t.event_id = s.event_id)";
+        }
+        const std::string from = " from " + shadow + " as s where true" + unknown;
+        std::vector<std::pair<std::string, std::int64_t>> added;
+        connection_.guard([&] {
+            connection_.query("select s.outcome, count(*)" + from + " group by 1", {}, {Storage::text, Storage::integer})
+                .each([&](Query &row) { added.emplace_back(row.take_text(0), row.take_integer(1)); });
+        });
+        if (added.empty() || is_pruned()) { // what was pruned is counted already, and beyond the horizon
+            continue;
+        }
+        write("insert into " + connection_.qualified("event_ledger") +
+              " (event_id, received_at, outcome) select s.event_id, s.received_at, s.outcome" + from);
+        for (const auto &[outcome, events] : added) {
+            count_outcome(outcome, events);
+        }
     }
+}
+
+std::uint64_t SqliteReplacement::change_outcomes(const std::string &ledger, const std::string &shadow) {
+    struct Change {
+        std::string from;
+        std::string to;
+        std::int64_t events = 0;
+    };
+    std::vector<Change> changes;
+    connection_.guard([&] {
+        connection_
+            .query("select t.outcome, s.outcome, count(*) from " + ledger + " as t join " + shadow +
+                       " as s on s.event_id = t.event_id where t.outcome <> s.outcome group by 1, 2",
+                   {}, {Storage::text, Storage::text, Storage::integer})
+            .each([&](Query &row) {
+                changes.push_back({row.take_text(0), row.take_text(1), row.take_integer(2)});
+            });
+    });
+    for (const Change &change : changes) {
+        count_outcome(change.from, -change.events);
+        count_outcome(change.to, change.events);
+    }
+    return changes.empty() ? 0
+                           : write("update " + ledger + " as t set outcome = s.outcome from " + shadow +
+                                   " as s where t.event_id = s.event_id and t.outcome <> s.outcome");
+}
+
+bool SqliteReplacement::is_pruned() {
+    bool pruned = false;
+    const std::string schema = quote_name(connection_.place().schema);
+    bool can_be = false;
+    connection_.guard([&] {
+        connection_.query("select 1 from " + schema + ".sqlite_master where name = 'event_ledger_pruned'", {}, {Storage::integer})
+            .each([&](Query &) { can_be = true; });
+        if (can_be) {
+            connection_.query("select 1 from " + schema + ".event_ledger_pruned limit 1", {}, {Storage::integer}).each([&](Query &) {
+                pruned = true;
+            });
+        }
+    });
+    return pruned;
 }
 
 void SqliteReplacement::replace_letters(ReplacementCounts &counts) {
     const std::string ours = connection_.qualified("dead_letter_queue");
     const std::string shadow = theirs("dead_letter_queue");
-    const std::string undone =
-        "exists (select 1 from " + theirs("event_ledger") + " as s where s.event_id = t.event_id and s.outcome <> 'dead')";
+    std::string undone;
+    for (const std::string &ledger : ledgers_of(shadow_.schema)) {
+        undone += (undone.empty() ? "(exists (select 1 from " : " or exists (select 1 from ") + ledger +
+                  " as s where s.event_id = t.event_id and s.outcome <> 'dead')";
+    }
+    undone += ")";
     counts.letters_resolved = write("delete from " + ours + " as t where t.status = 'pending' and " + undone);
     counts.letters_renewed =
         write("update " + ours +

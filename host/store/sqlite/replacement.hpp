@@ -24,7 +24,11 @@ private:
     std::string theirs(const std::string &table) const;
     std::uint64_t write(const std::string &sql);
     void replace_rows(const Table &table, ReplacementCounts &counts);
+    std::vector<std::string> ledgers_of(const std::string &schema);
     void replace_ledger(ReplacementCounts &counts);
+    std::uint64_t change_outcomes(const std::string &ledger, const std::string &shadow);
+    void count_outcome(const std::string &outcome, std::int64_t difference);
+    bool is_pruned();
     void replace_letters(ReplacementCounts &counts);
 
     const Place shadow_;

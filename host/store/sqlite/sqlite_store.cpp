@@ -60,7 +60,11 @@ public:
     explicit SqliteStore(SqliteOptions options) : options_(std::move(options)) {}
 
     std::unique_ptr<DomainStore> domain(const std::string &schema_name) override {
-        return std::make_unique<SqliteDomain>(Place{options_, schema_name});
+        SqliteOptions options = options_;
+        if (is_shadow_schema(schema_name)) {
+            options.synchronous = Synchronous::normal; // what a power cut takes of it is made again
+        }
+        return std::make_unique<SqliteDomain>(Place{options, schema_name});
     }
 
     bool has_domain(const std::string &schema_name) override {
