@@ -60,7 +60,8 @@ std::optional<std::string> resolve(const DomainRequest &request, const plugin::D
     out.schema = choose(choose(request.schema, defaults.schema), request.name);
     std::replace(out.schema.begin(), out.schema.end(), '-', '_');
     if (store::is_shadow_schema(out.schema)) {
-        return "domain " + request.name + ": schema " + out.schema + " is called as 'weir rebuild' calls a shadow; choose another \"schema\"";
+        return "domain " + request.name + ": schema " + out.schema +
+               " is called as 'weir rebuild' calls a shadow; choose another \"schema\"";
     }
     out.group = choose(choose(request.group, defaults.group), request.name);
     out.consumer = choose(request.service_name, "weir") + "-" + process_id;

@@ -25,3 +25,4 @@ TEST_CASE("PostgreSQL keeps the contract of dead letters") { keep(dead_letter_pr
 TEST_CASE("PostgreSQL keeps the contract of transactions") { keep(transaction_promises()); }
 TEST_CASE("PostgreSQL keeps the contract of migrations") { keep(migration_promises()); }
 TEST_CASE("PostgreSQL keeps the contract of crashes") { keep(crash_promises()); }
+TEST_CASE("PostgreSQL keeps the contract of replacements") { keep(replacement_promises()); }

@@ -213,4 +213,25 @@ MigrationSteps migrate(Connection &connection, const Place &place, const Schema 
     return done;
 }
 
+std::vector<std::string> adopted_tables(Connection &connection, const Place &place, const Schema &schema) {
+    std::vector<std::string> adopted;
+    const std::string steps = place.qualified("schema_migrations");
+    for (const Table &table : schema.tables) {
+        connection.guard([&] {
+            connection
+                .query("select exists (select from " + steps + " a where a.step = :a and not exists (select from " + steps +
+                           " r where r.step = :b and r.id > a.id))",
+                       2, 1)
+                .text(0, "adopted table " + table.name)
+                .text(1, "rebuilt table " + table.name)
+                .each([&](Query &row) {
+                    if (row.take_boolean(0)) {
+                        adopted.push_back(table.name);
+                    }
+                });
+        });
+    }
+    return adopted;
+}
+
 } // namespace weir::store::postgresql

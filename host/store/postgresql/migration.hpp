@@ -20,4 +20,7 @@ namespace weir::store::postgresql {
  */
 MigrationSteps migrate(Connection &connection, const Place &place, const Schema &schema, std::shared_ptr<const Layout> &layout);
 
+/// Tables of the schema that were adopted and not made anew since.
+std::vector<std::string> adopted_tables(Connection &connection, const Place &place, const Schema &schema);
+
 } // namespace weir::store::postgresql

@@ -3,7 +3,8 @@
 
 #include "migration.hpp"
 #include "presence.hpp"
-#include "session.hpp"
+#include "replacement.hpp"
+#include "roles.hpp"
 
 #include <mutex>
 
@@ -47,6 +48,11 @@ public:
 
     std::unique_ptr<Session> open() override { return std::make_unique<PostgresqlSession>(place_, layout(), shared_->presence, shared_); }
 
+    std::vector<std::string> adopted_tables(const Schema &schema) override {
+        const Pool::Lent connection = shared_->pool.take();
+        return postgresql::adopted_tables(*connection, place_, schema);
+    }
+
 private:
     std::shared_ptr<const Layout> layout() {
         {
@@ -82,6 +88,23 @@ public:
     }
 
     bool has_domain(const std::string &schema_name) override { return has_tables(*shared_->pool.take(), schema_name); }
+
+    std::unique_ptr<Replacement> replace_by_shadow(const std::string &schema_name, const Schema &tables) override {
+        const Place place{&shared_->pool, schema_name};
+        const Place shadow{&shared_->pool, shadow_schema_name(schema_name)};
+        std::shared_ptr<const Layout> ours;
+        std::shared_ptr<const Layout> theirs;
+        {
+            const Pool::Lent connection = shared_->pool.take();
+            postgresql::migrate(*connection, place, tables, ours);
+            postgresql::migrate(*connection, shadow, tables, theirs);
+        }
+        return std::make_unique<PostgresqlReplacement>(place, std::move(ours), shadow, std::move(theirs), shared_->presence, shared_);
+    }
+
+    void remove_shadow(const std::string &schema_name) override {
+        remove_schema(*shared_->pool.take(), {&shared_->pool, shadow_schema_name(schema_name)});
+    }
 
     std::string guarantee() const override {
         const std::string what = "commits survive a killed process";

@@ -125,4 +125,31 @@ void grant_tables(Connection &connection, const Place &place, const std::vector<
     }
 }
 
+void remove_schema(Connection &connection, const Place &place) {
+    const Surroundings found = look_around(connection, place);
+    if (!found.has_schema) {
+        return;
+    }
+    if (found.may_make_schema) {
+        connection.execute("drop schema " + quote_name(place.schema) + " cascade");
+        if (!place.role().empty() && found.may_make_role) {
+            connection.execute("drop role if exists " + quote_name(place.role()));
+        }
+        return;
+    }
+    std::string tables;
+    connection.guard([&] {
+        connection
+            .query(
+                "select relname from pg_class where relkind in ('r', 'p') and relnamespace = (select oid from pg_namespace where nspname "
+                "= :a)",
+                1, 1)
+            .text(0, place.schema)
+            .each([&](Query &row) { tables += (tables.empty() ? "" : ", ") + place.qualified(row.take_text(0)); });
+    });
+    if (!tables.empty()) {
+        connection.execute("drop table " + tables + " cascade");
+    }
+}
+
 } // namespace weir::store::postgresql

@@ -32,4 +32,8 @@ std::vector<std::string> make_surroundings(Connection &connection, const Surroun
 /// Gives the role its rights on these tables, where it hasn't them.
 void grant_tables(Connection &connection, const Place &place, const std::vector<std::string> &tables);
 
+/// Removes a schema with everything in it, and its role. Where the login may not make them again, they stay, empty. Harmless where they
+/// aren't there.
+void remove_schema(Connection &connection, const Place &place);
+
 } // namespace weir::store::postgresql

@@ -28,7 +28,7 @@ std::vector<Reply> PostgresqlSession::exchange(std::vector<Command> commands) {
     return replies;
 }
 
-Connection &PostgresqlSession::live() {
+Connection &PostgresqlSession::connection() {
     if (!waiting_.empty()) {
         exchange({});
     }
@@ -46,11 +46,15 @@ void PostgresqlSession::begin(std::span<const Lease> leases) {
     defer("begin");
     const std::string role = place_.role();
     const std::string name = "weir/" + place_.schema;
+    // What a crash of the server takes of a shadow is made again.
+    const std::string quick = is_shadow_schema(place_.schema) ? ", set_config('synchronous_commit', 'off', true)" : "";
     if (role.empty()) {
-        defer(Command{"select set_config('application_name', $1, true)", {{0, name}}, true, Meaning::setup});
+        defer(Command{"select set_config('application_name', $1, true)" + quick, {{0, name}}, true, Meaning::setup});
     } else {
-        defer(Command{
-            "select set_config('role', $1, true), set_config('application_name', $2, true)", {{0, role}, {0, name}}, true, Meaning::setup});
+        defer(Command{"select set_config('role', $1, true), set_config('application_name', $2, true)" + quick,
+                      {{0, role}, {0, name}},
+                      true,
+                      Meaning::setup});
     }
     if (leases.empty()) {
         return;

@@ -22,6 +22,15 @@ public:
     PostgresqlSession(Place place, std::shared_ptr<const Layout> layout, Presence &presence, std::shared_ptr<void> owner);
     ~PostgresqlSession() override { rollback(); }
 
+    /// The connection for statements of SOCI, when everything that waited is done. In a transaction.
+    Connection &connection();
+    /// Where the connection is still held.
+    void restore_reply_timeout(std::chrono::milliseconds timeout) noexcept {
+        if (connection_) {
+            connection_->set_reply_timeout(timeout);
+        }
+    }
+
     void begin(std::span<const Lease> leases) override;
     void commit() override;
     void rollback() noexcept override;
@@ -68,8 +77,7 @@ private:
     void defer(std::string sql) { waiting_.push_back({std::move(sql), {}, false}); }
     /// Sends what waits and these commands. @return the answers to these
     std::vector<Reply> exchange(std::vector<Command> commands);
-    /// The connection for statements of SOCI, when everything that waited is done. In a transaction.
-    Connection &live();
+    Connection &live() { return connection(); }
 
     /// Runs `work` in the transaction that was begun, or in one of its own.
     template <class Work> decltype(auto) within_transaction(Work &&work) {

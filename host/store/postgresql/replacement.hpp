@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session.hpp"
+
+namespace weir::store::postgresql {
+
+/**
+ * A replacement in one transaction of the login, who may read the shadow's schema and write the domain's. It locks `event_ledger` before
+ * anything else: every batch asks it before it reads rows, so that a batch comes wholly before or wholly after. Readers of the domain's own
+ * tables are not held up.
+ */
+class PostgresqlReplacement final : public Replacement {
+public:
+    /// @param ours, theirs layouts of the same schema, in the domain's place and in the shadow's
+    PostgresqlReplacement(Place place, std::shared_ptr<const Layout> ours, Place shadow, std::shared_ptr<const Layout> theirs,
+                          Presence &presence, std::shared_ptr<void> owner);
+    ~PostgresqlReplacement() override;
+
+    std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override { return session_.decided(ids); }
+    std::vector<StoredPosition> positions() override { return session_.positions(); }
+    LedgerCounts ledger_counts() override { return session_.ledger_counts(); }
+    ReplacementCounts commit() override;
+
+private:
+    std::uint64_t write(const std::string &sql);
+    std::vector<std::string> ledgers_of(const std::string &schema);
+    bool is_pruned();
+    void replace_rows(std::size_t table, ReplacementCounts &counts);
+    void replace_ledger(ReplacementCounts &counts);
+    std::uint64_t change_outcomes(const std::string &ledger, const std::string &shadow);
+    void count_outcome(const std::string &outcome, std::int64_t difference);
+    void replace_letters(ReplacementCounts &counts);
+    void note_rebuilt();
+
+    const Place place_;
+    const Place shadow_;
+    const std::shared_ptr<const Layout> ours_;
+    const std::shared_ptr<const Layout> theirs_;
+    PostgresqlSession session_;
+    std::chrono::milliseconds reply_timeout_{0};
+};
+
+} // namespace weir::store::postgresql
