@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "content.hpp"
 
-#include "document.hpp"
-
 #include <algorithm>
 #include <array>
 
 namespace weir::event {
-
-using nlohmann::json;
 
 namespace {
 
@@ -21,42 +17,51 @@ bool begins_like_json(std::string_view text) {
     return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
 }
 
-/// Names and values that are bytes on the broker, and must be text here.
-std::optional<Refusal> read_flat_fields(const std::vector<Header> &fields, Content &out) {
-    out.flat = true;
-    out.root = json::object();
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-        const auto &[name, value] = fields[i];
-        if (find_invalid_utf8(name) || find_invalid_utf8(value)) {
-            return Refusal{"invalid_utf8", "Field " + std::to_string(i + 1) + " of the message is not UTF-8."};
-        }
-        out.root[name] = value;
+/// A name and a value that are bytes on the broker, and must be text here. Both live as long as the message.
+std::optional<Refusal> read_field(std::string_view name, std::string_view value, std::size_t number, Node &out) {
+    if (find_invalid_utf8(name) || find_invalid_utf8(value)) {
+        return Refusal{"invalid_utf8", "Field " + std::to_string(number) + " of the message is not UTF-8."};
     }
+    out = Node::of_text(value);
+    out.name = name;
+    return std::nullopt;
+}
+
+std::optional<Refusal> read_flat_fields(const std::vector<Header> &fields, Document &document, Content &out) {
+    Node *members = document.make_nodes(fields.size());
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        if (auto refusal = read_field(fields[i].first, fields[i].second, i + 1, members[i])) {
+            return refusal;
+        }
+    }
+    out.flat = true;
+    out.root = document.make_object(members, fields.size());
     return std::nullopt;
 }
 
 /// Producers that lay an envelope out as flat fields send its payload as JSON text.
-std::optional<Refusal> read_flat_payload(const DecodeLimits &limits, json &root) {
-    const auto payload = root.find("payload");
-    if (payload == root.end() || (!root.contains("event_id") && !root.contains("event_type"))) {
+std::optional<Refusal> read_flat_payload(const DecodeLimits &limits, Document &document, Node &root) {
+    const Node *payload = find_member(root, "payload");
+    if (!payload || !(find_member(root, "event_id") || find_member(root, "event_type")) || !begins_like_json(payload->as_text())) {
         return std::nullopt;
     }
-    const std::string text = payload->get<std::string>();
-    if (!begins_like_json(text)) {
-        return std::nullopt;
-    }
-    json parsed;
-    if (auto refusal = parse_document(text, limits.max_depth, parsed)) {
+    Node parsed;
+    if (auto refusal = parse_into(document, payload->as_text(), limits.max_depth, parsed)) {
         refusal->message = "/payload: " + refusal->message;
         return refusal;
     }
-    *payload = std::move(parsed);
+    parsed.name = payload->name;
+    Node *members = document.make_nodes(root.size);
+    std::copy(root.begin(), root.end(), members);
+    members[payload - root.begin()] = parsed;
+    root.children = members;
     return std::nullopt;
 }
 
 } // namespace
 
-std::optional<Refusal> read_content(const Message &message, const DecodeLimits &limits, bool envelope_required, Content &out) {
+std::optional<Refusal> read_content(const Message &message, const DecodeLimits &limits, bool envelope_required, Document &document,
+                                    Content &out) {
     if (message.lost) {
         return *message.lost;
     }
@@ -70,20 +75,26 @@ std::optional<Refusal> read_content(const Message &message, const DecodeLimits &
     }
     if (message.fields.empty()) {
         if (message.body_field.empty() || envelope_required || begins_like_json(message.body)) {
-            return parse_document(message.body, limits.max_depth, out.root);
+            return parse_into(document, message.body, limits.max_depth, out.root);
         }
-        return read_flat_fields({{message.body_field, message.body}}, out);
+        Node *member = document.make_nodes(1);
+        if (auto refusal = read_field(message.body_field, message.body, 1, *member)) {
+            return refusal;
+        }
+        out.flat = true;
+        out.root = document.make_object(member, 1);
+        return std::nullopt;
     }
     if (message.fields.size() == 1) {
         const auto &[name, value] = message.fields.front();
         if (is_whole_field(name) && (envelope_required || begins_like_json(value))) {
-            return parse_document(value, limits.max_depth, out.root);
+            return parse_into(document, value, limits.max_depth, out.root);
         }
     }
-    if (auto refusal = read_flat_fields(message.fields, out)) {
+    if (auto refusal = read_flat_fields(message.fields, document, out)) {
         return refusal;
     }
-    return read_flat_payload(limits, out.root);
+    return read_flat_payload(limits, document, out.root);
 }
 
 } // namespace weir::event

@@ -19,14 +19,15 @@ Event Decoder::decode(std::shared_ptr<const Message> message) const {
     Event event;
     event.message = std::move(message);
     Content content;
-    event.refusal = read_content(*event.message, state_->limits, state_->binding.envelope_required, content);
+    auto document = std::make_shared<Document>(event.message);
+    event.refusal = read_content(*event.message, state_->limits, state_->binding.envelope_required, *document, content);
     if (event.refusal) {
         event.id = position_id(*event.message);
         event.key = event.message->key;
         event.occurred_at = event.message->appended_at;
         return event;
     }
-    read_envelope(*state_, std::move(content), event);
+    read_envelope(*state_, content, std::move(document), event);
     return event;
 }
 

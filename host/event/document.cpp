@@ -2,11 +2,14 @@
 #include "document.hpp"
 
 #include "event/decoder.hpp"
-#include "json_pointer.hpp"
-#include "plain_document.hpp"
 
-#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstring>
 #include <limits>
+#include <memory>
+#include <type_traits>
 
 namespace weir::event {
 
@@ -14,272 +17,186 @@ using nlohmann::json;
 
 namespace {
 
-/// An array's element by its index's decimal form, without sign or leading zeros. [RFC 6901, section 4]
-const json *element(const json &array, std::string_view token) {
-    if (token.empty() || (token.size() > 1 && token.front() == '0')) {
-        return nullptr;
-    }
-    std::size_t index = 0;
-    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-    if (error != std::errc() || end != token.data() + token.size() || index >= array.size()) {
-        return nullptr;
-    }
-    return &array[index];
-}
+static_assert(sizeof(Node) == 32 && std::is_trivially_copyable_v<Node>);
 
-/// What a scan of the bytes finds before anything is parsed, so that no depth ever meets a recursion.
-struct Shape {
-    std::size_t depth = 0;
-    std::size_t nul = std::string_view::npos; ///< the parser would take a NUL for the end and what follows for nothing
-};
+/// Up to so many members, putting each in its place is quicker than a sort that takes memory.
+constexpr std::size_t kFewMembers = 16;
 
-Shape scan(std::string_view text) {
-    Shape shape;
-    std::size_t depth = 0;
-    bool in_text = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (c == '\0') {
-            shape.nul = i;
-            return shape;
+constexpr std::uint64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
+
+void sort_few(Node *members, std::size_t count) {
+    for (std::size_t i = 1; i < count; ++i) {
+        if (!(members[i].name < members[i - 1].name)) {
+            continue;
         }
-        if (in_text) {
-            if (c == '\\') {
-                ++i;
-            } else if (c == '"') {
-                in_text = false;
-            }
-        } else if (c == '"') {
-            in_text = true;
-        } else if (c == '[' || c == '{') {
-            shape.depth = std::max(shape.depth, ++depth);
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            --depth;
+        const Node member = members[i];
+        std::size_t place = i;
+        for (; place > 0 && member.name < members[place - 1].name; --place) {
+            members[place] = members[place - 1];
         }
+        members[place] = member;
     }
-    return shape;
-}
-
-/// Takes a text through the parser for nothing but the place and the kind of its first error.
-struct ErrorFinder : nlohmann::json_sax<json> {
-    std::size_t offset = 0;
-    bool out_of_range = false;
-
-    bool null() override { return true; }
-    bool boolean(bool) override { return true; }
-    bool number_integer(number_integer_t) override { return true; }
-    bool number_unsigned(number_unsigned_t) override { return true; }
-    bool number_float(number_float_t, const string_t &) override { return true; }
-    bool string(string_t &) override { return true; }
-    bool binary(binary_t &) override { return true; }
-    bool start_object(std::size_t) override { return true; }
-    bool key(string_t &) override { return true; }
-    bool end_object() override { return true; }
-    bool start_array(std::size_t) override { return true; }
-    bool end_array() override { return true; }
-    bool parse_error(std::size_t position, const std::string &, const json::exception &error) override {
-        offset = position;
-        out_of_range = error.id == 406;
-        return false;
-    }
-};
-
-bool starts_with_bytes(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
-
-bool is_other_encoding(std::string_view text) {
-    using namespace std::string_view_literals;
-    return starts_with_bytes(text, "\xff\xfe"sv) || starts_with_bytes(text, "\xfe\xff"sv) || starts_with_bytes(text, "\0\0\xfe\xff"sv) ||
-           starts_with_bytes(text, "\x1f\x8b"sv) || starts_with_bytes(text, "\x28\xb5\x2f\xfd"sv);
-}
-
-Refusal explain(std::string_view text) {
-    if (text.empty()) {
-        return {"malformed_json", "The text is empty; it must be JSON text."};
-    }
-    if (is_other_encoding(text)) {
-        return {"unknown_encoding", "The text begins like UTF-16, UTF-32 or compressed data; it must be JSON text in UTF-8."};
-    }
-    if (const auto offset = find_invalid_utf8(text)) {
-        return {"invalid_utf8", "The text is not UTF-8 at byte " + std::to_string(*offset) + "."};
-    }
-    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-        return {"malformed_json", "The text is not JSON: a NUL at byte " + std::to_string(nul) + "."};
-    }
-    ErrorFinder finder;
-    json::sax_parse(text.data(), text.data() + text.size(), &finder);
-    if (finder.out_of_range) {
-        return {"number_out_of_range", "The number that ends at byte " + std::to_string(finder.offset) + " does not fit a double."};
-    }
-    return {"malformed_json", "The text is not JSON from byte " + std::to_string(finder.offset) + " on."};
 }
 
 } // namespace
 
-const json *find_value(const json &root, std::string_view pointer) {
-    if (!pointer.empty() && pointer.front() != '/') {
-        return nullptr;
-    }
-    const json *value = &root;
-    std::string storage;
-    std::string_view token;
-    while (!pointer.empty()) {
-        if (!take_token(pointer, storage, token)) {
-            return nullptr;
-        }
-        if (value->is_object()) {
-            const auto found = value->find(token);
-            value = found == value->end() ? nullptr : &*found;
-        } else {
-            value = value->is_array() ? element(*value, token) : nullptr;
-        }
-        if (!value) {
-            return nullptr;
-        }
-    }
-    return value;
-}
-
 JsonKind Document::kind(std::string_view pointer) const {
-    const json *value = find_value(root_, pointer);
+    const Node *value = find_value(root_, pointer);
     if (!value) {
         return JsonKind::absent;
     }
-    switch (value->type()) {
-    case json::value_t::null:
+    switch (value->type) {
+    case NodeType::null:
         return JsonKind::null;
-    case json::value_t::boolean:
+    case NodeType::boolean:
         return JsonKind::boolean;
-    case json::value_t::number_integer:
+    case NodeType::whole:
+        return value->whole <= kMaxInteger ? JsonKind::integer : JsonKind::number;
+    case NodeType::signed_whole:
         return JsonKind::integer;
-    case json::value_t::number_unsigned:
-        return integer(pointer) ? JsonKind::integer : JsonKind::number;
-    case json::value_t::number_float:
+    case NodeType::real:
         return JsonKind::number;
-    case json::value_t::string:
+    case NodeType::text:
         return JsonKind::text;
-    case json::value_t::array:
+    case NodeType::array:
         return JsonKind::array;
-    case json::value_t::object:
+    case NodeType::object:
         return JsonKind::object;
-    case json::value_t::binary:
-    case json::value_t::discarded:
-        break;
     }
     return JsonKind::absent;
 }
 
 std::optional<std::string_view> Document::text(std::string_view pointer) const {
-    const json *value = find_value(root_, pointer);
-    if (!value || !value->is_string()) {
+    const Node *value = find_value(root_, pointer);
+    if (!value || !value->is_text()) {
         return std::nullopt;
     }
-    return value->get_ref<const std::string &>();
+    return value->as_text();
 }
 
 std::optional<std::int64_t> Document::integer(std::string_view pointer) const {
-    const json *value = find_value(root_, pointer);
-    if (!value || !value->is_number_integer()) {
-        return std::nullopt;
+    const Node *value = find_value(root_, pointer);
+    if (value && value->type == NodeType::signed_whole) {
+        return value->signed_whole;
     }
-    if (value->is_number_unsigned() && value->get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
-        return std::nullopt;
+    if (value && value->type == NodeType::whole && value->whole <= kMaxInteger) {
+        return static_cast<std::int64_t>(value->whole);
     }
-    return value->get<std::int64_t>();
+    return std::nullopt;
 }
 
 std::optional<double> Document::number(std::string_view pointer) const {
-    const json *value = find_value(root_, pointer);
+    const Node *value = find_value(root_, pointer);
     if (!value || !value->is_number()) {
         return std::nullopt;
     }
-    return value->get<double>();
+    return value->as_double();
 }
 
 std::optional<bool> Document::boolean(std::string_view pointer) const {
-    const json *value = find_value(root_, pointer);
-    if (!value || !value->is_boolean()) {
+    const Node *value = find_value(root_, pointer);
+    if (!value || value->type != NodeType::boolean) {
         return std::nullopt;
     }
-    return value->get<bool>();
+    return value->boolean;
 }
 
 std::optional<std::string> Document::dump(std::string_view pointer) const {
-    const json *value = find_value(root_, pointer);
+    const Node *value = find_value(root_, pointer);
     if (!value) {
         return std::nullopt;
     }
-    return value->dump();
+    std::string out;
+    append_json(out, *value);
+    return out;
 }
 
 std::optional<std::size_t> Document::length(std::string_view pointer) const {
-    const json *value = find_value(root_, pointer);
-    if (!value || !value->is_structured()) {
+    const Node *value = find_value(root_, pointer);
+    if (!value || !(value->is_array() || value->is_object())) {
         return std::nullopt;
     }
-    return value->size();
+    return value->size;
 }
 
-std::optional<Refusal> parse_document(std::string_view text, std::size_t max_depth, json &out) {
-    if (parse_plain_document(text, max_depth, out)) {
-        return std::nullopt;
+Node *Document::make_nodes(std::size_t count) {
+    Node *nodes = static_cast<Node *>(memory_.allocate(count * sizeof(Node), alignof(Node)));
+    std::uninitialized_default_construct_n(nodes, count);
+    return nodes;
+}
+
+std::string_view Document::keep(std::string_view text) {
+    if (text.empty()) {
+        return {};
     }
-    const Shape shape = scan(text);
-    if (shape.depth > max_depth) {
-        return Refusal{"too_deep", "The text nests arrays and objects deeper than " + std::to_string(max_depth) + "."};
+    char *kept = static_cast<char *>(memory_.allocate(text.size(), 1));
+    std::memcpy(kept, text.data(), text.size());
+    return {kept, text.size()};
+}
+
+Node Document::make_object(Node *members, std::size_t count) {
+    if (count <= kFewMembers) {
+        sort_few(members, count);
+    } else {
+        std::stable_sort(members, members + count, [](const Node &a, const Node &b) { return a.name < b.name; });
     }
-    if (shape.nul != std::string_view::npos || text.empty()) {
-        return explain(text);
+    Node object;
+    object.type = NodeType::object;
+    object.children = members;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i + 1 == count || members[i].name != members[i + 1].name) {
+            if (object.size != i) {
+                members[object.size] = members[i];
+            }
+            object.size = object.size + 1;
+        }
     }
-    out = json::parse(text.data(), text.data() + text.size(), nullptr, false);
-    if (out.is_discarded()) {
-        return explain(text);
+    return object;
+}
+
+json make_tree(const Node &node) {
+    switch (node.type) {
+    case NodeType::null:
+        break;
+    case NodeType::boolean:
+        return node.boolean;
+    case NodeType::whole:
+        return node.whole;
+    case NodeType::signed_whole:
+        return node.signed_whole;
+    case NodeType::real:
+        return node.real;
+    case NodeType::text:
+        return std::string(node.as_text());
+    case NodeType::array: {
+        json array = json::array();
+        for (const Node &element : node) {
+            array.push_back(make_tree(element));
+        }
+        return array;
     }
-    return std::nullopt;
+    case NodeType::object: {
+        json object = json::object();
+        auto &members = object.get_ref<json::object_t &>();
+        for (const Node &member : node) {
+            members.emplace_hint(members.end(), member.name, make_tree(member));
+        }
+        return object;
+    }
+    }
+    return nullptr;
 }
 
 std::shared_ptr<const Json> parse_json(std::string_view text, std::size_t max_depth, std::string &reason) {
-    json root;
-    if (auto refusal = parse_document(text, max_depth, root)) {
+    auto source = std::make_shared<const std::string>(text);
+    auto document = std::make_shared<Document>(source);
+    Node root;
+    if (auto refusal = parse_into(*document, *source, max_depth, root)) {
         reason = std::move(refusal->message);
         return nullptr;
     }
-    return std::make_shared<Document>(std::move(root));
-}
-
-std::optional<std::size_t> find_invalid_utf8(std::string_view text) noexcept {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    for (std::size_t i = 0; i < text.size();) {
-        const unsigned lead = byte(i);
-        if (lead < 0x80) {
-            ++i;
-            continue;
-        }
-        std::size_t more = 0;
-        unsigned low = 0x80;
-        unsigned high = 0xBF;
-        if (lead >= 0xC2 && lead <= 0xDF) {
-            more = 1;
-        } else if (lead >= 0xE0 && lead <= 0xEF) {
-            more = 2;
-            low = lead == 0xE0 ? 0xA0 : low;   // no overlong forms
-            high = lead == 0xED ? 0x9F : high; // no surrogates
-        } else if (lead >= 0xF0 && lead <= 0xF4) {
-            more = 3;
-            low = lead == 0xF0 ? 0x90 : low;
-            high = lead == 0xF4 ? 0x8F : high; // nothing past U+10FFFF
-        } else {
-            return i;
-        }
-        for (std::size_t k = 1; k <= more; ++k) {
-            if (byte(i + k) < low || byte(i + k) > high) {
-                return i;
-            }
-            low = 0x80;
-            high = 0xBF;
-        }
-        i += more + 1;
-    }
-    return std::nullopt;
+    document->set_root(root);
+    return document;
 }
 
 } // namespace weir::event

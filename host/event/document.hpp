@@ -2,21 +2,24 @@
 #pragma once
 
 #include "event/event.hpp"
+#include "node.hpp"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
+#include <array>
+#include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string_view>
 
 namespace weir::event {
 
-/// The value that a JSON pointer leads to in a document, or null. Allocates only for escaped tokens.
-const nlohmann::json *find_value(const nlohmann::json &root, std::string_view pointer);
-
-/// A Json over a parsed tree. Views that it hands out point into the tree.
+/// A Json over nodes that lie close together in memory of its own. Texts without escapes are views of what it was parsed from, which it
+/// keeps alive. It is put together by one thread, then only read.
 class Document final : public Json {
 public:
-    explicit Document(nlohmann::json root) : root_(std::move(root)) {}
+    /// @param source keeps the bytes alive that `parse_into` is given; null where they outlive the document
+    explicit Document(std::shared_ptr<const void> source) : source_(std::move(source)) {}
 
     JsonKind kind(std::string_view pointer) const override;
     std::optional<std::string_view> text(std::string_view pointer) const override;
@@ -26,15 +29,34 @@ public:
     std::optional<std::string> dump(std::string_view pointer) const override;
     std::optional<std::size_t> length(std::string_view pointer) const override;
 
-    const nlohmann::json &root() const noexcept { return root_; }
+    const Node &root() const noexcept { return root_; }
+    void set_root(const Node &root) { root_ = root; }
+
+    /// Room for `count` nodes that live as long as the document.
+    Node *make_nodes(std::size_t count);
+    /// A copy of a text that lives as long as the document.
+    std::string_view keep(std::string_view text);
+    /// An object of these members, whatever their order; of several with one name the last one counts. Sorts `members`.
+    Node make_object(Node *members, std::size_t count);
 
 private:
-    nlohmann::json root_;
+    // Enough for a usual envelope; with it the whole document stays below what malloc keeps in a thread's own cache.
+    static constexpr std::size_t kOwnBytes = 704;
+
+    std::shared_ptr<const void> source_;
+    Node root_;
+    alignas(Node) std::array<std::byte, kOwnBytes> own_;
+    std::pmr::monotonic_buffer_resource memory_{own_.data(), own_.size()};
 };
 
-/// Parses JSON text into `out`. A member that is there twice counts with its last value; a byte order mark in front is skipped.
+/// Parses JSON text. A member that is there twice counts with its last value; a byte order mark in front is skipped.
+/// @param text outlives the document, or is kept alive by its source
+/// @param out what was read, with its parts in `document`
 /// @return why it can't be had, without anything of what the text holds; `out` is then of no use
-std::optional<Refusal> parse_document(std::string_view text, std::size_t max_depth, nlohmann::json &out);
+std::optional<Refusal> parse_into(Document &document, std::string_view text, std::size_t max_depth, Node &out);
+
+/// The same value as a tree of nlohmann's.
+nlohmann::json make_tree(const Node &node);
 
 /// The offset of the first byte that is not part of well-formed UTF-8; nothing where all of it is. [RFC 3629, section 4]
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) noexcept;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "envelope.hpp"
 
-#include "document.hpp"
+#include "value_text.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
+#include <span>
 
 namespace weir::event {
-
-using nlohmann::json;
 
 namespace {
 
@@ -19,50 +20,51 @@ enum class Form { own, cloud_event, bare };
 
 /// What was found for a member.
 struct Member {
-    json *value = nullptr;  ///< null where there is none, or JSON null
-    std::string_view where; ///< a JSON pointer for messages
-    bool stated = false;    ///< the binding says where it is: there it must be right
+    const Node *value = nullptr; ///< null where there is none, or JSON null
+    std::string_view where;      ///< a JSON pointer for messages
+    bool stated = false;         ///< the binding says where it is: there it must be right
 };
 
 /// Takes one message apart. Lives for one call of `decode`; keeps the first refusal and reads on.
 class Reader {
 public:
-    Reader(const Plan &plan, Event &event, Content content) : plan_(plan), event_(event), content_(std::move(content)) {}
+    Reader(const Plan &plan, Event &event, const Content &content, Document &document)
+        : plan_(plan), event_(event), content_(content), document_(document) {}
 
     void read() {
         event_.key = event_.message->key;
         event_.occurred_at = event_.message->appended_at;
         form_ = find_form();
         if (!root().is_object() && plan_.binding.envelope_required) {
-            event_.id = position_id(*event_.message);
             refuse("not_an_object", "The message is JSON but not an object; the topic's binding requires an envelope.");
-            event_.envelope = std::make_shared<Document>(json{{"payload", std::move(root())}});
+            event_.id = position_id(*event_.message);
+            document_.set_root(keep_object(std::array{named("payload", root())}));
             return;
         }
-        read_id();
+        if (!read_id()) {
+            event_.id = position_id(*event_.message); // no two messages without an id may share one
+        }
         read_type();
         read_time();
-        event_.tenant_id = read_identifier(plan_.tenant_id, "/tenant_id", "/tenantid");
-        event_.correlation_id = read_identifier(plan_.correlation_id, "/correlation_id", "/correlationid");
+        event_.tenant_id = read_identifier(plan_.tenant_id, "/tenant_id", "/tenantid", tenant_text_);
+        event_.correlation_id = read_identifier(plan_.correlation_id, "/correlation_id", "/correlationid", correlation_text_);
         read_schema_version();
         std::optional<std::string> key = make_key(plan_.keys, root());
-        json normalised = form_ == Form::own && plan_.payload.kind == Source::Kind::own ? normalise_in_place() : normalise();
+        document_.set_root(normalise());
         if (!key) {
             // Pointers also reach into the envelope as plugins see it, so that one binding serves both forms of envelope.
-            key = make_key(plan_.keys, normalised);
+            key = make_key(plan_.keys, document_.root());
         }
         if (key) {
             event_.key = std::move(*key);
         }
-        auto document = std::make_shared<const Document>(std::move(normalised));
         if (!event_.refusal) {
-            event_.refusal = plan_.contracts.check(event_.type, *document);
+            event_.refusal = plan_.contracts.check(event_.type, document_);
         }
-        event_.envelope = std::move(document);
     }
 
 private:
-    json &root() { return content_.root; }
+    const Node &root() const { return content_.root; }
 
     void refuse(const char *type, std::string message) {
         if (!event_.refusal) {
@@ -78,20 +80,20 @@ private:
         if (!root().is_object()) {
             return Form::bare;
         }
-        const bool typed = root().contains("event_type");
-        const auto version = root().find("specversion");
-        if (!typed && version != root().end() && version->is_string()) {
-            if (version->get_ref<const std::string &>() != "1.0") {
+        const bool typed = find_member(root(), "event_type") != nullptr;
+        const Node *version = typed ? nullptr : find_member(root(), "specversion");
+        if (version && version->is_text()) {
+            if (version->as_text() != "1.0") {
                 refuse_invalid("/specversion", "is not \"1.0\", the version of CloudEvents that is understood.");
             }
             return Form::cloud_event;
         }
-        const bool enveloped = root().contains("payload") && (typed || root().contains("event_id"));
+        const bool enveloped = find_member(root(), "payload") && (typed || find_member(root(), "event_id"));
         return enveloped || plan_.binding.envelope_required ? Form::own : Form::bare;
     }
 
-    json *at(std::string_view pointer) {
-        auto *value = const_cast<json *>(find_value(root(), pointer)); // the root is this reader's own
+    const Node *at(std::string_view pointer) const {
+        const Node *value = find_value(root(), pointer);
         return value && !value->is_null() ? value : nullptr;
     }
 
@@ -109,22 +111,17 @@ private:
         if (!member.value) {
             return std::nullopt;
         }
-        if (!member.value->is_string()) {
+        if (!member.value->is_text()) {
             if (member.stated || form_ != Form::bare) {
                 refuse_invalid(member.where, "is not a string.");
             }
             return std::nullopt;
         }
-        return member.value->get_ref<const std::string &>();
+        return member.value->as_text();
     }
 
-    void read_id() {
-        if (!read_own_id()) { // no two messages without one may share it
-            event_.id = position_id(*event_.message);
-        }
-    }
-
-    bool read_own_id() {
+    /// False where no id could be read.
+    bool read_id() {
         if (plan_.event_id.kind == Source::Kind::position) {
             return false;
         }
@@ -145,6 +142,7 @@ private:
         }
         if (const auto id = Uuid::parse(*text)) {
             event_.id = *id;
+            id_text_ = *text;
         } else {
             event_.id = Uuid::v5(topic_namespace(), *text);
         }
@@ -153,16 +151,17 @@ private:
 
     /// A CloudEvent's id is unique within its source only. [CloudEvents 1.0, "id"]
     bool read_cloud_event_id(std::string_view id) {
-        const json *source = at("/source");
+        const Node *source = at("/source");
         if (!source) {
             refuse_missing("/source");
-        } else if (!source->is_string() || source->get_ref<const std::string &>().empty()) {
-            refuse_invalid("/source", "is not a non-empty string.");
-        } else {
-            event_.id = Uuid::v5(Uuid::v5(weir_namespace(), source->get_ref<const std::string &>()), id);
-            return true;
+            return false;
         }
-        return false;
+        if (!source->is_text() || source->as_text().empty()) {
+            refuse_invalid("/source", "is not a non-empty string.");
+            return false;
+        }
+        event_.id = Uuid::v5(Uuid::v5(weir_namespace(), source->as_text()), id);
+        return true;
     }
 
     Uuid topic_namespace() const {
@@ -182,6 +181,7 @@ private:
                 return;
             }
             type = *text;
+            type_text_ = *text;
         }
         if (const auto alias = plan_.aliases.find(type); alias != plan_.aliases.end()) {
             event_.type = alias->second;
@@ -208,12 +208,14 @@ private:
         }
         if (const auto time = parse_time(*text)) {
             event_.occurred_at = *time;
+            time_text_ = *text;
         } else if (member.stated || form_ != Form::bare) {
             refuse_invalid(member.where, "is not an RFC 3339 time with a zone, or not one of the years 1 to 9999.");
         }
     }
 
-    std::string read_identifier(const Source &source, std::string_view own, std::string_view extension) {
+    /// @param out_text becomes the text that it was read from
+    std::string read_identifier(const Source &source, std::string_view own, std::string_view extension, std::string_view &out_text) {
         if (source.kind == Source::Kind::fixed) {
             return lower_if_uuid(source.text);
         }
@@ -229,21 +231,22 @@ private:
             refuse_invalid(member.where, "holds U+0000 or is longer than 1024 bytes.");
             return {};
         }
+        out_text = *text;
         return lower_if_uuid(*text);
     }
 
     void read_schema_version() {
-        const json *value = at(form_ == Form::cloud_event ? "/schemaversion" : "/schema_version");
+        const Node *value = at(form_ == Form::cloud_event ? "/schemaversion" : "/schema_version");
         if (!value) {
             return;
         }
         std::int64_t version = -1;
-        if (value->is_number_integer()) {
-            version = value->is_number_unsigned() && value->get<std::uint64_t>() > std::numeric_limits<std::int32_t>::max()
-                          ? -1
-                          : value->get<std::int64_t>();
-        } else if (content_.flat && value->is_string()) {
-            const std::string &text = value->get_ref<const std::string &>();
+        if (value->type == NodeType::signed_whole) {
+            version = value->signed_whole;
+        } else if (value->type == NodeType::whole) {
+            version = static_cast<std::int64_t>(std::min<std::uint64_t>(value->whole, std::numeric_limits<std::int64_t>::max()));
+        } else if (content_.flat && value->is_text()) {
+            const std::string_view text = value->as_text();
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
             if (error != std::errc() || end != text.data() + text.size()) {
                 version = -1;
@@ -257,108 +260,88 @@ private:
         }
     }
 
-    json take_payload() {
+    Node find_payload() {
         if (plan_.payload.kind == Source::Kind::fixed) {
-            return plan_.payload.text;
+            return Node::of_text(document_.keep(plan_.payload.text));
         }
         std::string_view where = form_ == Form::cloud_event ? "/data" : "/payload";
         if (plan_.payload.kind == Source::Kind::pointer) {
             where = plan_.payload.text;
         } else if (form_ == Form::bare) {
-            return std::move(root());
+            return root();
         }
-        if (auto *value = const_cast<json *>(find_value(root(), where))) {
-            return std::move(*value);
+        if (const Node *value = find_value(root(), where)) {
+            return *value;
         }
         if (form_ == Form::cloud_event && plan_.payload.kind == Source::Kind::own && at("/data_base64")) {
             refuse("unknown_encoding", "/data_base64 is binary data; JSON in /data is understood.");
         } else if (plan_.binding.envelope_required || plan_.payload.kind == Source::Kind::pointer) {
             refuse_missing(where);
         }
-        return nullptr;
+        return {};
     }
 
-    /// The envelope as contracts and plugins see it: seven members and nothing else. Takes the tree's parts, copies none.
-    json normalise() {
-        json payload = take_payload();
-        json envelope = json::object();
-        auto &members = envelope.get_ref<json::object_t &>();
-        // In the order of their names, so that each is put at the end.
+    static Node named(std::string_view name, Node value) {
+        value.name = name;
+        return value;
+    }
+
+    /// A member that is a text: the message's own where that is the same, else a copy.
+    Node text_member(std::string_view name, std::string_view text, std::string_view own) {
+        return named(name, Node::of_text(text == own ? own : document_.keep(text)));
+    }
+
+    Node time_member() {
+        if (is_canonical_time(time_text_)) {
+            return named("occurred_at", Node::of_text(time_text_));
+        }
+        return text_member("occurred_at", format_time(event_.occurred_at), {});
+    }
+
+    Node keep_object(std::span<const Node> members) {
+        Node *kept = document_.make_nodes(members.size());
+        std::copy(members.begin(), members.end(), kept);
+        return document_.make_object(kept, members.size());
+    }
+
+    /// The envelope as contracts and plugins see it: seven members and nothing else, over the message's own values.
+    Node normalise() {
+        std::array<Node, 7> members;
+        std::size_t count = 0;
+        const Node payload = find_payload();
         if (!event_.correlation_id.empty()) {
-            members.emplace_hint(members.end(), "correlation_id", event_.correlation_id);
+            members[count++] = text_member("correlation_id", event_.correlation_id, correlation_text_);
         }
-        members.emplace_hint(members.end(), "event_id", event_.id.text());
+        members[count++] = text_member("event_id", UuidText(event_.id), id_text_);
         if (!event_.type.empty()) {
-            members.emplace_hint(members.end(), "event_type", event_.type);
+            members[count++] = text_member("event_type", event_.type, type_text_);
         }
-        members.emplace_hint(members.end(), "occurred_at", format_time(event_.occurred_at));
-        members.emplace_hint(members.end(), "payload", std::move(payload));
+        members[count++] = time_member();
+        members[count++] = named("payload", payload);
         if (versioned_) {
-            members.emplace_hint(members.end(), "schema_version", event_.schema_version);
+            Node version;
+            version.type = NodeType::signed_whole;
+            version.signed_whole = event_.schema_version;
+            members[count++] = named("schema_version", version);
         }
         if (!event_.tenant_id.empty()) {
-            members.emplace_hint(members.end(), "tenant_id", event_.tenant_id);
+            members[count++] = text_member("tenant_id", event_.tenant_id, tenant_text_);
         }
-        return envelope;
-    }
-
-    /// The same for an envelope of our own, where hardly anything is to be changed: in the tree that was parsed.
-    json normalise_in_place() {
-        auto &members = root().get_ref<json::object_t &>();
-        std::erase_if(members, [&](const auto &member) { return !is_normal(member.first, member.second); });
-        if (!members.contains("payload")) {
-            members["payload"] = take_payload();
-        }
-        if (!members.contains("event_id")) {
-            members["event_id"] = event_.id.text();
-        }
-        if (!members.contains("occurred_at")) {
-            members["occurred_at"] = format_time(event_.occurred_at);
-        }
-        if (!event_.type.empty()) {
-            members.try_emplace("event_type", event_.type);
-        }
-        if (!event_.tenant_id.empty()) {
-            members.try_emplace("tenant_id", event_.tenant_id);
-        }
-        if (!event_.correlation_id.empty()) {
-            members.try_emplace("correlation_id", event_.correlation_id);
-        }
-        if (versioned_) {
-            members.try_emplace("schema_version", event_.schema_version);
-        }
-        return std::move(root());
-    }
-
-    bool is_normal(const std::string &name, const json &value) const {
-        if (name == "payload") {
-            return true;
-        }
-        if (name == "schema_version") {
-            return versioned_ && value == event_.schema_version;
-        }
-        if (!value.is_string()) {
-            return false;
-        }
-        const std::string &text = value.get_ref<const std::string &>();
-        if (name == "event_id") {
-            return Uuid::parse(text) == event_.id && is_lower(text);
-        }
-        if (name == "occurred_at") { // as format_time writes it
-            return text.size() == 27 && text[10] == 'T' && text[19] == '.' && text[26] == 'Z' && parse_time(text) == event_.occurred_at;
-        }
-        const std::string *wanted = name == "event_type"       ? &event_.type
-                                    : name == "tenant_id"      ? &event_.tenant_id
-                                    : name == "correlation_id" ? &event_.correlation_id
-                                                               : nullptr;
-        return wanted && !wanted->empty() && text == *wanted;
+        return keep_object({members.data(), count});
     }
 
     const Plan &plan_;
     Event &event_;
-    Content content_;
+    const Content &content_;
+    Document &document_;
     Form form_ = Form::bare;
     bool versioned_ = false;
+    // What members were read from: where a member of the envelope says the same, no text is copied.
+    std::string_view id_text_;
+    std::string_view type_text_;
+    std::string_view time_text_;
+    std::string_view tenant_text_;
+    std::string_view correlation_text_;
 };
 
 } // namespace
@@ -369,6 +352,9 @@ Uuid position_id(const Message &message) {
     return Uuid::v5(name_space, std::to_string(message.partition) + '/' + format_position(message.position, message.two_part_position));
 }
 
-void read_envelope(const Plan &plan, Content content, Event &event) { Reader(plan, event, std::move(content)).read(); }
+void read_envelope(const Plan &plan, const Content &content, std::shared_ptr<Document> document, Event &event) {
+    Reader(plan, event, content, *document).read();
+    event.envelope = std::move(document);
+}
 
 } // namespace weir::event

@@ -5,9 +5,8 @@
 #include "event/binding.hpp"
 #include "event/decoder.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,17 +57,16 @@ struct Plan {
 /// UUIDv5(incarnation, "partition/position"): the id of a message that has none of its own.
 Uuid position_id(const Message &message);
 
-/// Whether a text is as `Uuid::text` writes it, where it is a UUID.
-bool is_lower(std::string_view text) noexcept;
-
 /// Text as it is, or in lower case where it is a UUID: UUIDs compare without case, so they order without case.
 std::string lower_if_uuid(std::string_view text);
+void append_lower_if_uuid(std::string &out, std::string_view text);
 
 /// Joins the parts of a key with "/", escaped as in a JSON pointer, so that no two lists of parts make one key; a single part is the key as
 /// it is. Nothing where a part is missing, null or no scalar, or all of it is empty.
-std::optional<std::string> make_key(const std::vector<Source> &sources, const nlohmann::json &document);
+std::optional<std::string> make_key(const std::vector<Source> &sources, const Node &document);
 
 /// Reads the content of `event.message` into the rest of `event`, contract included.
-void read_envelope(const Plan &plan, Content content, Event &event);
+/// @param document holds the content, and becomes the event's envelope
+void read_envelope(const Plan &plan, const Content &content, std::shared_ptr<Document> document, Event &event);
 
 } // namespace weir::event

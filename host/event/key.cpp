@@ -2,35 +2,29 @@
 #include "document.hpp"
 #include "envelope.hpp"
 
-#include <algorithm>
-
 namespace weir::event {
-
-using nlohmann::json;
 
 namespace {
 
 /// One part of the key; false where it is missing.
-bool append_part(const json &document, const Source &source, std::string &out) {
+bool append_part(const Node &document, const Source &source, std::string &out) {
     if (source.kind == Source::Kind::fixed) {
         out += source.text;
         return true;
     }
-    const json *value = find_value(document, source.text);
-    if (!value || value->is_null() || value->is_structured()) {
+    const Node *value = find_value(document, source.text);
+    if (!value || value->is_null() || value->is_array() || value->is_object()) {
         return false;
     }
-    if (!value->is_string()) {
-        out += value->dump();
-    } else if (const auto &text = value->get_ref<const std::string &>(); is_lower(text)) {
-        out += text;
+    if (value->is_text()) {
+        append_lower_if_uuid(out, value->as_text());
     } else {
-        out += lower_if_uuid(text);
+        append_json(out, *value);
     }
     return true;
 }
 
-/// Escapes what was appended from `begin` on.
+/// Escapes what was appended from `begin` on as a token of a JSON pointer.
 void escape_from(std::string &key, std::size_t begin) {
     if (key.find_first_of("~/", begin) == std::string::npos) {
         return;
@@ -48,22 +42,25 @@ void escape_from(std::string &key, std::size_t begin) {
 
 } // namespace
 
-bool is_lower(std::string_view text) noexcept {
-    return std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'F'; });
+void append_lower_if_uuid(std::string &out, std::string_view text) {
+    const std::size_t begin = out.size();
+    out += text;
+    if (Uuid::parse(text)) {
+        for (std::size_t i = begin; i < out.size(); ++i) {
+            out[i] = static_cast<char>(out[i] | 0x20); // digits and hyphens have that bit already
+        }
+    }
 }
 
 std::string lower_if_uuid(std::string_view text) {
-    if (!is_lower(text)) {
-        if (const auto id = Uuid::parse(text)) {
-            return id->text();
-        }
-    }
-    return std::string(text);
+    std::string out;
+    append_lower_if_uuid(out, text);
+    return out;
 }
 
-std::optional<std::string> make_key(const std::vector<Source> &sources, const json &document) {
+std::optional<std::string> make_key(const std::vector<Source> &sources, const Node &document) {
     std::string key;
-    key.reserve(sources.size() * 37); // UUIDs, mostly
+    key.reserve(sources.size() * 37);
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (i > 0) {
             key += '/';

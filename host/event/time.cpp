@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/time.hpp"
 
+#include "value_text.hpp"
+
 #include <chrono>
 
 namespace weir::event {
@@ -126,6 +128,11 @@ std::string format_time(Micros time) {
     put_number(out, 17, 2, of_day / kSecond % 60);
     put_number(out, 20, 6, of_day % kSecond);
     return out;
+}
+
+bool is_canonical_time(std::string_view time) noexcept {
+    // All of it was read, so that with these in their places the rest are digits in theirs.
+    return time.size() == 27 && time[10] == 'T' && time[19] == '.' && time[26] == 'Z';
 }
 
 Micros now() noexcept {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/uuid.hpp"
 
-#include <array>
+#include "value_text.hpp"
+
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -98,21 +99,23 @@ private:
     std::uint64_t length_ = 0;
 };
 
-/// The value of each character as a hexadecimal digit; 0xFF for those that are none.
+/// Where the two digits of each byte begin in the text.
+constexpr std::array<std::uint8_t, 16> kDigits{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+constexpr std::uint8_t kNoDigit = 0x80;
+
+/// The value of each character as a hexadecimal digit. A table, as branches on random digits cost more than all the rest.
 constexpr std::array<std::uint8_t, 256> kHexValues = [] {
     std::array<std::uint8_t, 256> values{};
-    values.fill(0xFF);
-    for (unsigned i = 0; i < 10; ++i) {
-        values['0' + i] = static_cast<std::uint8_t>(i);
+    values.fill(kNoDigit);
+    for (std::uint8_t i = 0; i < 10; ++i) {
+        values[static_cast<std::size_t>('0' + i)] = i;
     }
-    for (unsigned i = 0; i < 6; ++i) {
-        values['a' + i] = values['A' + i] = static_cast<std::uint8_t>(10 + i);
+    for (std::uint8_t i = 0; i < 6; ++i) {
+        values[static_cast<std::size_t>('a' + i)] = static_cast<std::uint8_t>(10 + i);
+        values[static_cast<std::size_t>('A' + i)] = static_cast<std::uint8_t>(10 + i);
     }
     return values;
 }();
-
-/// Where each byte's two digits begin.
-constexpr std::array<std::uint8_t, 16> kDigitsAt{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
 void set_version(Uuid &id, unsigned version) {
     id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0Fu) | version << 4);
@@ -125,19 +128,15 @@ std::optional<Uuid> Uuid::parse(std::string_view text) noexcept {
     if (text.size() != 36) {
         return std::nullopt;
     }
-    if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') {
-        return std::nullopt;
-    }
-    // Several are parsed for every event, so without a branch for each digit: what is none shows in the upper half.
     Uuid id;
-    unsigned wrong = 0;
+    unsigned seen = 0;
     for (std::size_t i = 0; i < id.bytes.size(); ++i) {
-        const unsigned high = kHexValues[static_cast<unsigned char>(text[kDigitsAt[i]])];
-        const unsigned low = kHexValues[static_cast<unsigned char>(text[kDigitsAt[i] + 1u])];
-        wrong |= high | low;
+        const unsigned high = kHexValues[static_cast<unsigned char>(text[kDigits[i]])];
+        const unsigned low = kHexValues[static_cast<unsigned char>(text[kDigits[i] + 1])];
+        seen |= high | low;
         id.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
     }
-    if (wrong > 0x0F) {
+    if ((seen & kNoDigit) != 0 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') {
         return std::nullopt;
     }
     return id;
@@ -167,15 +166,16 @@ Uuid Uuid::random() {
     return id;
 }
 
-std::string Uuid::text() const {
+UuidText::UuidText(const Uuid &id) noexcept {
     static constexpr char digits[] = "0123456789abcdef";
-    std::string out(36, '-');
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        out[kDigitsAt[i]] = digits[bytes[i] >> 4];
-        out[kDigitsAt[i] + 1u] = digits[bytes[i] & 0x0Fu];
+    text_[8] = text_[13] = text_[18] = text_[23] = '-';
+    for (std::size_t i = 0; i < id.bytes.size(); ++i) {
+        text_[kDigits[i]] = digits[id.bytes[i] >> 4];
+        text_[kDigits[i] + 1u] = digits[id.bytes[i] & 0x0Fu];
     }
-    return out;
 }
+
+std::string Uuid::text() const { return std::string(UuidText(*this)); }
 
 const Uuid &weir_namespace() noexcept {
     static constexpr Uuid value{{0x5b, 0x8f, 0x24, 0x6e, 0x3d, 0x91, 0x4c, 0x07, 0xa2, 0xd6, 0x77, 0x1e, 0xf0, 0x4b, 0xc9, 0x35}};
