@@ -15,8 +15,9 @@ namespace {
 
 constexpr std::uint64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
 
-constexpr std::array<std::string_view, 11> kAnnotations{"$comment",    "$id",      "$schema", "contentEncoding", "contentMediaType", "default",
-                                                        "description", "examples", "readOnly", "title",           "writeOnly"};
+constexpr std::array<std::string_view, 11> kAnnotations{"$comment",         "$id",     "$schema",     "contentEncoding",
+                                                        "contentMediaType", "default", "description", "examples",
+                                                        "readOnly",         "title",   "writeOnly"};
 
 constexpr unsigned bit(NodeType type) { return 1u << static_cast<unsigned>(type); }
 
@@ -279,7 +280,8 @@ bool ContractAcceptor::accepts_text(std::string_view text) const {
     if (text.size() < length_.least || text.find('\0') != std::string_view::npos) {
         return false; // the validator counts up to a NUL
     }
-    const auto characters = std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; });
+    const auto characters =
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; });
     return length_.holds(static_cast<std::uint64_t>(characters));
 }
 

@@ -15,8 +15,8 @@
 
 namespace weir::event {
 
-/// A contract as a quick check that is sure only when it accepts: what it takes, the validator takes, formats included. What it doesn't take
-/// may still hold the contract; the validator says, and says why not.
+/// A contract as a quick check that is sure only when it accepts: what it takes, the validator takes, formats included. What it doesn't
+/// take may still hold the contract; the validator says, and says why not.
 class ContractAcceptor {
 public:
     /// @param schema one that `prepare_schema` took, with its formats still in it

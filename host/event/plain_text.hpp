@@ -15,8 +15,8 @@ inline const char *find_end_of_plain_text(const char *at, const char *last, bool
     while (last - at >= 8) {
         std::uint64_t word = 0;
         std::memcpy(&word, at, 8);
-        // The highest bit of each byte that is below 0x20, equal to one of the two or beyond ASCII. A borrow can set it wrongly, but only in
-        // bytes after one where it is set rightly.
+        // The highest bit of each byte that is below 0x20, equal to one of the two or beyond ASCII. A borrow can set it wrongly, but only
+        // in bytes after one where it is set rightly.
         const std::uint64_t found =
             ((word - each * 0x20) | ((word ^ each * '"') - each) | ((word ^ each * '\\') - each) | word) & (each * 0x80);
         if (found == 0) {

@@ -153,7 +153,7 @@ TEST_CASE("a contract that is checked on the short way refuses what the validato
         "e":{"type":"boolean"},"f":{"const":"x"},"g":{"minimum":3},"h":{"type":"array"}})";
     Contracts contracts;
     REQUIRE(contracts.add("short.v1", "{" + members + "}") == std::nullopt);
-    REQUIRE(contracts.add("long.v1", "{" + members + ",\"allOf\":[true]}") == std::nullopt); // the validator alone knows allOf
+    REQUIRE(contracts.add("long.v1", "{" + members + ",\"not\":false}") == std::nullopt); // the validator alone knows "not"
     Texts texts(seed());
     for (int i = 0; i < 20'000; ++i) {
         std::string text = "{";
