@@ -6,6 +6,7 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 
@@ -15,17 +16,30 @@ namespace {
 
 constexpr std::string_view kPayload = "/payload";
 
-// A pointer into the payload as one into the envelope, in a buffer of its own for the length of one call.
+// A pointer into the payload as one into the envelope, for the length of one call. Plugins ask by pointer several times an event, so that
+// a usual one takes no memory of its own.
 class PayloadPointer {
 public:
     explicit PayloadPointer(weir_view pointer) {
-        text_.reserve(kPayload.size() + pointer.size);
-        text_.append(kPayload).append(text_of(pointer));
+        const std::string_view rest = text_of(pointer);
+        const std::size_t size = kPayload.size() + rest.size();
+        char *text = usual_.data();
+        if (size > usual_.size()) {
+            long_.resize(size);
+            text = long_.data();
+        }
+        std::copy(kPayload.begin(), kPayload.end(), text);
+        std::copy(rest.begin(), rest.end(), text + kPayload.size());
+        view_ = {text, size};
     }
-    operator std::string_view() const { return text_; } // NOLINT: it stands for its text
+    PayloadPointer(const PayloadPointer &) = delete;
+    PayloadPointer &operator=(const PayloadPointer &) = delete;
+    operator std::string_view() const { return view_; } // NOLINT: it stands for its text
 
 private:
-    std::string text_;
+    std::array<char, 120> usual_; // NOLINT: written before it is read
+    std::string long_;
+    std::string_view view_;
 };
 
 } // namespace

@@ -87,8 +87,8 @@ std::size_t depth_of(const std::string &text) {
         }
         return true;
     };
-    static_cast<void>(json::parse(text, follow, false));
-    return deepest;
+    const json followed = json::parse(text, follow, false);
+    return followed.is_discarded() ? 0 : deepest;
 }
 
 } // namespace
