@@ -8,7 +8,6 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -28,16 +27,6 @@ struct Place {
     bool runs_plugins = false;
     bool holds_databases = false;
 };
-
-/// The directory itself or, where it isn't there yet, the one in which it would be made.
-fs::path nearest_existing(fs::path path) {
-    std::error_code failure;
-    path = fs::absolute(path, failure);
-    while (!fs::exists(fs::symlink_status(path, failure)) && path.has_parent_path() && path != path.parent_path()) {
-        path = path.parent_path();
-    }
-    return path;
-}
 
 /// SQLite's write-ahead log needs memory shared between processes, which file systems over a network don't give. [statfs(2)]
 const char *network_name(const fs::path &path) {
@@ -111,63 +100,16 @@ Finding check_directory(const Place &place) {
             place.directory.string() + (existing == fs::absolute(place.directory) ? " can be written" : " can be made"), ""};
 }
 
-/// Runs a trial, and makes what it throws the finding.
-template <typename Trial> Finding tried(const char *name, const char *good, const char *key, const Trial &trial) {
-    try {
-        trial();
-        return {name, Health::good, good, ""};
-    } catch (const std::exception &failure) {
-        return {name, Health::fault, failure.what(), std::string("mend it, or name another place: ") + key};
-    }
-}
-
-/// A directory beside the real one, on the same file system; gone afterwards.
-class TrialDirectory {
-public:
-    explicit TrialDirectory(const fs::path &beside) : path_((nearest_existing(beside) / ".weir-doctor-XXXXXX").string()) {
-        if (!mkdtemp(path_.data())) {
-            throw std::runtime_error(path_ + " can't be made: " + std::strerror(errno));
-        }
-    }
-    ~TrialDirectory() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    TrialDirectory(const TrialDirectory &) = delete;
-    TrialDirectory &operator=(const TrialDirectory &) = delete;
-    fs::path path() const { return path_; }
-
-private:
-    std::string path_;
-};
-
-void try_broker(broker::EmbeddedOptions options) {
-    const TrialDirectory directory(options.file.parent_path());
-    options.file = directory.path() / "broker.db";
-    const auto broker = broker::open_embedded_broker(options);
-    const broker::Outgoing message{"key", {}, "{}"};
-    broker->publish("trial", std::span(&message, 1));
-    if (broker->browse({"trial", 0}, std::nullopt, 1).empty()) {
-        throw std::runtime_error("a message that was published can't be read again");
-    }
-}
-
-void try_store(store::sqlite::SqliteOptions options) {
-    const TrialDirectory directory(options.directory);
-    options.directory = directory.path();
-    const auto store = store::sqlite::open_sqlite_store(options);
-    const auto domain = store->domain("trial");
-    store::Table table;
-    table.name = "words";
-    table.columns.push_back({"word", store::Type::text, false, 0, 0, store::Default::none, {}});
-    table.primary_key = {0};
-    domain->migrate({{table}});
-    const auto session = domain->open();
-    session->begin({});
-    session->commit();
-}
-
 } // namespace
+
+std::filesystem::path nearest_existing(std::filesystem::path path) {
+    std::error_code failure;
+    path = fs::absolute(path, failure);
+    while (!fs::exists(fs::symlink_status(path, failure)) && path.has_parent_path() && path != path.parent_path()) {
+        path = path.parent_path();
+    }
+    return path;
+}
 
 std::vector<Finding> check_places(const config::HostConfig &config) {
     std::vector<Place> places{{"state_directory", "state_directory (WEIR_STATE_DIRECTORY)", config.state_directory, true, false}};
@@ -186,22 +128,6 @@ std::vector<Finding> check_places(const config::HostConfig &config) {
         if (statvfs(nearest_existing(place.directory).c_str(), &about) == 0) {
             findings.push_back(space(place, about));
         }
-    }
-    return findings;
-}
-
-std::vector<Finding> check_databases(const config::HostConfig &config) {
-    std::vector<Finding> findings;
-    broker::EmbeddedOptions broker;
-    if (!broker::parse_embedded_url(config.broker_url, broker)) {
-        findings.push_back(tried("broker", "the broker keeps a message", "broker.url (WEIR_BROKER_URL)", [&] {
-            try_broker(broker);
-            (void)open_existing_broker(config); // the real one: not damaged, not another program's
-        }));
-    }
-    std::string reason;
-    if (const auto store = store::sqlite::parse_sqlite_url(config.store_url, reason)) {
-        findings.push_back(tried("store", "the store makes a table and commits", "store.url (WEIR_STORE_URL)", [&] { try_store(*store); }));
     }
     return findings;
 }

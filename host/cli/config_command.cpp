@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "json_text.hpp"
@@ -32,7 +33,7 @@ int show_problems(const config::Loaded &loaded, bool json) {
     for (const config::Problem &problem : loaded.problems) {
         problems.push_back({{"where", problem.where}, {"what", problem.what}});
         if (!json) {
-            std::fprintf(stderr, "%s: %s\n", printable(problem.where).c_str(), printable(problem.what).c_str());
+            std::fprintf(stderr, "%s: %s\n", printable(problem.where).c_str(), printable_lines(problem.what).c_str());
         }
     }
     if (json) {
@@ -41,20 +42,39 @@ int show_problems(const config::Loaded &loaded, bool json) {
     return static_cast<int>(Exit::configuration);
 }
 
+/// One statement of a guarantee a line.
+std::string in_lines(std::string text) {
+    for (std::size_t at = text.find("; "); at != std::string::npos; at = text.find("; ", at)) {
+        text.replace(at, 2, "\n");
+    }
+    return text;
+}
+
+/// Cut for a column on a terminal; --json has all of it.
+std::string shortened(const std::string &text) {
+    constexpr std::size_t kWidth = 70;
+    return text.size() <= kWidth ? text : text.substr(0, kWidth - 3) + "...";
+}
+
 Exit check(const ConfigOptions &options, const Context &context) {
-    const config::Loaded loaded = config::load(options.config, config::process_environment());
+    config::Loaded loaded = config::load(options.config, config::process_environment());
+    check_backends(loaded);
     if (!loaded.problems.empty()) {
         show_problems(loaded, options.json);
         return Exit::configuration;
     }
     const event::Contracts contracts = load_contracts(loaded.config);
     const Serving serving = find_serving(loaded.config, context, contracts);
-    const std::string of_broker = broker_guarantee(loaded.config);
-    const std::string of_store = open_store(loaded.config)->guarantee();
+    std::map<std::string, std::string> of_brokers;
+    for (const std::string &url : broker_urls(loaded.config)) {
+        of_brokers[url] = broker_guarantee(url);
+    }
+    const std::string of_store = store_guarantee(loaded.config);
     OrderedJson domains = OrderedJson::array();
     for (const auto &[name, domain] : serving.domains) {
+        const std::string &url = domain.spec.broker.empty() ? loaded.config.broker_url : domain.spec.broker;
         const std::string line =
-            config::guarantee(loaded.config, configured(loaded.config, name), of_broker, of_store, domain.spec.parallel);
+            config::guarantee(loaded.config, configured(loaded.config, name), of_brokers[url], of_store, domain.spec.parallel);
         domains.push_back({{"domain", name},
                            {"served", true},
                            {"plugin", domain.spec.plugin},
@@ -76,14 +96,16 @@ Exit check(const ConfigOptions &options, const Context &context) {
     }
     Table table({"KEY", "VALUE", "SOURCE"});
     for (const config::Setting &setting : loaded.settings) {
-        table.row({setting.key, setting.value.empty() ? "-" : setting.value, setting.source});
+        table.row({setting.key, setting.value.empty() ? "-" : shortened(setting.value), setting.source});
     }
     table.print();
     print_line("");
     for (const OrderedJson &domain : domains) {
-        print_line(printable(domain["served"].get<bool>()
-                                 ? domain["guarantee"].get<std::string>()
-                                 : domain["domain"].get<std::string>() + ": not served: " + domain["reason"].get<std::string>()));
+        if (!domain["served"].get<bool>()) {
+            print_line(printable_lines(domain["domain"].get<std::string>() + ": not served: " + domain["reason"].get<std::string>()));
+            continue;
+        }
+        print_line(printable_lines(in_lines(domain["guarantee"].get<std::string>())));
     }
     if (domains.empty()) {
         print_line("No domains: none is configured, and no plugin in " + loaded.config.plugins_directory.string() + " offers one.");

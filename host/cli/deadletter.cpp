@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "dead_letters.hpp"
 #include "host_access.hpp"

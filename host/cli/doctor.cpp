@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "checkup.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
@@ -21,7 +22,8 @@ const char *health_name(Health health) { return health == Health::good ? "ok" : 
 
 std::vector<Finding> look(const DoctorOptions &options, const Context &context) {
     std::vector<Finding> findings = check_machine();
-    const config::Loaded loaded = config::load(options.config, config::process_environment());
+    config::Loaded loaded = config::load(options.config, config::process_environment());
+    check_backends(loaded);
     for (const config::Problem &problem : loaded.problems) {
         findings.push_back(
             {"configuration", Health::fault, problem.where + ": " + problem.what, "mend it there; 'weir config check' tries it"});
@@ -32,7 +34,7 @@ std::vector<Finding> look(const DoctorOptions &options, const Context &context) 
     findings.push_back({"configuration", Health::good, options.config.empty() ? "defaults and variables alone" : options.config, ""});
     const auto add = [&](const std::vector<Finding> &more) { findings.insert(findings.end(), more.begin(), more.end()); };
     add(check_places(loaded.config));
-    add(check_databases(loaded.config));
+    add(check_databases(loaded.config, context));
     try {
         add(check_plugins(loaded.config, context));
     } catch (const std::exception &failure) {
@@ -54,9 +56,9 @@ Exit doctor(const DoctorOptions &options, const Context &context) {
     }
     for (const Finding &each : findings) {
         const std::string health = health_name(each.health);
-        print_line(health + std::string(9 - health.size(), ' ') + printable(each.what));
+        print_line(health + std::string(9 - health.size(), ' ') + printable_lines(each.what));
         if (!each.remedy.empty()) {
-            print_line("         -> " + printable(each.remedy));
+            print_line("         -> " + printable_lines(each.remedy));
         }
     }
     print_line(faulty ? "\nWeir would not run as configured." : "\nNothing here keeps Weir from running.");

@@ -95,6 +95,16 @@ std::string printable(std::string_view text) {
     return out;
 }
 
+std::string printable_lines(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        out += (out.empty() ? "" : "\n    ") + printable(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
+}
+
 std::string counted(std::size_t count, std::string_view singular, std::string_view plural) {
     std::string digits = std::to_string(count);
     for (std::size_t at = digits.size(); at > 3;) {

@@ -24,6 +24,9 @@ private:
 /// Text that can't act on a terminal: control characters as \xNN, broken UTF-8 too. For names and reasons that came from elsewhere.
 std::string printable(std::string_view text);
 
+/// The same with its lines kept, each but the first indented: for reasons that bring statements to run.
+std::string printable_lines(std::string_view text);
+
 /// "1,234 events": a count with its noun in the right number.
 std::string counted(std::size_t count, std::string_view singular, std::string_view plural);
 

@@ -43,11 +43,17 @@ engine::Plan plan_of(const config::HostConfig &config) {
     for (const config::DomainConfig &domain : config.domains) {
         if (domain.enabled) {
             plan.domains.push_back(request_of(domain));
+            plan.domains.back().broker = domain.broker_url == config.broker_url ? "" : domain.broker_url;
         } else {
             plan.disabled.insert(domain.name);
         }
     }
     plan.plugin_defaults = config.plugin_defaults;
+    if (config.broker_url.empty()) {
+        plan.defaults_refused =
+            "no broker: the domain files name different servers with redis.url, and this domain has no file; write one, set "
+            "broker.url in the host file for all, or \"plugins\": {\"serve_defaults\": false}";
+    }
     plan.default_plugin = config.default_plugin;
     plan.default_options = options_of(config.engine);
     return plan;

@@ -36,7 +36,7 @@ constexpr const char *kFooter = "Begin here:\n"
                                 "  130  stopped by SIGINT or SIGTERM before the work was done";
 
 int say(Exit code, const std::string &message) {
-    std::fprintf(stderr, "weir: %s\n", printable(message).c_str());
+    std::fprintf(stderr, "weir: %s\n", printable_lines(message).c_str());
     return static_cast<int>(code);
 }
 
@@ -79,6 +79,15 @@ int refuse_line(const CLI::App &root, const CLI::ParseError &error) {
     return static_cast<int>(Exit::usage);
 }
 
+/// What went wrong with a server or a file, behind the key to change where the message itself doesn't name it.
+int say_of(Exit code, const char *what, const std::string &key, const std::string &variable, const std::string &message) {
+    const bool named = message.find(key) != std::string::npos;
+    return say(code, named ? message : "the " + std::string(what) + " (" + key + ", " + variable + "): " + message);
+}
+
+int say_of_broker(Exit code, const std::string &message) { return say_of(code, "broker", "broker.url", "WEIR_BROKER_URL", message); }
+int say_of_store(Exit code, const std::string &message) { return say_of(code, "store", "store.url", "WEIR_STORE_URL", message); }
+
 int run_action(const Context &context) {
     try {
         const Exit code = context.action();
@@ -86,19 +95,19 @@ int run_action(const Context &context) {
     } catch (const Failure &failure) {
         return say(failure.code(), failure.what());
     } catch (const broker::Unavailable &failure) {
-        return say(Exit::unavailable, std::string("the broker (broker.url, WEIR_BROKER_URL): ") + failure.what());
+        return say_of_broker(Exit::unavailable, failure.what());
     } catch (const broker::Misconfigured &failure) {
-        return say(Exit::configuration, std::string("the broker (broker.url, WEIR_BROKER_URL): ") + failure.what());
+        return say_of_broker(Exit::configuration, failure.what());
     } catch (const store::Unavailable &failure) {
-        return say(Exit::unavailable, std::string("the store (store.url, WEIR_STORE_URL): ") + failure.what());
+        return say_of_store(Exit::unavailable, failure.what());
+    } catch (const store::SchemaWrong &failure) {
+        return say_of_store(Exit::configuration, failure.what());
     } catch (const store::RunAgain &failure) {
         return say(Exit::unavailable, std::string("the store is busy; run the command again: ") + failure.what());
     } catch (const store::InDoubt &failure) {
         return say(Exit::unavailable,
                    std::string("whether the store committed is not known; run the command again, it does nothing twice: ") +
                        failure.what());
-    } catch (const store::SchemaWrong &failure) {
-        return say(Exit::configuration, std::string("the store (store.url, WEIR_STORE_URL): ") + failure.what());
     } catch (const plugin::PluginEnvironmentError &failure) {
         return say(Exit::configuration, failure.what());
     } catch (const std::exception &failure) {

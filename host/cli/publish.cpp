@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "interrupt.hpp"
@@ -204,7 +205,7 @@ Exit publish(const PublishOptions &options, const Context &context) {
     std::istream lines(&input);
     const Serving serving = find_serving(loaded.config, context, contracts);
     const MessageCheck check(options.topic, bindings_of_topic(serving, options.topic), options.key_pointers, contracts);
-    const std::unique_ptr<broker::Broker> broker = options.dry_run ? nullptr : open_broker(loaded.config);
+    const std::unique_ptr<broker::Broker> broker = options.dry_run ? nullptr : open_broker(loaded.config, options.topic);
     const bool there = !broker || broker->has_topic(options.topic);
     if (!there && options.no_create) {
         throw Failure(Exit::failed, missing_topic(options.topic, serving) + "; without --no-create it is made");

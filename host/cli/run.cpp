@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "plan.hpp"
@@ -17,13 +18,22 @@ struct RunLine {
     bool until_drained = false;
     double drain_timeout_s = -1;
     std::int64_t max_events = -1;
+    bool fail_fast = false;
     bool json = false;
 };
+
+/// Asks each server something small, so that one that isn't there, or lets nobody in, is found before anything else is begun.
+void knock(const std::map<std::string, std::unique_ptr<broker::Broker>> &brokers, store::Store &store) {
+    for (const auto &[url, broker] : brokers) {
+        broker->has_topic("weir");
+    }
+    store.has_domain("weir");
+}
 
 Exit run(const RunLine &line, const Context &context) {
     config::Loaded loaded = load_config(line.config_file);
     configure_log(loaded.config);
-    const auto broker = open_broker(loaded.config);
+    const auto brokers = open_brokers(loaded.config);
     const auto store = open_store(loaded.config);
     RunOptions options;
     options.config_file = line.config_file;
@@ -35,7 +45,11 @@ Exit run(const RunLine &line, const Context &context) {
         options.max_events = line.max_events;
     }
     options.json = line.json;
-    return run_host(options, std::move(loaded), *broker, *store, {context.program.string(), "plugin-trial"});
+    options.fail_fast = line.fail_fast;
+    if (line.fail_fast) {
+        knock(brokers, *store);
+    }
+    return run_host(options, std::move(loaded), brokers, *store, {context.program.string(), "plugin-trial"});
 }
 
 } // namespace
@@ -50,6 +64,8 @@ void add_run(CLI::App &root, Context &context) {
         ->check(CLI::NonNegativeNumber)
         ->type_name("SECONDS");
     command->add_option("--max-events", line->max_events, "Stop after so many events")->check(CLI::NonNegativeNumber)->type_name("N");
+    command->add_flag("--fail-fast", line->fail_fast,
+                      "End with exit code 5 where a server can't be reached, or a domain can't begin, instead of waiting until it can");
     command->add_flag("--json", line->json, "Print the final counts as JSON");
     command->footer("Plugins and configuration files are watched: drop, replace or remove them while it runs.\n"
                     "SIGTERM and SIGINT end the batch that runs, commit, acknowledge and leave; SIGHUP reads the configuration anew.\n"

@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -63,10 +64,36 @@ private:
     sigset_t set_{};
 };
 
-plugin::CatalogListener listen(engine::Supervisor &supervisor) {
+/// The files that are refused now; told by the catalog's thread, asked by the main one.
+class Refusals {
+public:
+    void add(const plugin::PluginRefusal &refusal) {
+        const std::lock_guard lock(mutex_);
+        by_file_[refusal.file.string()] = refusal;
+    }
+    void remove(const std::string &file) {
+        const std::lock_guard lock(mutex_);
+        by_file_.erase(file);
+    }
+    /// Those whose file is still there.
+    RefusedPlugins now() const {
+        const std::lock_guard lock(mutex_);
+        RefusedPlugins there = by_file_;
+        std::error_code failure;
+        std::erase_if(there, [&](const auto &entry) { return !std::filesystem::exists(entry.first, failure); });
+        return there;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    RefusedPlugins by_file_;
+};
+
+plugin::CatalogListener listen(engine::Supervisor &supervisor, Refusals &refusals) {
     plugin::CatalogListener listener;
-    listener.loaded = [&supervisor](std::shared_ptr<const plugin::Module> module) {
+    listener.loaded = [&supervisor, &refusals](std::shared_ptr<const plugin::Module> module) {
         const plugin::Description &about = module->description();
+        refusals.remove(module->origin());
         log::info("plugin.loaded", "A plugin was loaded",
                   {{"plugin", about.name}, {"version", about.version}, {"generation", module->generation()}, {"file", module->origin()}});
         supervisor.plugin_loaded(std::move(module));
@@ -75,19 +102,73 @@ plugin::CatalogListener listen(engine::Supervisor &supervisor) {
         log::info("plugin.removed", "A plugin's file is gone; its domains drain and leave", {{"plugin", name}});
         supervisor.plugin_removed(name);
     };
-    listener.refused = [](const plugin::PluginRefusal &refusal) {
+    listener.refused = [&refusals](const plugin::PluginRefusal &refusal) {
+        refusals.add(refusal);
         log::error("plugin.refused", refusal.message,
                    {{"file", refusal.file.string()}, {"code", refusal.code}, {"remedy", refusal.remedy}});
     };
     return listener;
 }
 
-void maintain(broker::Broker &broker) {
-    try {
-        broker.maintain();
-    } catch (const std::exception &failure) {
-        log::warn("broker.maintenance_failed", "The broker's housekeeping failed; it is tried again", {{"reason", failure.what()}});
+void maintain(const Brokers &brokers) {
+    for (const auto &[url, broker] : brokers) {
+        try {
+            broker->maintain();
+        } catch (const std::exception &failure) {
+            log::warn("broker.maintenance_failed", "The broker's housekeeping failed; it is tried again",
+                      {{"broker", config::masked_url(url)}, {"reason", failure.what()}});
+        }
     }
+}
+
+/// Whether a domain says that it can't begin: said in the log, for who asked for --fail-fast.
+bool unable_to_begin(const std::vector<engine::DomainStatus> &domains) {
+    const auto failed = std::find_if(domains.begin(), domains.end(), [](const engine::DomainStatus &domain) {
+        return !domain.ready && (domain.phase == engine::Phase::waiting || domain.phase == engine::Phase::halted);
+    });
+    if (failed == domains.end()) {
+        return false;
+    }
+    log::error("host.gave_up", "A domain can't begin, and --fail-fast asks not to wait for it",
+               {{"domain", failed->name}, {"reason", failed->reason}});
+    return true;
+}
+
+engine::Environment environment_of(const config::HostConfig &config, const Brokers &brokers, store::Store &store,
+                                   const event::Contracts &contracts, engine::EventBudget &budget) {
+    engine::Environment environment;
+    for (const auto &[url, broker] : brokers) {
+        environment.brokers[url] = broker.get();
+    }
+    if (const auto common = brokers.find(config.broker_url); common != brokers.end()) {
+        environment.broker = common->second.get();
+    }
+    environment.store = &store;
+    environment.contracts = &contracts;
+    environment.state_directory = config.state_directory;
+    environment.budget = &budget;
+    return environment;
+}
+
+// Brokers are opened at the start: a domain whose url has changed goes on with the one that it had.
+void keep_brokers(const config::HostConfig &running, config::HostConfig &next) {
+    const auto open = [&](const std::string &url) {
+        return url == running.broker_url ||
+               std::any_of(running.domains.begin(), running.domains.end(),
+                           [&](const config::DomainConfig &domain) { return domain.enabled && domain.broker_url == url; });
+    };
+    for (config::DomainConfig &domain : next.domains) {
+        const auto before = std::find_if(running.domains.begin(), running.domains.end(),
+                                         [&](const config::DomainConfig &other) { return other.name == domain.name; });
+        const std::string &kept = before != running.domains.end() && open(before->broker_url) ? before->broker_url : running.broker_url;
+        if (domain.enabled && !open(domain.broker_url)) {
+            log::warn("config.needs_restart", "This key is taken over at the next start; the other changes are taken over now",
+                      {{"key", "domains." + domain.name + ".redis.url"}});
+            domain.broker_url = kept;
+            domain.enabled = !kept.empty();
+        }
+    }
+    next.broker_url = running.broker_url;
 }
 
 // Takes over a changed configuration, where it is right and changes nothing that needs a restart of the process.
@@ -99,7 +180,7 @@ void take_over(engine::Supervisor &supervisor, const config::HostConfig &running
         }
         return;
     }
-    const config::HostConfig &next = changed.config;
+    config::HostConfig next = changed.config;
     const std::array<std::pair<const char *, bool>, 7> fixed{
         {{"broker.url", next.broker_url != running.broker_url},
          {"store.url", next.store_url != running.store_url},
@@ -114,6 +195,7 @@ void take_over(engine::Supervisor &supervisor, const config::HostConfig &running
                       {{"key", key}});
         }
     }
+    keep_brokers(running, next);
     log::Level level{};
     if (log::parse_level(next.log_level, level)) {
         configure_log(next);
@@ -125,7 +207,7 @@ void take_over(engine::Supervisor &supervisor, const config::HostConfig &running
 
 } // namespace
 
-Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &broker, store::Store &store,
+Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &brokers, store::Store &store,
               std::vector<std::string> trial_command) {
     const auto started = Clock::now();
     const Signals signals;
@@ -141,7 +223,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
     }
     engine::EventBudget budget(options.max_events.value_or(std::numeric_limits<std::int64_t>::max()));
     const std::string process_id = event::Uuid::random().text().substr(0, 8) + "-" + std::to_string(getpid());
-    engine::Supervisor supervisor({&broker, &store, &contracts, config.state_directory, &budget}, process_id);
+    engine::Supervisor supervisor(environment_of(config, brokers, store, contracts, budget), process_id);
 
     plugin::CatalogOptions catalog_options;
     catalog_options.directory = config.plugins_directory;
@@ -153,13 +235,16 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
     log::info("host.starting", "Weir starts",
               {{"config", config.file.string()}, {"plugins", config.plugins_directory.string()}, {"pid", getpid()}});
 
+    Refusals refusals;
+    std::optional<StatusFile> status_file(std::in_place, config.state_directory);
     bool clean = true;
     bool drained = false;
     bool timed_out = false;
+    bool gave_up = false;
     {
         supervisor.pause(true); // plugins of the first look are gathered, so that each domain starts once, on the right one
         supervisor.apply(plan_of(config));
-        plugin::Catalog catalog(std::move(catalog_options), listen(supervisor));
+        plugin::Catalog catalog(std::move(catalog_options), listen(supervisor, refusals));
         catalog.start();
         supervisor.pause(false);
         config::WatchOptions watch_options;
@@ -197,7 +282,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
                 const auto domains = supervisor.status();
                 const bool ready = all_ready(domains);
                 if (now >= status_at || ready) {
-                    write_status(config.state_directory, domains);
+                    status_file->write(status_json(domains, refusals.now()));
                     status_at = now + kStatusEvery;
                 }
                 if (ready && !ready_said) {
@@ -209,8 +294,11 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
                               {{"domains", domains.size()}, {"start_to_ready_ms", elapsed.count()}});
                 }
             }
+            if (options.fail_fast && !ready_said && (gave_up = unable_to_begin(supervisor.status()))) {
+                break;
+            }
             if (now >= maintain_at) {
-                maintain(broker);
+                maintain(brokers);
                 maintain_at = now + kMaintainEvery;
             }
             if (budget.spent()) {
@@ -229,7 +317,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
     signals.end_at_once(); // whoever asks a second time doesn't want to wait
     clean = supervisor.stop();
     const auto domains = supervisor.status();
-    remove_status(config.state_directory);
+    status_file.reset();
     if (options.json) {
         std::printf("%s\n", status_json(domains).c_str());
     } else {
@@ -248,7 +336,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, broker::Broker &
                    {"dead_letters", counts.dead_letters},
                    {"retries", counts.retries}});
     }
-    const Exit status = timed_out && !drained ? Exit::not_drained : Exit::ok;
+    const Exit status = gave_up ? Exit::unavailable : timed_out && !drained ? Exit::not_drained : Exit::ok;
     if (timed_out) {
         log::error("host.not_drained",
                    "Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`");

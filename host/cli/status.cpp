@@ -2,10 +2,12 @@
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "json_text.hpp"
+#include "status_report.hpp"
 
 #include "event/time.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -22,6 +24,7 @@ constexpr event::Micros kLate = 2'500'000;
 
 struct StatusOptions {
     std::string config;
+    std::string state_directory;
     bool json = false;
 };
 
@@ -30,7 +33,7 @@ OrderedJson read_status(const std::filesystem::path &file, std::string &reason) 
     std::ifstream in(file);
     OrderedJson status = in ? OrderedJson::parse(in, nullptr, false) : OrderedJson();
     if (!in.is_open()) {
-        reason = "no host is running on this configuration (" + file.string() + " is not there)";
+        reason = "no host is running here (" + file.string() + " is not there)";
         return nullptr;
     }
     const auto time = status.is_object() ? event::parse_time(status.value("time", "")) : std::nullopt;
@@ -68,31 +71,77 @@ void show(const OrderedJson &status) {
     }
     table.print();
     for (const OrderedJson &domain : status["domains"]) {
-        if (const std::string reason = domain.value("reason", ""); !reason.empty()) {
-            print_line(printable(text_of(domain, "domain") + ": " + reason));
+        if (const std::string refused = domain.value("refused", ""); !refused.empty()) {
+            print_line(printable_lines(text_of(domain, "domain") + ": refused: " + refused));
         }
+        if (const std::string reason = domain.value("reason", ""); !reason.empty()) {
+            print_line(printable_lines(text_of(domain, "domain") + ": " + reason));
+        }
+    }
+    for (const OrderedJson &plugin : status.value("refused_plugins", OrderedJson::array())) {
+        print_line(printable_lines(text_of(plugin, "file") + ": refused (" + text_of(plugin, "code") + "): " + text_of(plugin, "message") +
+                                   "; " + text_of(plugin, "remedy")));
     }
 }
 
+/// The state directory that the configuration names. A host that runs can be asked about although its files are wrong by now: what is wrong
+/// is only said, unless it leaves the place open.
+std::filesystem::path state_directory(const StatusOptions &options) {
+    if (!options.state_directory.empty()) {
+        return options.state_directory;
+    }
+    const config::Loaded loaded = config::load(options.config, config::process_environment());
+    for (const config::Problem &problem : loaded.problems) {
+        std::fprintf(stderr, "%s: %s\n", printable(problem.where).c_str(), printable_lines(problem.what).c_str());
+    }
+    if (loaded.config.state_directory.empty()) {
+        throw Failure(Exit::configuration, "the configuration is wrong and doesn't tell where its host writes; --state-directory DIR does");
+    }
+    return loaded.config.state_directory;
+}
+
+/// Of every host on the directory that runs, what it says; where none does, the reason of the first.
+std::vector<OrderedJson> running_hosts(const std::filesystem::path &directory, std::string &reason) {
+    std::vector<OrderedJson> hosts;
+    for (const std::filesystem::path &file : status_files(directory)) {
+        std::string why;
+        OrderedJson status = read_status(file, why);
+        if (!status.is_null()) {
+            hosts.push_back(std::move(status));
+        } else if (reason.empty()) {
+            reason = why;
+        }
+    }
+    return hosts;
+}
+
 Exit status(const StatusOptions &options) {
-    const auto loaded = load_config(options.config);
     std::string reason;
-    OrderedJson status = read_status(status_file(loaded.config), reason);
-    const bool running = !status.is_null();
-    const bool ready = running && status.value("ready", false);
+    const std::vector<OrderedJson> hosts = running_hosts(state_directory(options), reason);
+    const bool ready =
+        !hosts.empty() && std::all_of(hosts.begin(), hosts.end(), [](const OrderedJson &host) { return host.value("ready", false); });
     if (options.json) {
-        OrderedJson answer{{"running", running}};
-        if (running) {
-            answer.update(status);
+        OrderedJson answer{{"running", !hosts.empty()}};
+        if (!hosts.empty()) {
+            answer.update(hosts.front());
         } else {
-            answer["ready"] = false;
             answer["reason"] = reason;
         }
+        answer["ready"] = ready;
+        if (hosts.size() > 1) {
+            answer["other_hosts"] = std::vector<OrderedJson>(hosts.begin() + 1, hosts.end());
+        }
         print_json(answer);
-    } else if (running) {
-        show(status);
-    } else {
+        return ready ? Exit::ok : Exit::failed;
+    }
+    if (hosts.empty()) {
         print_line(reason);
+    }
+    for (const OrderedJson &host : hosts) {
+        if (hosts.size() > 1) {
+            print_line("host of process " + text_of(host, "pid") + ":");
+        }
+        show(host);
     }
     return ready ? Exit::ok : Exit::failed;
 }
@@ -103,7 +152,11 @@ void add_status(CLI::App &root, Context &context) {
     const auto options = std::make_shared<StatusOptions>();
     CLI::App *command = root.add_subcommand("status", "Show how the running host's domains are");
     add_config_option(*command, options->config);
-    command->add_flag("--json", options->json, "One JSON object: running, pid, time, ready, domains with phase, reason and counts");
+    command->add_option("--state-directory", options->state_directory, "Where to look, instead of asking the configuration")
+        ->type_name("DIR");
+    command->add_flag(
+        "--json", options->json,
+        "One JSON object: running, pid, time, ready, domains with phase, reason, refused and counts, refused_plugins, other_hosts");
     command->footer(
         "Ends with 0 where a host runs and every domain is ready, else with 1: fit for a probe. The host writes what is shown here to\n"
         "status.json in its state_directory, once a second.\n"

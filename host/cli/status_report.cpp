@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <fcntl.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 #include <unistd.h>
 
 namespace weir::cli {
@@ -17,7 +19,7 @@ bool all_ready(const std::vector<engine::DomainStatus> &domains) {
                        [](const engine::DomainStatus &domain) { return domain.ready || domain.phase == engine::Phase::stopped; });
 }
 
-std::string status_json(const std::vector<engine::DomainStatus> &domains) {
+std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const engine::DomainStatus &domain : domains) {
         const engine::Counts &counts = domain.counts;
@@ -28,6 +30,7 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains) {
                         {"phase", engine::phase_name(domain.phase)},
                         {"ready", domain.ready},
                         {"reason", domain.reason},
+                        {"refused", domain.refused},
                         {"partitions", domain.partitions},
                         {"held", domain.held},
                         {"overdue_handlers", domain.overdue},
@@ -41,8 +44,15 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains) {
                           {"retries", counts.retries},
                           {"batches", counts.batches}}}});
     }
-    nlohmann::ordered_json report{
-        {"pid", getpid()}, {"time", event::format_time(event::now())}, {"ready", all_ready(domains)}, {"domains", std::move(list)}};
+    nlohmann::ordered_json plugins = nlohmann::ordered_json::array();
+    for (const auto &[file, refusal] : refused) {
+        plugins.push_back({{"file", file}, {"code", refusal.code}, {"message", refusal.message}, {"remedy", refusal.remedy}});
+    }
+    nlohmann::ordered_json report{{"pid", getpid()},
+                                  {"time", event::format_time(event::now())},
+                                  {"ready", all_ready(domains)},
+                                  {"domains", std::move(list)},
+                                  {"refused_plugins", std::move(plugins)}};
     return report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
@@ -69,23 +79,53 @@ std::string counts_table(const std::vector<engine::DomainStatus> &domains) {
     return table;
 }
 
-void write_status(const std::filesystem::path &state_directory, const std::vector<engine::DomainStatus> &domains) {
-    const std::filesystem::path file = state_directory / "status.json";
-    const std::filesystem::path half = state_directory / (".status.json." + std::to_string(getpid()));
+StatusFile::StatusFile(const std::filesystem::path &state_directory) : file_(state_directory / "status.json") {
+    lock_ = open((state_directory / ".status.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock_ >= 0 && flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+        close(lock_);
+        lock_ = -1;
+        file_ = state_directory / ("status-" + std::to_string(getpid()) + ".json");
+        return;
+    }
+    // Who was killed beside the first host of before left a file of its own; one that is still written is made again within a second.
+    std::error_code ignored;
+    for (const std::filesystem::path &left : status_files(state_directory)) {
+        std::filesystem::remove(left, ignored);
+    }
+}
+
+StatusFile::~StatusFile() {
+    std::error_code ignored;
+    std::filesystem::remove(file_, ignored);
+    if (lock_ >= 0) {
+        close(lock_);
+    }
+}
+
+void StatusFile::write(const std::string &json) const {
+    const std::filesystem::path half = file_.parent_path() / ("." + file_.filename().string() + "." + std::to_string(getpid()));
     {
         std::ofstream out(half, std::ios::trunc);
-        out << status_json(domains) << '\n';
+        out << json << '\n';
         if (!out.flush()) {
             return;
         }
     }
     std::error_code ignored;
-    std::filesystem::rename(half, file, ignored);
+    std::filesystem::rename(half, file_, ignored);
 }
 
-void remove_status(const std::filesystem::path &state_directory) {
-    std::error_code ignored;
-    std::filesystem::remove(state_directory / "status.json", ignored);
+std::vector<std::filesystem::path> status_files(const std::filesystem::path &state_directory) {
+    std::vector<std::filesystem::path> files{state_directory / "status.json"};
+    std::error_code failure;
+    for (std::filesystem::directory_iterator at(state_directory, failure), end; !failure && at != end; at.increment(failure)) {
+        const std::string name = at->path().filename().string();
+        if (name.starts_with("status-") && name.ends_with(".json")) {
+            files.push_back(at->path());
+        }
+    }
+    std::sort(files.begin() + 1, files.end());
+    return files;
 }
 
 } // namespace weir::cli

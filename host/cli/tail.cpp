@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "interrupt.hpp"
@@ -99,9 +100,9 @@ private:
 Exit tail(const TailOptions &options) {
     const Interrupt interrupt;
     const auto loaded = load_config(options.config);
-    auto broker = open_existing_broker(loaded.config);
+    auto broker = open_existing_broker(loaded.config, options.topic);
     while (!broker && options.follow && !interrupt.wait_for(kLook)) {
-        broker = open_existing_broker(loaded.config);
+        broker = open_existing_broker(loaded.config, options.topic);
     }
     if (!broker) {
         throw Failure(Exit::failed, "there is no topic '" + options.topic + "' yet; 'weir publish' makes it, and --follow waits for it");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "json_text.hpp"
@@ -15,35 +16,58 @@ struct TopicsOptions {
     bool json = false;
 };
 
+/// A topic, and the broker that has it where there are several.
+struct Listed {
+    broker::TopicInfo topic;
+    std::string broker;
+};
+
+std::vector<Listed> list(const config::HostConfig &config) {
+    std::vector<Listed> all;
+    const auto brokers = open_existing_brokers(config);
+    for (const auto &[url, broker] : brokers) {
+        for (broker::TopicInfo &topic : broker ? broker->topics() : std::vector<broker::TopicInfo>()) {
+            all.push_back({std::move(topic), brokers.size() > 1 ? config::masked_url(url) : ""});
+        }
+    }
+    return all;
+}
+
 Exit topics(const TopicsOptions &options) {
-    const auto broker = open_existing_broker(load_config(options.config).config);
-    const std::vector<broker::TopicInfo> all = broker ? broker->topics() : std::vector<broker::TopicInfo>();
+    const std::vector<Listed> all = list(load_config(options.config).config);
     if (options.json) {
-        OrderedJson list = OrderedJson::array();
-        for (const broker::TopicInfo &topic : all) {
+        OrderedJson array = OrderedJson::array();
+        for (const auto &[topic, broker] : all) {
             OrderedJson groups = OrderedJson::array();
             for (const broker::GroupInfo &group : topic.groups) {
                 groups.push_back({{"group", group.group}, {"lag", group.backlog}, {"pending", group.pending}});
             }
-            list.push_back(
+            array.push_back(
                 {{"topic", topic.topic}, {"partitions", topic.partitions}, {"length", topic.length}, {"groups", std::move(groups)}});
+            if (!broker.empty()) {
+                array.back()["broker"] = broker;
+            }
         }
-        print_json(list);
+        print_json(array);
         return Exit::ok;
     }
     if (all.empty()) {
         print_line("There are no topics yet; 'weir publish' makes one.");
         return Exit::ok;
     }
-    Table table({"TOPIC", "PARTITIONS", "LENGTH", "GROUP", "LAG", "PENDING"});
-    for (const broker::TopicInfo &topic : all) {
+    std::vector<std::string> head{"TOPIC", "PARTITIONS", "LENGTH", "GROUP", "LAG", "PENDING"};
+    if (!all.front().broker.empty()) {
+        head.emplace_back("BROKER");
+    }
+    Table table(head);
+    for (const auto &[topic, broker] : all) {
         const std::string partitions = std::to_string(topic.partitions);
         const std::string length = std::to_string(topic.length);
         if (topic.groups.empty()) {
-            table.row({topic.topic, partitions, length, "-", "-", "-"});
+            table.row({topic.topic, partitions, length, "-", "-", "-", broker});
         }
         for (const broker::GroupInfo &group : topic.groups) {
-            table.row({topic.topic, partitions, length, group.group, std::to_string(group.backlog), std::to_string(group.pending)});
+            table.row({topic.topic, partitions, length, group.group, std::to_string(group.backlog), std::to_string(group.pending), broker});
         }
     }
     table.print();

@@ -36,6 +36,7 @@ struct DomainConfig {
     std::string schema;
     std::string group;
     std::vector<std::string> topics;
+    std::string broker_url; ///< the broker that has its topics: the host's, else its own redis.url
     std::optional<bool> parallel;
     std::vector<event::Binding> bindings; ///< override those of the plugin, topic by topic
     std::string settings_json = "{}";     ///< handed to the plugin
@@ -43,10 +44,20 @@ struct DomainConfig {
     std::filesystem::path file; ///< where it came from; empty: the host file
 };
 
+/// How a store that is a server is used.
+struct StoreConfig {
+    std::uint32_t pool_min = 1;
+    std::uint32_t pool_max = 16;
+    bool roles = true;
+    std::uint32_t statement_timeout_ms = 30000;
+    std::uint32_t lock_timeout_ms = 5000;
+};
+
 struct HostConfig {
     std::filesystem::path file;
-    std::string broker_url; ///< embedded://FILE
-    std::string store_url;  ///< sqlite://DIRECTORY
+    std::string broker_url; ///< of every domain that names no other; empty: domains have different ones, and there is none for the rest
+    std::string store_url;
+    StoreConfig store;
     std::filesystem::path plugins_directory;
     std::filesystem::path domains_directory;   ///< empty: none
     std::filesystem::path state_directory;     ///< private copies of plugins, crash marks, status
@@ -94,6 +105,9 @@ std::string guarantee(const HostConfig &host, const DomainConfig &domain, std::s
 
 /// Where plugins lie unless configured: `../lib/weir/plugins` beside the program's directory where that is there, else `../plugins`.
 std::filesystem::path default_plugins_directory();
+
+/// A url with its password replaced, for people.
+std::string masked_url(std::string_view url);
 
 /// The process's environment.
 std::map<std::string, std::string> process_environment();

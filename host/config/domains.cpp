@@ -22,6 +22,7 @@ struct Found {
 struct Read {
     DomainConfig config;
     std::string place;
+    std::string redis_place; ///< of its redis.url; empty: it has none, or none that counts
 };
 
 void find_in_directory(const std::filesystem::path &directory, Load &load, std::vector<Found> &found) {
@@ -137,7 +138,12 @@ private:
         } else if (key.path == "plugin") {
             config.plugin = value.text;
         } else if (key.path == "redis.url") {
-            source += redis(leaf, value);
+            if (broker_.chosen) {
+                source += ", not used: broker.url is set (" + broker_.source + ")";
+            } else {
+                config.broker_url = value.text;
+                out_.redis_place = leaf.where();
+            }
         } else if (key.path == "consumer_group") {
             config.group = value.text;
         } else if (key.path == "topics") {
@@ -166,21 +172,6 @@ private:
         } else if (!key.default_text.empty()) {
             load_.settings.push_back({setting, std::string(key.default_text), "default"});
         }
-    }
-
-    /// A Redis of the domain's own: refused while there is no such broker, unless the host's broker was chosen. What to add to the
-    /// setting's source.
-    std::string redis(const Leaf &leaf, const Value &value) {
-        if (broker_.chosen) {
-            return ", not used: broker.url is set (" + broker_.source + ")";
-        }
-        load_.problems.push_back(
-            {leaf.where(),
-             "redis.url is " + in_quotes(mask_url(value.text)) +
-                 ": this version has no Redis broker yet. To read the topics from the embedded broker instead, set \"broker\": "
-                 "{\"url\": \"embedded://FILE\"} in the host file or WEIR_BROKER_URL=embedded://FILE; either stands above every domain's "
-                 "redis.url"});
-        return {};
     }
 
     const Found &found_;
@@ -217,6 +208,43 @@ void check_together(const std::vector<Read> &domains, Load &load) {
                 refuse("consumer_group is " + in_quotes(first.group) + " on a topic that " + domains[j].place +
                        " reads in the same group: give each domain a group of its own, or each gets only a part of the events");
             }
+        }
+    }
+}
+
+/// The host's broker, where nobody chose it: the one that the domains name. Each gets the broker that counts for it.
+void settle_brokers(const BrokerChoice &broker, std::vector<Read> &domains, Load &load, HostConfig &host) {
+    const Read *first = nullptr;
+    const Read *different = nullptr;
+    for (const Read &domain : domains) {
+        if (broker.chosen || !domain.config.enabled || domain.config.broker_url.empty()) {
+            continue;
+        }
+        if (first == nullptr) {
+            first = &domain;
+        } else if (different == nullptr && domain.config.broker_url != first->config.broker_url) {
+            different = &domain;
+        }
+    }
+    if (first != nullptr) {
+        host.broker_url = different == nullptr ? first->config.broker_url : "";
+        for (Setting &setting : load.settings) {
+            if (setting.key == "broker.url") {
+                setting.value = mask_url(host.broker_url);
+                setting.source = different == nullptr ? "redis.url of " + first->config.name + ", " + first->redis_place
+                                                      : "default: each domain's redis.url, they differ";
+            }
+        }
+    }
+    for (Read &domain : domains) {
+        if (different != nullptr && domain.config.enabled && domain.config.broker_url.empty()) {
+            load.problems.push_back(
+                {domain.place, "has no redis.url, and other domains name different servers (" + first->redis_place + "; " +
+                                   different->redis_place +
+                                   "): write its \"redis\": {\"url\": ...}, or set broker.url in the host file for all"});
+        }
+        if (domain.config.broker_url.empty()) {
+            domain.config.broker_url = host.broker_url;
         }
     }
 }
@@ -282,6 +310,7 @@ void read_domains(const Leaf *own, const BrokerChoice &broker, Load &load, HostC
         }
     }
     check_together(domains, load);
+    settle_brokers(broker, domains, load, host);
     for (Read &domain : domains) {
         host.domains.push_back(std::move(domain.config));
     }

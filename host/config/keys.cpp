@@ -39,11 +39,25 @@ const std::vector<Key> &host_keys() {
             {"data_directory", Type::path, "data",
              "Where the host keeps what it writes, unless broker.url, store.url or state_directory name another place."},
             {"broker.url", Type::broker_url, "embedded://",
-             "Where topics live: embedded://FILE. Without a FILE: broker.db in data_directory. Parameters may follow "
-             "(embedded://FILE?synchronous=normal). Where it is set, it stands above every domain's redis.url."},
+             "Where topics live: redis://USER:PASSWORD@HOST:PORT/DATABASE, redis+unix://SOCKET?db=DATABASE, or embedded://FILE (without a "
+             "FILE: broker.db in data_directory). Parameters may follow (embedded://FILE?synchronous=normal). Where it is set, it stands "
+             "above every domain's redis.url; where it is not, and domains have one, theirs counts."},
             {"store.url", Type::store_url, "sqlite://",
-             "Where domains keep their state: sqlite://DIRECTORY, one file a schema. Without a DIRECTORY: store in data_directory. "
-             "Parameters may follow (sqlite://DIRECTORY?synchronous=normal)."},
+             "Where domains keep their state: postgresql://USER:PASSWORD@HOST:PORT/DATABASE (also as SQLAlchemy writes it, "
+             "postgresql+psycopg://...), or sqlite://DIRECTORY, one file a schema (without a DIRECTORY: store in data_directory). "
+             "Parameters "
+             "may follow (sqlite://DIRECTORY?synchronous=normal)."},
+            {"store.pool.min", Type::integer, "1", "PostgreSQL: connections that stay open while nobody needs them.", 0, 1000},
+            {"store.pool.max", Type::integer, "16",
+             "PostgreSQL: connections at most; who needs one more waits. A domain needs 2 or 3 at a time.", 1, 1000},
+            {"store.roles", Type::boolean, "true",
+             "PostgreSQL: each domain works as a role of its own, weir_<schema>, which reaches that schema alone; made where the login may "
+             "make "
+             "roles. false: as the login itself."},
+            {"store.statement_timeout_ms", Type::integer, "30000",
+             "PostgreSQL: milliseconds after which the server ends a statement, and the batch runs again.", 1, kDayMs},
+            {"store.lock_timeout_ms", Type::integer, "5000",
+             "PostgreSQL: milliseconds that a statement waits for another's lock before the batch runs again.", 1, kDayMs},
             {"state_directory", Type::path, "", "Private copies of plugins, crash marks, status. Default: state in data_directory."},
             {"plugins.directory", Type::path, "",
              "Watched for plugins (*.so). Default: plugins or lib/weir/plugins beside the program's own directory."},
@@ -77,7 +91,10 @@ const std::vector<Key> &domain_keys() {
              "The database schema that is the domain's own. Default: the plugin's, else the domain's name."},
             {"plugin", Type::plugin_name, "",
              "The plugin that serves it. Default: the one that was made for a domain of this name, else plugins.default."},
-            {"redis.url", Type::redis_url, "", "The Redis server that has the topics. Not used where the host's broker.url is set."},
+            {"redis.url", Type::redis_url, "",
+             "The Redis server that has its topics, as in broker.url. Not used where broker.url is set. Where domains name different ones, "
+             "each "
+             "reads its own."},
             {"consumer_group", Type::group_name, "", "The consumer group. Default: the plugin's, else the domain's name."},
             {"topics", Type::topic_list, "", "The topics it reads. Default: the plugin's."},
             {"order", Type::choice, "",

@@ -37,6 +37,13 @@ public:
             }
         }
         fill_places();
+        if (host_.store.pool_min > host_.store.pool_max) {
+            const auto least = leaves_.find("store.pool.min");
+            const Leaf &leaf = least != leaves_.end() ? least->second : leaves_.at("store.pool.max");
+            load_.problems.push_back({leaf.where(), "store.pool.min is " + std::to_string(host_.store.pool_min) +
+                                                        ", more than store.pool.max, " + std::to_string(host_.store.pool_max) +
+                                                        ": lower the one or raise the other"});
+        }
         read_engine(host_keys(), {}, leaves_, true, load_, host_.engine);
         const auto own = leaves_.find("domains");
         read_domains(own == leaves_.end() ? nullptr : &own->second, broker_, load_, host_);
@@ -69,6 +76,16 @@ private:
             broker_ = {set, leaf.source};
         } else if (key.path == "store.url") {
             host_.store_url = value.text;
+        } else if (key.path == "store.pool.min") {
+            host_.store.pool_min = static_cast<std::uint32_t>(value.integer);
+        } else if (key.path == "store.pool.max") {
+            host_.store.pool_max = static_cast<std::uint32_t>(value.integer);
+        } else if (key.path == "store.roles") {
+            host_.store.roles = value.boolean;
+        } else if (key.path == "store.statement_timeout_ms") {
+            host_.store.statement_timeout_ms = static_cast<std::uint32_t>(value.integer);
+        } else if (key.path == "store.lock_timeout_ms") {
+            host_.store.lock_timeout_ms = static_cast<std::uint32_t>(value.integer);
         } else if (key.path == "plugins.default") {
             host_.default_plugin = value.text == "none" ? "" : value.text;
         } else if (key.path == "plugins.serve_defaults") {
@@ -110,12 +127,18 @@ private:
         }
     }
 
+    void fill(Type type, std::string_view key, const std::filesystem::path &place, std::string &url) {
+        const std::string before = url;
+        fill_default_place(type, place, url);
+        if (url != before) {
+            show(key, mask_url(url));
+        }
+    }
+
     /// Places that follow from others.
     void fill_places() {
-        fill_default_place(Type::broker_url, data_directory_ / "broker.db", host_.broker_url);
-        show("broker.url", host_.broker_url);
-        fill_default_place(Type::store_url, data_directory_ / "store", host_.store_url);
-        show("store.url", host_.store_url);
+        fill(Type::broker_url, "broker.url", data_directory_ / "broker.db", host_.broker_url);
+        fill(Type::store_url, "store.url", data_directory_ / "store", host_.store_url);
         if (host_.state_directory.empty()) {
             host_.state_directory = data_directory_ / "state";
             show("state_directory", host_.state_directory.string());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text.hpp"
+#include "config.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -123,6 +124,8 @@ std::string mask_url(std::string_view url) {
     }
     return out;
 }
+
+std::string masked_url(std::string_view url) { return mask_url(url); }
 
 std::string in_quotes(std::string_view text) {
     constexpr std::size_t kShown = 120;

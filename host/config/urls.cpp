@@ -16,6 +16,25 @@ struct Scheme {
     bool escapes; ///< whether the adapter reads %XX in the path
 };
 
+constexpr std::string_view kRedisShape = "redis://USER:PASSWORD@HOST:PORT/DATABASE or redis+unix://SOCKET?db=DATABASE";
+constexpr std::string_view kPostgresqlShape = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
+
+bool names_redis(std::string_view url) {
+    return url.starts_with("redis://") || url.starts_with("rediss://") || url.starts_with("redis+unix://");
+}
+
+/// SQLAlchemy's urls name the driver too: postgresql+psycopg://
+bool names_postgresql(std::string_view url) {
+    const std::string_view scheme = url.substr(0, url.find("://"));
+    return scheme.size() < url.size() && (scheme == "postgresql" || scheme == "postgres" || scheme.starts_with("postgresql+"));
+}
+
+/// What stands behind the scheme is the adapter's to read; here it only must not be forgotten.
+std::string check_server(std::string_view url, std::string_view shape) {
+    const std::string_view rest = url.substr(url.find("://") + 3);
+    return rest.empty() ? "it names no server; write " + std::string(shape) : "";
+}
+
 const Scheme &scheme_of(Type type) {
     static const Scheme broker{
         "embedded://", "embedded://FILE", {"synchronous", "busy_timeout_ms", "partitions", "max_age_s", "max_messages", "max_bytes"}, true};
@@ -59,16 +78,23 @@ std::string check_parameters(const Scheme &scheme, std::string_view query) {
 
 } // namespace
 
+std::string check_redis_url(std::string_view url) {
+    return names_redis(url) ? check_server(url, kRedisShape) : "write " + std::string(kRedisShape);
+}
+
 std::string check_url(Type type, const std::filesystem::path &base, std::string &url) {
     const Scheme &scheme = scheme_of(type);
     if (!url.starts_with(scheme.prefix)) {
-        for (const std::string_view later : {"redis://", "rediss://", "kafka://", "postgresql://", "postgres://"}) {
-            if (url.starts_with(later)) {
-                return "this version has no such " + std::string(type == Type::broker_url ? "broker" : "store") + " yet; write " +
-                       std::string(scheme.shape);
-            }
+        const bool broker = type == Type::broker_url;
+        const std::string shapes =
+            std::string(scheme.shape) + (broker ? ", " : " or ") + std::string(broker ? kRedisShape : kPostgresqlShape);
+        if (broker ? names_redis(url) : names_postgresql(url)) {
+            return check_server(url, broker ? kRedisShape : kPostgresqlShape);
         }
-        return "write " + std::string(scheme.shape);
+        if (broker ? names_postgresql(url) : names_redis(url)) {
+            return "this is the url of a " + std::string(broker ? "store; it belongs to store.url" : "broker; it belongs to broker.url");
+        }
+        return (broker && url.starts_with("kafka://") ? "this version has no such broker; write " : "write ") + shapes;
     }
     const std::string rest = url.substr(scheme.prefix.size());
     const std::size_t question = std::min(rest.find('?'), rest.size());

@@ -222,9 +222,7 @@ private:
         case Type::store_url:
             return url();
         case Type::redis_url:
-            return out_.text.starts_with("redis://") || out_.text.starts_with("rediss://")
-                       ? true
-                       : refuse(is() + ": write redis://HOST:PORT/DATABASE");
+            return redis();
         default:
             const std::string wrong = check_name(key_.type, out_.text);
             return wrong.empty() ? true : refuse(is() + ": " + wrong);
@@ -263,6 +261,11 @@ private:
             text.pop_back();
         }
         return true;
+    }
+
+    bool redis() {
+        const std::string wrong = check_redis_url(out_.text);
+        return wrong.empty() ? true : refuse(is() + ": " + wrong);
     }
 
     bool url() {

@@ -27,7 +27,8 @@ event::Binding binding_for(const DomainSpec &spec, const std::string &topic) {
 bool needs_restart(const DomainSpec &running, const DomainSpec &wanted) {
     const auto same_binding = [](const event::Binding &a, const event::Binding &b) { return binding_tuple(a) == binding_tuple(b); };
     const auto tuple = [](const DomainSpec &spec) {
-        return std::tie(spec.name, spec.plugin, spec.schema, spec.group, spec.topics, spec.parallel, spec.settings_json, spec.options);
+        return std::tie(spec.name, spec.plugin, spec.schema, spec.group, spec.topics, spec.broker, spec.parallel, spec.settings_json,
+                        spec.options);
     };
     return tuple(running) != tuple(wanted) ||
            !std::equal(running.bindings.begin(), running.bindings.end(), wanted.bindings.begin(), wanted.bindings.end(), same_binding);

@@ -39,6 +39,7 @@ struct DomainSpec {
     std::string group;
     std::string consumer; ///< unique to this process
     std::vector<std::string> topics;
+    std::string broker; ///< in `Environment::brokers`; empty: the one that all share
     bool parallel = false;
     std::vector<event::Binding> bindings; ///< one for each topic that needs one
     std::string settings_json = "{}";
@@ -77,7 +78,8 @@ struct DomainStatus {
     std::uint32_t generation = 0;
     Phase phase = Phase::starting;
     bool ready = false;
-    std::string reason; ///< why it is not ready, and what to do; empty where it is
+    std::string reason;  ///< why it is not ready, and what to do; empty where it is
+    std::string refused; ///< a newer generation or change that doesn't fit, and why, while the older one goes on; empty: none
     std::size_t partitions = 0;
     std::size_t held = 0;    ///< events waiting for a retry or behind one
     std::size_t overdue = 0; ///< handlers past their budget that still run

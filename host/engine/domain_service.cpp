@@ -152,6 +152,8 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next) {
     }
     if (!instance) {
         domain_store_->migrate(module_->description().schema); // sessions opened from now on are for the generation that goes on
+        refused_ = "version " + about.version + " (generation " + std::to_string(next->generation()) + ") of plugin " + about.name +
+                   " doesn't fit, version " + module_->description().version + " goes on: " + reason;
         log::error("plugin.refused", "A new generation does not fit; the old one goes on",
                    {{"domain", spec_.name},
                     {"plugin", about.name},

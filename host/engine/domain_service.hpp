@@ -39,6 +39,8 @@ public:
 
     /// Takes over a new generation. False where it is refused (and said); the old one goes on.
     bool swap(const std::shared_ptr<const plugin::Module> &next);
+    /// What the last refused one was, and why.
+    const std::string &refused() const { return refused_; }
 
     /// Waits for overdue handlers until the drain timeout, commits what they came to, saves positions, gives leases back.
     void drain(Counts &counts);
@@ -80,6 +82,7 @@ private:
     std::map<event::Uuid, store::Attempts> attempts_;
     std::vector<WorkPtr> unfinished_; // a batch that has to run again
     std::uint32_t run_again_ = 0;
+    std::string refused_;
     bool more_ = false; // the last batch was full
 };
 

@@ -23,6 +23,9 @@ class DomainWorker::Life {
 public:
     Life(DomainSpec spec, std::shared_ptr<const plugin::Module> module, Environment environment)
         : spec_(std::move(spec)), environment_(std::move(environment)), module_(std::move(module)) {
+        if (!spec_.broker.empty()) {
+            environment_.broker = environment_.brokers.at(spec_.broker);
+        }
         status_.name = spec_.name;
         status_.plugin = spec_.plugin;
         thread_ = std::thread([this] { loop(); });
@@ -141,6 +144,9 @@ private:
         try {
             if (service.swap(next)) {
                 module_ = next;
+                refused_.clear();
+            } else {
+                refused_ = service.refused();
             }
         } catch (...) { // an outage in between: the offer stands, unless there is a newer one
             const std::lock_guard lock(mutex_);
@@ -200,6 +206,7 @@ private:
     void publish(const DomainService &service) {
         DomainStatus next = service.status();
         next.counts = counts_;
+        next.refused = refused_;
         bool became_ready = false;
         bool became_unready = false;
         {
@@ -223,9 +230,10 @@ private:
     }
 
     const DomainSpec spec_;
-    const Environment environment_;
+    Environment environment_;                      // constant from the constructor on
     std::shared_ptr<const plugin::Module> module_; // the thread's own
     Counts counts_;                                // the thread's own
+    std::string refused_;                          // the thread's own
 
     mutable std::mutex mutex_;
     std::shared_ptr<const plugin::Module> offered_;

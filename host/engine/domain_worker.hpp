@@ -9,17 +9,19 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 
 namespace weir::engine {
 
 /// What a process's domains share. Everything outlives the workers.
 struct Environment {
-    broker::Broker *broker = nullptr;
+    broker::Broker *broker = nullptr; ///< of the domains that name none
     store::Store *store = nullptr;
     const event::Contracts *contracts = nullptr;
     std::filesystem::path state_directory; ///< crash marks go to `marks` below it
     EventBudget *budget = nullptr;
+    std::map<std::string, broker::Broker *> brokers{}; ///< by the name that a domain's spec has
 };
 
 /**

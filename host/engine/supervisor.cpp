@@ -66,6 +66,7 @@ std::optional<std::string> resolve(const DomainRequest &request, const plugin::D
     out.group = choose(choose(request.group, defaults.group), request.name);
     out.consumer = choose(request.service_name, "weir") + "-" + process_id;
     out.topics = request.topics.empty() ? defaults.topics : request.topics;
+    out.broker = request.broker;
     out.parallel = request.parallel.value_or(defaults.parallel);
     out.bindings = request.bindings;
     out.options = request.options;
@@ -190,6 +191,10 @@ void Supervisor::add_defaults(std::map<std::string, Wanted> &result, std::map<st
             if (unserved.contains(entry.name) || plan_.disabled.contains(entry.name)) {
                 continue;
             }
+            if (!plan_.defaults_refused.empty()) {
+                unserved[entry.name] = plan_.defaults_refused;
+                continue;
+            }
             DomainRequest request;
             request.name = entry.name;
             request.options = plan_.default_options;
@@ -260,6 +265,7 @@ void Supervisor::reconcile() {
             return;
         }
         all = wanted(unserved);
+        misfits_.clear();
         for (auto worker = workers_.begin(); worker != workers_.end();) {
             const auto found = all.find(worker->first);
             if (found != all.end() && !needs_restart(worker->second->spec(), found->second.spec)) {
@@ -270,6 +276,7 @@ void Supervisor::reconcile() {
             if (const std::string reason = misfit(*worker->second, all, unserved); !reason.empty()) {
                 log::error("plugin.refused", "A change does not fit a domain that is served; what serves it goes on",
                            {{"domain", worker->first}, {"plugin", worker->second->spec().plugin}, {"reason", reason}});
+                misfits_[worker->first] = "a change doesn't fit, what serves goes on: " + reason;
                 unserved.erase(worker->first);
                 all.erase(worker->first);
                 ++worker;
@@ -323,6 +330,9 @@ std::vector<DomainStatus> Supervisor::status() const {
     std::vector<DomainStatus> result;
     for (const auto &[domain, worker] : workers_) {
         result.push_back(worker->status());
+        if (const auto misfit = misfits_.find(domain); misfit != misfits_.end()) {
+            result.back().refused = misfit->second;
+        }
     }
     for (const auto &[domain, reason] : unserved_) {
         DomainStatus status;

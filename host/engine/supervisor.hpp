@@ -23,6 +23,7 @@ struct DomainRequest {
     std::string schema;
     std::string group;
     std::vector<std::string> topics;
+    std::string broker; ///< see DomainSpec
     std::optional<bool> parallel;
     std::vector<event::Binding> bindings;
     std::string settings_json = "{}";
@@ -33,6 +34,7 @@ struct DomainRequest {
 struct Plan {
     std::vector<DomainRequest> domains;
     bool plugin_defaults = true;    ///< plugins also serve their default domains that nobody configured
+    std::string defaults_refused;   ///< why those can't be served; empty: they can
     std::set<std::string> disabled; ///< domains that no plugin's default may serve either
     std::string default_plugin;     ///< serves configured domains that no plugin offers; empty: none does
     Options default_options;        ///< of plugins' default domains
@@ -99,6 +101,7 @@ private:
     std::map<std::string, std::unique_ptr<DomainWorker>> workers_;         // by domain
     std::map<std::string, std::shared_ptr<const plugin::Module>> serving_; // by domain: what was last offered
     std::map<std::string, std::string> unserved_;                          // by domain: why not
+    std::map<std::string, std::string> misfits_;                           // by domain: the change that it can't be served with
     std::map<std::string, DomainStatus> ended_;                            // by domain: last words of those that left, for final counts
     bool paused_ = false;
 };

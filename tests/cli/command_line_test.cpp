@@ -37,19 +37,39 @@ TEST_CASE("every command has a help that ends with 0, and the codes are listed")
 TEST_CASE("a configuration that is wrong ends with 4 and names the place") {
     const Workbench bench;
     write_file(bench.config(), R"({"plugins": {"directry": "x"}})");
-    for (const char *command : {"topics", "status"}) {
+    for (const char *command : {"topics", "run"}) {
         const Ran ran = bench.weir({command, "-c"});
         CHECK(ran.code == 4);
         CHECK_THAT(ran.err, Contains("directry") && Contains("directory"));
     }
 }
 
-TEST_CASE("a broker that isn't there yet is refused with the key to set") {
+TEST_CASE("a broker of another kind, or one that would need TLS, is refused with the key to set") {
     Workbench bench;
-    bench.environment["WEIR_BROKER_URL"] = "redis://localhost:6379/0";
-    const Ran ran = bench.weir({"topics", "-c"});
-    CHECK(ran.code == 4);
-    CHECK_THAT(ran.err, Contains("WEIR_BROKER_URL") && Contains("embedded://"));
+    for (const char *url : {"kafka://localhost:9092", "rediss://localhost:6379/0"}) {
+        bench.environment["WEIR_BROKER_URL"] = url;
+        const Ran ran = bench.weir({"topics", "-c"});
+        CHECK(ran.code == 4);
+        CHECK_THAT(ran.err, Contains("broker.url"));
+    }
+}
+
+TEST_CASE("a server that nobody listens for ends a command with 5 and names the key, and config check says that it can't be asked") {
+    Workbench bench;
+    bench.environment["WEIR_BROKER_URL"] = "redis://:hunter2@127.0.0.1:1/0";
+    bench.environment["WEIR_STORE_URL"] = "postgresql://weir:hunter3@127.0.0.1:1/weir";
+    for (const std::vector<std::string> &command :
+         {std::vector<std::string>{"topics", "-c"}, {"deadletter", "list", "-c", "-d", "linting"}}) {
+        const Ran ran = bench.weir(command);
+        CHECK(ran.code == 5);
+        CHECK_THAT(ran.err, Contains(command[0] == "topics" ? "broker.url" : "store.url") && !Contains("hunter"));
+    }
+    const Ran checked = bench.weir({"config", "check", "-c"});
+    CHECK(checked.code == 0);
+    CHECK_THAT(checked.out, Contains("can't be reached now") && !Contains("hunter"));
+    const Ran doctor = bench.weir({"doctor", "-c"});
+    CHECK(doctor.code == 1);
+    CHECK_THAT(doctor.out, Contains("broker.url") && Contains("store.url") && !Contains("hunter"));
 }
 
 TEST_CASE("a store that can't be written ends with 5") {
@@ -95,4 +115,34 @@ TEST_CASE("status shows a running host's domains, ends with 0 once they are read
     CHECK_THAT(silent.out, Contains("said nothing since"));
     write_file(bench.path() / "data/state/status.json", "{\"pid\":");
     CHECK(bench.weir({"status", "-c"}).code == 1);
+}
+
+TEST_CASE("status tells of refused plugins and of a second host, and needs no right configuration") {
+    const Workbench bench;
+    const Child host = bench.start({"run", "-c"});
+    REQUIRE(eventually([&] { return bench.weir({"status", "-c"}).code == 0; }));
+    write_file(bench.path() / "plugins/broken.so", "no library");
+    std::filesystem::permissions(bench.path() / "plugins/broken.so", std::filesystem::perms::owner_all);
+    const auto status = [&] { return bench.weir({"status", "-c", "--json"}).json(); };
+    REQUIRE(eventually([&] { return status()["refused_plugins"].size() == 1; }));
+    CHECK_THAT(bench.weir({"status", "-c"}).out, Contains("broken.so: refused (not_elf)"));
+    {
+        const Child other = bench.start({"run", "-c"});
+        REQUIRE(eventually([&] { return status().contains("other_hosts"); }));
+        CHECK(status()["other_hosts"][0]["pid"] != status()["pid"]);
+        CHECK(eventually([&] { return bench.weir({"status", "-c"}).code == 0; })); // one serves, one stands by
+    }
+    std::filesystem::remove(bench.path() / "plugins/broken.so");
+    REQUIRE(eventually([&] { return status()["refused_plugins"].empty(); }));
+
+    const std::string state = (bench.path() / "data/state").string();
+    write_file(bench.config(), R"({"data_directory": "data", "plugin": 1})");
+    const Ran warned = bench.weir({"status", "-c"});
+    CHECK(warned.code == 0);
+    CHECK_THAT(warned.err, Contains("did you mean"));
+    write_file(bench.config(), "{");
+    const Ran lost = bench.weir({"status", "-c"});
+    CHECK(lost.code == 4);
+    CHECK_THAT(lost.err, Contains("--state-directory"));
+    CHECK(bench.weir({"status", "--state-directory", state}).code == 0);
 }

@@ -130,7 +130,7 @@ TEST_CASE("bad names and topics of a domain are refused") {
     CHECK_THAT(problem(R"("topics": ["t", "t"])"), Contains("/topics/1: the topic \"t\" stands here twice"));
     CHECK_THAT(problem(R"("order": "orderd")"), Contains("write ordered or parallel (did you mean \"ordered\"?)"));
     CHECK_THAT(problem(R"("settings": [])"), Contains("/domains/a/settings: settings is []: write an object"));
-    CHECK_THAT(problem(R"("redis": {"url": "http://x"})"), Contains("write redis://HOST:PORT/DATABASE"));
+    CHECK_THAT(problem(R"("redis": {"url": "http://x"})"), Contains("write redis://USER:PASSWORD@HOST:PORT/DATABASE"));
     CHECK_THAT(problem(R"("engine": {"crash_limit": 0})"), Contains("/domains/a/engine/crash_limit: engine.crash_limit is 0"));
 }
 

@@ -71,9 +71,9 @@ TEST_CASE("values of the wrong type or range are refused, saying what to write")
 TEST_CASE("urls that no broker or store here can be are refused, saying which can") {
     CHECK_THAT(only_problem(R"({"store": {"url": "sqlite:/x"}})"), Contains("store.url is \"sqlite:/x\": write sqlite://DIRECTORY"));
     CHECK_THAT(only_problem(R"({"store": {"url": "embedded://x"}})"), Contains("write sqlite://DIRECTORY"));
-    CHECK_THAT(only_problem(R"({"store": {"url": "postgresql://u:geheim@h/d"}})"),
-               Contains("\"postgresql://u:***@h/d\": this version has no such store yet") && !Contains("geheim"));
-    CHECK_THAT(only_problem(R"({"broker": {"url": "kafka://h"}})"), Contains("this version has no such broker yet; write embedded://FILE"));
+    CHECK_THAT(only_problem(R"({"store": {"url": "mysql://u:geheim@h/d"}})"),
+               Contains("\"mysql://u:***@h/d\": write sqlite://DIRECTORY or postgresql://") && !Contains("geheim"));
+    CHECK_THAT(only_problem(R"({"broker": {"url": "kafka://h"}})"), Contains("this version has no such broker; write embedded://FILE"));
     CHECK_THAT(only_problem(R"({"broker": {"url": "embedded:///x/"}})"), Contains("it names a directory; write embedded://FILE"));
     CHECK_THAT(only_problem(R"({"broker": {"url": "embedded:///x?synchronus=full"}})"),
                Contains("no parameter \"synchronus\" (did you mean \"synchronous\"?)"));

@@ -17,11 +17,11 @@ std::string type_text(const config::Key &key) {
     case config::Type::path:
         return "directory";
     case config::Type::broker_url:
-        return "`embedded://FILE`";
+        return "`redis://...`, `redis+unix://...` or `embedded://FILE`";
     case config::Type::store_url:
-        return "`sqlite://DIRECTORY`";
+        return "`postgresql://...` or `sqlite://DIRECTORY`";
     case config::Type::redis_url:
-        return "`redis://...`";
+        return "`redis://...` or `redis+unix://...`";
     case config::Type::domain_name:
         return "name: `a`-`z`, digits, `_`, `-`";
     case config::Type::schema_name:

@@ -23,11 +23,11 @@ constexpr const char *kSource = "^(/.*|=.*|\\$\\{.*)?$";
 std::string pattern(config::Type type) {
     switch (type) {
     case config::Type::broker_url:
-        return "^embedded://";
+        return "^(embedded|redis|rediss|redis\\+unix)://";
     case config::Type::store_url:
-        return "^sqlite://";
+        return "^(sqlite|postgres|postgresql(\\+[a-z0-9_]+)?)://";
     case config::Type::redis_url:
-        return "^rediss?://";
+        return "^(rediss?|redis\\+unix)://";
     case config::Type::domain_name:
         return "^[a-z][a-z0-9_-]{0,62}$";
     case config::Type::schema_name:
@@ -208,7 +208,7 @@ TEST_CASE("what the host accepts satisfies the schema, and what the schema refus
              R"({"plugins": {"inotify": 1}})",
              R"({"plugins": {"default": "A"}})",
              R"({"plugins": {"default": ""}})",
-             R"({"broker": {"url": "redis://x"}})",
+             R"({"broker": {"url": "mqtt://x"}})",
              R"({"log": {"level": "loud"}})",
              R"({"domains": 5})",
              R"({"domains": {"a": {"topics": ["t", "t"]}}})",

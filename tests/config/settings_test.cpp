@@ -113,7 +113,7 @@ TEST_CASE("no secret is shown, whether its key, its url or the variable it came 
 TEST_CASE("no problem quotes a secret") {
     Files files;
     const config::Loaded loaded = files.load_host(
-        R"({"broker": {"url": "redis://u:hunter1@h"}, "store": {"url": "${DB_PASSWORD}"}, "log": {"level": "${A_TOKEN}"}, "domains": {"a": {"redis": {"url": "http://u:hunter4@h"}}}})",
+        R"({"broker": {"url": "mqtt://u:hunter1@h"}, "store": {"url": "${DB_PASSWORD}"}, "log": {"level": "${A_TOKEN}"}, "domains": {"a": {"redis": {"url": "http://u:hunter4@h"}}}})",
         {{"DB_PASSWORD", "hunter2"}, {"A_TOKEN", "hunter3"}});
     CHECK(loaded.problems.size() == 4);
     CHECK_THAT(test::text(loaded.problems), !Contains("hunter"));
