@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "database.hpp"
+#include "servers.hpp"
 
 #include <memory>
 #include <sqlite3.h>
@@ -20,7 +21,18 @@ struct Close {
 
 } // namespace
 
-std::vector<Row> query(const std::filesystem::path &file, const std::string &sql) {
+Database::Database(PostgresServer &server, const std::string &name, const std::string &schema_name)
+    : schema(schema_name), ask([&server, name, schema_name](const std::string &sql) {
+          return server.query("set search_path to " + schema_name + "; set timezone to 'UTC'; " + sql, name);
+      }) {}
+
+std::string Database::name() const { return is_postgresql() ? "PostgreSQL, schema " + schema : file.string(); }
+
+std::vector<Row> query(const Database &place, const std::string &sql) {
+    if (place.is_postgresql()) {
+        return place.ask(sql);
+    }
+    const std::filesystem::path &file = place.file;
     sqlite3 *opened = nullptr;
     const int code = sqlite3_open_v2(file.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
     const std::unique_ptr<sqlite3, Close> database(opened);
@@ -54,25 +66,25 @@ std::vector<Row> query(const std::filesystem::path &file, const std::string &sql
     return rows;
 }
 
-std::int64_t number(const std::filesystem::path &file, const std::string &sql) {
+std::int64_t number(const Database &database, const std::string &sql) {
     try {
-        const auto rows = query(file, sql);
+        const auto rows = query(database, sql);
         return rows.empty() || !rows[0][0] ? -1 : std::stoll(*rows[0][0]);
     } catch (const std::runtime_error &) {
         return -1;
     }
 }
 
-std::map<std::string, std::int64_t> tally(const std::filesystem::path &file, const std::string &sql) {
+std::map<std::string, std::int64_t> tally(const Database &database, const std::string &sql) {
     std::map<std::string, std::int64_t> result;
-    for (const Row &row : query(file, sql)) {
+    for (const Row &row : query(database, sql)) {
         result[row[0].value_or("NULL")] = std::stoll(row[1].value_or("0"));
     }
     return result;
 }
 
-std::map<std::string, std::int64_t> ledger_outcomes(const std::filesystem::path &file) {
-    return tally(file, "select outcome, count(*) from event_ledger group by outcome");
+std::map<std::string, std::int64_t> ledger_outcomes(const Database &database) {
+    return tally(database, "select outcome, count(*) from event_ledger group by outcome");
 }
 
 WriteLock::WriteLock(const std::filesystem::path &file) {
@@ -87,6 +99,8 @@ WriteLock::WriteLock(const std::filesystem::path &file) {
 
 WriteLock::~WriteLock() { sqlite3_close(static_cast<sqlite3 *>(database_)); } // which rolls back
 
-std::string integrity(const std::filesystem::path &file) { return query(file, "pragma integrity_check")[0][0].value_or(""); }
+std::string integrity(const Database &database) {
+    return database.is_postgresql() ? "ok" : query(database, "pragma integrity_check")[0][0].value_or("");
+}
 
 } // namespace weir::test

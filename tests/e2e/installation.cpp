@@ -2,6 +2,7 @@
 #include "installation.hpp"
 
 #include "broker/embedded/embedded_broker.hpp"
+#include "broker/redis/redis_broker.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -48,17 +49,24 @@ std::map<std::string, DomainState> parse_report(const std::string &json) {
 }
 
 struct Installation::Topics {
-    std::unique_ptr<broker::EmbeddedBroker> broker;
+    std::unique_ptr<broker::Broker> broker;
 };
 
-Installation::Installation(const std::vector<std::string> &plugins)
-    : data_(root()), store_(root() / "store"), topics_(std::make_unique<Topics>()) {
+Installation::Installation(const std::vector<std::string> &plugins, Backends backends)
+    : backends_(std::move(backends)), data_(root()), store_(root() / "store"), topics_(std::make_unique<Topics>()) {
     std::filesystem::create_directory(this->plugins());
     std::filesystem::create_directory(domains());
     std::filesystem::permissions(this->plugins(), std::filesystem::perms::owner_all);
     write_file(config(), R"({"domains_directory": "domains"})");
     set("broker.url", "embedded://" + (root() / "broker.db").string() + "?synchronous=normal");
     set("store.url", "sqlite://" + store_.string() + "?synchronous=normal");
+    if (backends_.redis) {
+        set("broker.url", backends_.redis->url());
+    }
+    if (backends_.postgresql) {
+        database_name_ = backends_.postgresql->create_database();
+        set("store.url", backends_.postgresql->url(database_name_));
+    }
     set("plugins.directory", this->plugins().string());
     for (const std::string &plugin : plugins) {
         place(plugin);
@@ -66,6 +74,10 @@ Installation::Installation(const std::vector<std::string> &plugins)
 }
 
 Installation::~Installation() = default;
+
+Database Installation::domain(const std::string &schema) const {
+    return backends_.postgresql ? Database(*backends_.postgresql, database_name_, schema) : Database(database(schema));
+}
 
 void Installation::use_store(const std::filesystem::path &directory) {
     store_ = directory;
@@ -131,18 +143,29 @@ bool Installation::ready(const std::string &domain, const std::string &host) con
     return found != domains.end() && found->second.ready;
 }
 
-void Installation::publish(const std::string &topic, const std::vector<Text> &messages) {
+broker::Broker &Installation::broker() const {
     if (!topics_->broker) {
-        broker::EmbeddedOptions options;
-        REQUIRE_FALSE(broker::parse_embedded_url(overrides_.at("WEIR_BROKER_URL"), options));
-        topics_->broker = broker::open_embedded_broker(options);
+        const std::string &url = overrides_.at("WEIR_BROKER_URL");
+        if (url.starts_with("redis")) {
+            broker::RedisOptions options;
+            REQUIRE_FALSE(broker::parse_redis_url(url, options));
+            topics_->broker = broker::open_redis_broker(options);
+        } else {
+            broker::EmbeddedOptions options;
+            REQUIRE_FALSE(broker::parse_embedded_url(url, options));
+            topics_->broker = broker::open_embedded_broker(options);
+        }
     }
+    return *topics_->broker;
+}
+
+void Installation::publish(const std::string &topic, const std::vector<Text> &messages) {
     std::vector<broker::Outgoing> outgoing;
     outgoing.reserve(messages.size());
     for (const Text &message : messages) {
         outgoing.push_back({message.key, {}, message.body});
     }
-    topics_->broker->publish(topic, outgoing);
+    broker().publish(topic, outgoing);
 }
 
 namespace {
@@ -160,11 +183,11 @@ std::int64_t of_group(broker::Broker &broker, const std::string &topic, const st
 } // namespace
 
 std::int64_t Installation::backlog(const std::string &topic, const std::string &group) const {
-    return of_group(*topics_->broker, topic, group, &broker::GroupInfo::backlog);
+    return of_group(broker(), topic, group, &broker::GroupInfo::backlog);
 }
 
 std::int64_t Installation::pending(const std::string &topic, const std::string &group) const {
-    return of_group(*topics_->broker, topic, group, &broker::GroupInfo::pending);
+    return of_group(broker(), topic, group, &broker::GroupInfo::pending);
 }
 
 std::filesystem::path Installation::built(const std::string &plugin) {

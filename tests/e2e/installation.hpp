@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "backends.hpp"
+#include "database.hpp"
 #include "host_process.hpp"
 #include "support.hpp"
 
@@ -10,6 +12,10 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+namespace weir::broker {
+class Broker;
+}
 
 namespace weir::test {
 
@@ -54,7 +60,8 @@ std::map<std::string, DomainState> parse_report(const std::string &json);
 class Installation {
 public:
     /// @param plugins files of build/<preset>/plugins ("linting") or of the tests ("probe"), placed before anything runs
-    explicit Installation(const std::vector<std::string> &plugins);
+    /// @param backends where topics and state are
+    explicit Installation(const std::vector<std::string> &plugins, Backends backends = {});
     ~Installation();
 
     std::filesystem::path root() const { return directory_.path(); }
@@ -62,7 +69,12 @@ public:
     std::filesystem::path domains() const { return root() / "domains"; }
     std::filesystem::path store() const { return store_; }
     std::filesystem::path config() const { return root() / "weir.json"; }
-    /// A domain's database.
+    /// A domain's tables, wherever the state is.
+    Database domain(const std::string &schema) const;
+    const Backends &backends() const { return backends_; }
+    /// The database in PostgreSQL.
+    const std::string &database_name() const { return database_name_; }
+    /// A domain's database, where the store is SQLite.
     std::filesystem::path database(const std::string &schema) const { return store_ / (schema + ".db"); }
     std::filesystem::path state(const std::string &host = "") const { return data_ / ("state" + host); }
 
@@ -97,8 +109,11 @@ public:
 
 private:
     std::map<std::string, std::string> environment(const std::string &host) const;
+    broker::Broker &broker() const;
 
     TemporaryDirectory directory_;
+    Backends backends_;
+    std::string database_name_;
     std::filesystem::path data_;
     std::filesystem::path store_;
     std::map<std::string, std::string> overrides_;

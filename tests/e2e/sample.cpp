@@ -129,29 +129,30 @@ Expectation expectation_of(unsigned copies) {
     return all;
 }
 
-void check_database(const std::filesystem::path &file, const Expectation &expected, const std::string &preferences) {
-    INFO(file.string());
-    CHECK(integrity(file) == "ok");
-    const auto rows = query(file, "select tenant_id, user_id, email, display_name, status, updated_at from identity_projection "
-                                  "order by tenant_id, user_id");
+void check_database(const Database &database, const Expectation &expected, const std::string &preferences) {
+    INFO(database.name());
+    CHECK(integrity(database) == "ok");
+    const std::string updated_at = database.is_postgresql() ? R"(to_char(updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))" : "updated_at";
+    const auto rows = query(database, "select tenant_id, user_id, email, display_name, status, " + updated_at +
+                                          " from identity_projection order by tenant_id, user_id");
     REQUIRE(rows.size() == expected.rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
         REQUIRE(rows[i] == expected.rows[i]);
     }
-    CHECK(number(file, "select count(*) from " + preferences) == expected.user_prefs);
-    CHECK(ledger_outcomes(file) == std::map<std::string, std::int64_t>{{"applied", expected.applied - expected.stale},
-                                                                       {"stale", expected.stale},
-                                                                       {"ignored", expected.ignored},
-                                                                       {"dead", expected.dead_letters}});
-    CHECK(number(file, "select count(*) from dead_letter_queue") == expected.dead_letters);
-    CHECK(number(file, "select count(distinct event_id) from dead_letter_queue") == expected.dead_letters);
-    CHECK(number(file, "select count(*) from dead_letter_queue join event_ledger using (event_id) where outcome = 'dead'") ==
+    CHECK(number(database, "select count(*) from " + preferences) == expected.user_prefs);
+    CHECK(ledger_outcomes(database) == std::map<std::string, std::int64_t>{{"applied", expected.applied - expected.stale},
+                                                                           {"stale", expected.stale},
+                                                                           {"ignored", expected.ignored},
+                                                                           {"dead", expected.dead_letters}});
+    CHECK(number(database, "select count(*) from dead_letter_queue") == expected.dead_letters);
+    CHECK(number(database, "select count(distinct event_id) from dead_letter_queue") == expected.dead_letters);
+    CHECK(number(database, "select count(*) from dead_letter_queue join event_ledger using (event_id) where outcome = 'dead'") ==
           expected.dead_letters);
 }
 
 void check_domains(const Installation &installation, const Expectation &expected) {
-    check_database(installation.database("linting"), expected, "user_prefs");
-    check_database(installation.database("spell_checking"), expected, "user_dictionary_prefs");
+    check_database(installation.domain("linting"), expected, "user_prefs");
+    check_database(installation.domain("spell_checking"), expected, "user_dictionary_prefs");
 }
 
 void check_counts(const DomainCounts &counts, const Expectation &expected) {

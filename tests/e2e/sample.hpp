@@ -27,7 +27,7 @@ const Expectation &expectation();
 Expectation expectation_of(unsigned copies);
 
 /// Compares a domain's database with the expectation: rows, ledger, dead letters.
-void check_database(const std::filesystem::path &file, const Expectation &expected, const std::string &preferences);
+void check_database(const Database &database, const Expectation &expected, const std::string &preferences);
 
 /// Both domains, and that their groups have nothing left.
 void check_domains(const Installation &installation, const Expectation &expected);
