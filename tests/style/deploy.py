@@ -60,9 +60,43 @@ for folder in re.findall(r"add_subdirectory\((\w+)\)", top) + ["cmake", "contrac
         faults.append(f"deploy/Containerfile: {folder}/ is needed for building and not copied")
 if not any(step.startswith("USER ") and not step.startswith(("USER root", "USER 0")) for step in steps):
     faults.append("deploy/Containerfile: runs as root")
-for volume in json.loads(next(step for step in steps if step.startswith("VOLUME"))[len("VOLUME "):]):
-    if volume not in (ROOT / "deploy/compose.yaml").read_text():
-        faults.append(f"deploy/compose.yaml: does not mount {volume}")
+COMPOSED = [ROOT / "deploy/compose.yaml", ROOT / "deploy/compose.servers.yaml"]
+for compose in COMPOSED:
+    for volume in json.loads(next(step for step in steps if step.startswith("VOLUME"))[len("VOLUME "):]):
+        if volume not in compose.read_text():
+            faults.append(f"deploy/{compose.name}: does not mount {volume}")
+
+
+def services(text):
+    """The services of a compose file: name -> its lines. Enough of YAML for files that are indented by two."""
+    found = {}
+    body = re.search(r"^services:\n((?: .*\n|\n|#.*\n)*)", text, re.M)[1]
+    for name, lines in re.findall(r"^  (\w+):\n((?:    .*\n|  +#.*\n)*)", body, re.M):
+        found[name] = lines
+    return found
+
+
+def plain(path):
+    """A host file without its comments."""
+    return re.sub(r"^\s*//.*$", "", path.read_text(), flags=re.M)
+
+
+# The servers: each is waited for until it is healthy, and what the host file takes from variables is given.
+servers = services((ROOT / "deploy/compose.servers.yaml").read_text())
+for name in ("redis", "postgres"):
+    if "healthcheck:" not in servers.get(name, ""):
+        faults.append(f"deploy/compose.servers.yaml: {name} has no healthcheck")
+    if not re.search(rf"^      {name}:\n        condition: service_healthy$", servers["weir"], re.M):
+        faults.append(f"deploy/compose.servers.yaml: weir does not wait for {name} to be healthy")
+for option in ("--appendonly yes", "--maxmemory-policy noeviction", "--requirepass"):
+    if option not in servers["redis"]:
+        faults.append(f"deploy/compose.servers.yaml: redis is started without {option}")
+for variable in re.findall(r"\$\{(\w+)\}", plain(ROOT / "deploy/weir.servers.json")):
+    if not re.search(rf"^      {variable}: ", servers["weir"], re.M):
+        faults.append(f"deploy/compose.servers.yaml: weir is not given {variable}, which deploy/weir.servers.json asks for")
+for host in re.findall(r"@(\w+):\d+/", plain(ROOT / "deploy/weir.servers.json")):
+    if host not in servers:
+        faults.append(f"deploy/compose.servers.yaml: there is no service {host}, which deploy/weir.servers.json names")
 
 # The files that the deployment names.
 service = (ROOT / "deploy/weir.service").read_text()
@@ -70,13 +104,19 @@ for name, text in (("Containerfile", container), ("weir.service", service)):
     for config in re.findall(r"/etc/weir/(\w+\.json)", text):
         if not (ROOT / "deploy" / config).is_file():
             faults.append(f"deploy/{name}: there is no deploy/{config}")
-for source in re.findall(r"^\s+- (\.\./[^:\s]+):", (ROOT / "deploy/compose.yaml").read_text(), re.M):
-    if not (ROOT / "deploy" / source).exists():
-        faults.append(f"deploy/compose.yaml: there is no {source}")
-host_file = json.loads(re.sub(r"^\s*//.*$", "", (ROOT / "deploy/weir.json").read_text(), flags=re.M))
-for path in (host_file["data_directory"], host_file["plugins"]["directory"]):
-    if path not in container:
-        faults.append(f"deploy/Containerfile: does not make {path}, which deploy/weir.json names")
+for compose in COMPOSED:
+    for source in re.findall(r"^\s+- (\.\.?/[^:\s]+):", compose.read_text(), re.M):
+        if not (ROOT / "deploy" / source).exists():
+            faults.append(f"deploy/{compose.name}: there is no {source}")
+for name in ("weir.json", "weir.servers.json"):
+    host_file = json.loads(plain(ROOT / "deploy" / name))
+    for path in (host_file["data_directory"], host_file["plugins"]["directory"]):
+        if path not in container:
+            faults.append(f"deploy/Containerfile: does not make {path}, which deploy/{name} names")
+# What the program is linked with and the image must have: one package for each client library.
+for library, package in (("hiredis", "libhiredis0.14"), ("soci_postgresql", "libsoci-postgresql4.0"), ("soci_sqlite3", "libsoci-sqlite3-4.0")):
+    if package not in container:
+        faults.append(f"deploy/Containerfile: {package} is missing, which weir needs for {library}")
 
 if shutil.which("systemd-analyze"):
     with tempfile.TemporaryDirectory() as directory:
