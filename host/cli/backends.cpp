@@ -174,6 +174,8 @@ std::unique_ptr<broker::Broker> open_broker(const config::HostConfig &config, co
     return open(broker_url(config, topic));
 }
 
+std::unique_ptr<broker::Broker> open_broker_at(const std::string &url) { return open(url); }
+
 std::unique_ptr<broker::Broker> open_existing_broker(const config::HostConfig &config, const std::string &topic) {
     return open_existing(broker_url(config, topic));
 }

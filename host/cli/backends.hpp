@@ -36,6 +36,9 @@ std::unique_ptr<broker::Broker> open_existing_broker(const config::HostConfig &c
 /// Each broker's url with what `open_existing_broker` gives for it.
 std::map<std::string, std::unique_ptr<broker::Broker>> open_existing_brokers(const config::HostConfig &config);
 
+/// The broker of a url that the configuration has.
+std::unique_ptr<broker::Broker> open_broker_at(const std::string &url);
+
 std::unique_ptr<store::Store> open_store(const config::HostConfig &config);
 
 /// What a broker keeps through a crash, or that it can't be asked. Makes no file.

@@ -8,6 +8,7 @@
 #include "serving.hpp"
 
 #include "engine/replay.hpp"
+#include "store/preview.hpp"
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -210,6 +211,16 @@ void require_choice(const DeadLetterOptions &options, const char *verb) {
     }
 }
 
+/// A replay begins by bringing the tables up to date, a dry run must not.
+void refuse_pending_migration(const Opened &opened) {
+    const auto steps = store::preview_migration(*opened.domain_store, opened.domain->module->description().schema);
+    if (!steps.empty()) {
+        throw Failure(Exit::failed, "a dry run changes nothing, and the tables are not yet as this plugin declares them (to come: " +
+                                        steps.front() + (steps.size() > 1 ? " and " + std::to_string(steps.size() - 1) + " more" : "") +
+                                        "); 'weir run' brings them up to date, or a replay without --dry-run");
+    }
+}
+
 Exit replay(const DeadLetterOptions &options, const Context &context) {
     require_choice(options, "replay");
     const Interrupt interrupt;
@@ -218,6 +229,9 @@ Exit replay(const DeadLetterOptions &options, const Context &context) {
     Report report(options, options.dry_run ? "would apply" : "replayed");
     if (!opened.domain_store) {
         return report.finish(false);
+    }
+    if (options.dry_run) {
+        refuse_pending_migration(opened);
     }
     engine::Replayer replayer(opened.domain->spec, opened.domain->module, *opened.store, opened.contracts,
                               opened.loaded.config.state_directory);
@@ -308,7 +322,7 @@ void add_deadletter(CLI::App &root, Context &context) {
         "Each is applied under its own event id and marked in one transaction: replaying twice, or beside a running host, applies it "
         "once.\n"
         "One that fails stays pending with its new reason. SIGINT stops between two. Tables are brought up to date first, as\n"
-        "'weir run' does. Ends with 1 where one failed.\n"
+        "'weir run' does; a dry run refuses where they are not. Ends with 1 where one failed.\n"
         "\n"
         "Examples:\n"
         "  weir deadletter replay -c configs/embedded.json --domain linting --all --dry-run\n"

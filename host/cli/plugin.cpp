@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "plugin_text.hpp"
@@ -7,6 +8,7 @@
 
 #include "plugin/install.hpp"
 #include "plugin/trial.hpp"
+#include "store/preview.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
@@ -28,7 +30,7 @@ int refuse(const plugin::PluginRefusal &refusal, bool json) {
         print_json(refusal_json(refusal));
     } else {
         std::fprintf(stderr, "weir: %s is refused (%s): %s\n      %s\n", refusal.file.c_str(), refusal.code.c_str(),
-                     printable(refusal.message).c_str(), printable(refusal.remedy).c_str());
+                     printable_lines(refusal.message).c_str(), printable_lines(refusal.remedy).c_str());
     }
     return static_cast<int>(Exit::failed);
 }
@@ -102,6 +104,56 @@ Exit inspect(const PluginOptions &options, const Context &context) {
     return Exit::ok;
 }
 
+/// What a plugin would change in the schemas of the domains that it would serve; by domain, those that are there alone.
+struct SchemaCheck {
+    std::map<std::string, store::MigrationSteps> steps;
+    std::optional<plugin::PluginRefusal> refusal; ///< where one doesn't fit
+    std::string unknown;                          ///< why a schema could not be looked at; empty: all could
+};
+
+SchemaCheck check_schemas(const config::HostConfig &config, const Context &context, const plugin::Module &module,
+                          const std::filesystem::path &file) {
+    SchemaCheck out;
+    const plugin::Description &about = module.description();
+    try {
+        const Serving serving = find_serving(config, context, load_contracts(config));
+        const auto store = open_store(config);
+        std::map<std::string, std::string> schemas; // by domain
+        for (const plugin::DomainDefaults &offer : about.domains) {
+            schemas[offer.name] = offer.schema.empty() ? offer.name : offer.schema;
+        }
+        for (const auto &[name, domain] : serving.domains) {
+            if (domain.spec.plugin == about.name) {
+                schemas[name] = domain.spec.schema;
+            } else {
+                schemas.erase(name); // another plugin's
+            }
+        }
+        for (const auto &[domain, schema] : schemas) {
+            if (!store->has_domain(schema)) {
+                continue;
+            }
+            try {
+                out.steps[domain] = store::preview_migration(*store->domain(schema), about.schema);
+            } catch (const store::SchemaWrong &failure) {
+                out.refusal = plugin::PluginRefusal{file, "schema_misfit", "domain " + domain + ": " + failure.what(),
+                                                    "mend the tables, or give the domain another \"service.schema\""};
+                return out;
+            }
+        }
+    } catch (const std::exception &failure) {
+        out.unknown = failure.what();
+    }
+    return out;
+}
+
+void note_unknown(const SchemaCheck &schemas) {
+    if (!schemas.unknown.empty()) {
+        std::fprintf(stderr, "note: the plugin's tables could not be compared with the store's: %s\n",
+                     printable_lines(schemas.unknown).c_str());
+    }
+}
+
 Exit check(const PluginOptions &options, const Context &context) {
     plugin::PluginRefusal refusal;
     const auto module = load(options, context, refusal);
@@ -110,11 +162,22 @@ Exit check(const PluginOptions &options, const Context &context) {
         return Exit::failed;
     }
     const plugin::Description &about = module->description();
+    const SchemaCheck schemas = check_schemas(load_config(options.config).config, context, *module, module->origin());
+    if (schemas.refusal) {
+        refuse(*schemas.refusal, options.json);
+        return Exit::failed;
+    }
+    note_unknown(schemas);
     if (options.json) {
-        print_json({{"ok", true}, {"plugin", about.name}, {"version", about.version}});
-    } else {
-        print_line(options.plugin + " fits: " + about.name + " " + about.version + ", " +
-                   counted(module->handler_symbols().size(), "handler", "handlers"));
+        print_json({{"ok", true}, {"plugin", about.name}, {"version", about.version}, {"migrations", schemas.steps}});
+        return Exit::ok;
+    }
+    print_line(options.plugin + " fits: " + about.name + " " + about.version + ", " +
+               counted(module->handler_symbols().size(), "handler", "handlers"));
+    for (const auto &[domain, steps] : schemas.steps) {
+        for (const std::string &step : steps) {
+            print_line(printable("domain " + domain + ", to come: " + step));
+        }
     }
     return Exit::ok;
 }
@@ -127,6 +190,16 @@ Exit put(const PluginOptions &options, const Context &context, Step step) {
     place.directory = loaded.config.plugins_directory;
     place.private_directory = loaded.config.state_directory / "plugins";
     place.trial_command = {context.program.string(), "plugin-trial"};
+    if (step == Step::install) {
+        plugin::PluginRefusal ignored; // said by install_plugin itself
+        const auto module = plugin::load_file(options.plugin, load_options(loaded.config, context, load_contracts(loaded.config)), ignored);
+        const SchemaCheck schemas = module ? check_schemas(loaded.config, context, *module, options.plugin) : SchemaCheck();
+        if (schemas.refusal) {
+            refuse(*schemas.refusal, options.json);
+            return Exit::failed;
+        }
+        note_unknown(schemas);
+    }
     const plugin::InstallResult result = step == Step::install    ? plugin::install_plugin(options.plugin, place)
                                          : step == Step::rollback ? plugin::rollback_plugin(options.plugin, place)
                                                                   : plugin::remove_plugin(options.plugin, place);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backends.hpp"
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "interrupt.hpp"
@@ -45,7 +46,7 @@ void open(const RebuildOptions &options, const Context &context, Opened &out) {
     out.contracts = load_contracts(out.loaded.config);
     out.serving = find_serving(out.loaded.config, context, out.contracts);
     const Serving::Domain &domain = domain_named(out.serving, options.domain);
-    out.broker = open_broker(out.loaded.config);
+    out.broker = open_broker_at(domain.spec.broker.empty() ? out.loaded.config.broker_url : domain.spec.broker);
     out.store = open_store(out.loaded.config);
     const std::string holder = "rebuild-" + event::Uuid::random().text().substr(0, 8) + "-" + std::to_string(getpid());
     out.rebuild = std::make_unique<engine::Rebuild>(engine::RebuildSetup{domain.spec, domain.module, out.broker.get(), out.store.get(),

@@ -41,6 +41,23 @@ TEST_CASE("plugin check ends with 1 for a file that isn't taken, and says what t
     CHECK(bench.weir({"plugin", "check", "-c", "./empty.so", "--json"}).json()["ok"] == false);
 }
 
+TEST_CASE("plugin check and install compare a plugin's tables with those of its domain, and change nothing") {
+    const Workbench bench;
+    REQUIRE(bench.weir({"run", "-c", "--until-drained"}).code == 0);
+    CHECK(bench.weir({"plugin", "check", "-c", "linting", "--json"}).json()["migrations"]["linting"].empty());
+    bench.query("linting", "drop table user_prefs");
+    CHECK_THAT(bench.weir({"plugin", "check", "-c", "linting"}).out, Contains("to come: created table user_prefs"));
+    bench.query("linting", "create table user_prefs (tenant_id integer primary key)");
+    const std::string file = (build_directory() / "plugins" / "linting.so").string();
+    for (const std::vector<std::string> &words :
+         {std::vector<std::string>{"plugin", "check", "-c", "linting"}, {"plugin", "install", "-c", file}}) {
+        const Ran refused = bench.weir(words);
+        CHECK(refused.code == 1);
+        CHECK_THAT(refused.err, Contains("schema_misfit") && Contains("user_prefs") && Contains("service.schema"));
+    }
+    CHECK(bench.query("linting", "select count(*) from pragma_table_info('user_prefs')") == "1");
+}
+
 TEST_CASE("a plugin is installed, removed and brought back") {
     const Workbench bench(std::vector<std::string>{});
     const std::string file = (build_directory() / "plugins" / "linting.so").string();

@@ -234,4 +234,23 @@ std::vector<std::string> adopted_tables(Connection &connection, const Place &pla
     return adopted;
 }
 
+MigrationSteps preview(Connection &connection, const Place &place, const Schema &schema) {
+    if (const auto problem = check_schema(schema)) {
+        throw SchemaWrong("the plugin's tables can't be made: " + *problem);
+    }
+    if (const std::string missing = missing_rights(look_around(connection, place), place); !missing.empty()) {
+        throw SchemaWrong(missing);
+    }
+    const auto existing = read_existing(connection, place);
+    const Plan plan(place, schema, existing, read_declared(connection, place, existing));
+    if (!plan.misfits().empty()) {
+        throw SchemaWrong(refusal(place, plan.misfits()));
+    }
+    MigrationSteps steps;
+    for (const Step &step : plan.steps()) {
+        steps.push_back(step.text);
+    }
+    return steps;
+}
+
 } // namespace weir::store::postgresql

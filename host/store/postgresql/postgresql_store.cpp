@@ -5,6 +5,8 @@
 #include "presence.hpp"
 #include "replacement.hpp"
 #include "roles.hpp"
+#include "session.hpp"
+#include "store/preview.hpp"
 
 #include <mutex>
 
@@ -32,7 +34,7 @@ bool has_tables(Connection &connection, const std::string &schema) {
     return found;
 }
 
-class PostgresqlDomain final : public DomainStore {
+class PostgresqlDomain final : public DomainStore, public MigrationPreview {
 public:
     PostgresqlDomain(std::shared_ptr<Shared> shared, const std::string &schema)
         : shared_(std::move(shared)), place_{&shared_->pool, schema} {}
@@ -45,6 +47,8 @@ public:
         layout_ = std::move(layout);
         return steps;
     }
+
+    MigrationSteps preview(const Schema &schema) override { return postgresql::preview(*shared_->pool.take(), place_, schema); }
 
     std::unique_ptr<Session> open() override { return std::make_unique<PostgresqlSession>(place_, layout(), shared_->presence, shared_); }
 

@@ -313,7 +313,7 @@ void apply(Connection &connection, const std::vector<Step> &steps) {
 
 } // namespace
 
-MigrationSteps migrate(Connection &connection, const Schema &schema) {
+MigrationSteps migrate(Connection &connection, const Schema &schema, bool preview) {
     if (const auto problem = check_schema(schema)) {
         throw SchemaWrong("the plugin's tables can't be made: " + *problem);
     }
@@ -328,7 +328,9 @@ MigrationSteps migrate(Connection &connection, const Schema &schema) {
             }
             throw SchemaWrong(message);
         }
-        apply(connection, plan.steps());
+        if (!preview) {
+            apply(connection, plan.steps());
+        }
         MigrationSteps done;
         for (const Step &step : plan.steps()) {
             done.push_back(step.text);

@@ -14,7 +14,8 @@ namespace weir::store::sqlite {
  * so a NUMERIC or DECIMAL column doesn't fit. A case-insensitive column needs COLLATE NOCASE. Columns that aren't declared have to be
  * nullable or have a default. Missing columns and indexes are added; missing references can't be.
  */
-MigrationSteps migrate(Connection &connection, const Schema &schema);
+/// @param preview only says what would be done
+MigrationSteps migrate(Connection &connection, const Schema &schema, bool preview = false);
 
 /// Tables of the schema that were adopted and not made anew since.
 std::vector<std::string> adopted_tables(Connection &connection, const Schema &schema);

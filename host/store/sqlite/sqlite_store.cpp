@@ -4,6 +4,7 @@
 #include "holders.hpp"
 #include "migration.hpp"
 #include "replacement.hpp"
+#include "store/preview.hpp"
 
 #include <mutex>
 
@@ -11,7 +12,7 @@ namespace weir::store::sqlite {
 
 namespace {
 
-class SqliteDomain final : public DomainStore {
+class SqliteDomain final : public DomainStore, public MigrationPreview {
 public:
     explicit SqliteDomain(Place place)
         : place_(std::move(place)), schema_(std::make_shared<const Schema>()),
@@ -24,6 +25,11 @@ public:
         const std::lock_guard lock(mutex_);
         schema_ = std::make_shared<const Schema>(schema);
         return steps;
+    }
+
+    MigrationSteps preview(const Schema &schema) override {
+        Connection connection(place_);
+        return sqlite::migrate(connection, schema, true);
     }
 
     std::unique_ptr<Session> open() override {
