@@ -72,9 +72,7 @@ Connection::Connection(const PostgresqlOptions &options, ReplyWatch &watch)
 }
 
 Connection::~Connection() {
-    if (broken_) { // nothing is said to a server that isn't there: ends at once
-        ::shutdown(PQsocket(handle()), SHUT_RDWR);
-    }
+    ::shutdown(PQsocket(handle()), SHUT_RDWR); // else SOCI says goodbye for each statement, and waits for the answers
 }
 
 PGconn *Connection::handle() noexcept { return static_cast<soci::postgresql_session_backend *>(session_.get_backend())->conn_; }
@@ -93,10 +91,11 @@ bool Connection::was_closed() noexcept {
 }
 
 void Connection::fail(const std::string &state, const std::string &message, Meaning meaning) {
-    if (is_broken() || state.size() != 5 || state == "     ") {
+    const bool is_over = state.starts_with("57P") || state == "25P03"; // the server ended the connection
+    if (is_over || is_broken() || state.size() != 5 || state == "     ") {
         lost(false, without_prefix(message));
     }
-    if (is_stale_plan(state) || state.starts_with("57P")) {
+    if (is_stale_plan(state)) {
         set_broken();
     }
     throw_failure({state, without_prefix(message), "", "", ""}, meaning, place_);
@@ -109,7 +108,7 @@ void Connection::fail(const Reply &reply, Meaning meaning) {
     };
     const ServerError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_TABLE_NAME), field(PG_DIAG_COLUMN_NAME),
                             field(PG_DIAG_CONSTRAINT_NAME)};
-    if (is_stale_plan(error.state) || error.state.starts_with("57P")) {
+    if (is_stale_plan(error.state)) {
         set_broken();
     }
     throw_failure(error, meaning, place_);
@@ -117,7 +116,8 @@ void Connection::fail(const Reply &reply, Meaning meaning) {
 
 void Connection::lost(bool commits, const std::string &why) {
     set_broken();
-    const std::string said = why.substr(0, why.find('\n'));
+    const std::string text = without_prefix(why);
+    const std::string said = text.substr(0, text.find('\n'));
     if (commits) {
         throw InDoubt("the connection to " + place_ + " was lost while it was committing: " + said);
     }

@@ -148,14 +148,14 @@ std::vector<std::string> index_expressions(const Table &table, const Index &inde
     return expressions;
 }
 
-std::string create_index_sql(const std::string &schema, const Table &table, const Index &index) {
+std::string create_index_sql(const std::string &schema, const Table &table, const Index &index, const std::set<std::string> &enumerations) {
     std::string columns;
     for (const std::uint32_t number : index_columns(table, index, !index.unique)) {
         const Column &column = table.columns[number];
         columns += columns.empty() ? "" : ", ";
         columns +=
             column.type == Type::citext ? "lower(cast(" + quote_name(column.name) + " as text) collate \"C\")" : quote_name(column.name);
-        columns += column.type == Type::text ? " collate \"C\"" : "";
+        columns += column.type == Type::text && !enumerations.contains(column.name) ? " collate \"C\"" : "";
         columns += column.nullable ? " nulls first" : "";
     }
     return std::string("create ") + (index.unique ? "unique " : "") + "index " + quote_name(index.name) + " on " + quote_name(schema) +

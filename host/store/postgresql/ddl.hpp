@@ -5,6 +5,7 @@
 
 #include "event/time.hpp"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,8 @@ Index folded_key(const Table &table);
 std::string add_column_sql(const std::string &schema, const TableForm &form, const Column &column, event::Micros now);
 
 /// SQL that creates an index. One that isn't unique ends in the primary key, so that a scan along it is in order and can go on anywhere.
-std::string create_index_sql(const std::string &schema, const Table &table, const Index &index);
+/// @param enumerations columns of another program's that have an order of their own
+std::string create_index_sql(const std::string &schema, const Table &table, const Index &index, const std::set<std::string> &enumerations);
 
 /// The columns of an index as `ExistingIndex::columns` has them. @param extended with the primary key behind them
 std::vector<std::string> index_expressions(const Table &table, const Index &index, bool extended);

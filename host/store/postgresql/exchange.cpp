@@ -175,15 +175,16 @@ private:
         const bool is_over = PQstatus(handle()) != CONNECTION_OK || !severity || std::string_view(severity) != "ERROR";
         if (!is_over) {
             const Reply synchronised(next());
-            if (PQexitPipelineMode(handle()) != 1 || PQsetnonblocking(handle(), 0) != 0) {
+            if (PQstatus(handle()) != CONNECTION_OK || PQexitPipelineMode(handle()) != 1 || PQsetnonblocking(handle(), 0) != 0) {
                 connection_.set_broken();
             }
         } else {
             connection_.set_broken();
         }
-        const char *state = PQresultErrorField(failure.get(), PG_DIAG_SQLSTATE);
-        if (!state || (is_over && commits_ && is_commit(*failed.command))) {
-            connection_.lost(commits_, PQresultErrorMessage(failure.get()));
+        if (is_over) {
+            // Where the server said that it ends here, what came after it was not done. Where the connection just broke, it may have been.
+            const bool was_told = PQresultErrorField(failure.get(), PG_DIAG_SQLSTATE) != nullptr;
+            connection_.lost(commits_ && (!was_told || is_commit(*failed.command)), PQresultErrorMessage(failure.get()));
         }
         connection_.fail(failure, failed.command->meaning);
     }

@@ -87,7 +87,16 @@ void Plan::add_index(const Table &table, const Index &index) {
             return;
         }
     }
-    steps_.push_back({"created index " + index.name + " on " + table.name, create_index_sql(schema_, table, index), table.name, {}});
+    std::set<std::string> enumerations;
+    if (const auto there = existing_.find(table.name); there != existing_.end()) {
+        for (const ExistingColumn &column : there->second.columns) {
+            if (column.is_enumeration) {
+                enumerations.insert(column.name);
+            }
+        }
+    }
+    steps_.push_back(
+        {"created index " + index.name + " on " + table.name, create_index_sql(schema_, table, index, enumerations), table.name, {}});
 }
 
 void Plan::check_column(const TableForm &form, const Column &column, const ExistingTable &there, bool is_standard,

@@ -126,13 +126,15 @@ std::int64_t Query::take_integer(std::size_t result) const {
     return value;
 }
 
-/// "2025-11-24 10:00:07.040058+00": the connection's zone is UTC.
+/// "2025-11-24 10:00:07.040058+00": the connection's zone is UTC, and a time without a zone is taken as UTC.
 event::Micros Query::take_time(std::size_t result) const {
     std::string text = results_[result].text;
-    if (text.size() >= 22 && text[10] == ' ' && text.ends_with("+00")) {
+    if (text.ends_with("+00")) {
+        text.erase(text.size() - 3);
+    }
+    if (text.size() >= 19 && text[10] == ' ') {
         text[10] = 'T';
-        text.replace(text.size() - 3, 3, "Z");
-        if (const auto time = event::parse_time(text)) {
+        if (const auto time = event::parse_time(text + "Z")) {
             return *time;
         }
     }
