@@ -29,8 +29,12 @@ Column with_default(const std::string &name, Type type, Value value) {
 Schema linting() {
     Table projection;
     projection.name = "identity_projection";
-    projection.columns = {column("tenant_id", Type::uuid), column("user_id", Type::uuid),          column("email", Type::text, true),
-                          column("display_name", Type::text, true), column("status", Type::text), column("updated_at", Type::timestamp),
+    projection.columns = {column("tenant_id", Type::uuid),
+                          column("user_id", Type::uuid),
+                          column("email", Type::text, true),
+                          column("display_name", Type::text, true),
+                          column("status", Type::text),
+                          column("updated_at", Type::timestamp),
                           with_default("locale", Type::text, std::string("en"))};
     projection.primary_key = {0, 1};
     projection.indexes = {{"identity_projection_email", {2}, true}};
@@ -191,22 +195,25 @@ TEST_CASE("tables that don't fit are refused with all that is wrong and the SQL 
         create view contract.outbox as select 1;)");
     const auto store = place.open();
     const std::string message = refusal_of<SchemaWrong>([&] { contract_domain(*store); });
-    for (const char *part : {"people.age is declared as int64, but is text: ALTER TABLE people ALTER COLUMN age TYPE bigint",
-                             "people.must isn't declared", "primary key (name, age)", "every_type.amount is declared as decimal(18,4)",
-                             "every_type.number", "every_type.uid", "every_type.at", "every_type.id", "toys refers to pets", "outbox is a view"}) {
+    for (const char *part :
+         {"people.age is declared as int64, but is text: ALTER TABLE people ALTER COLUMN age TYPE bigint", "people.must isn't declared",
+          "primary key (name, age)", "every_type.amount is declared as decimal(18,4)", "every_type.number", "every_type.uid",
+          "every_type.at", "every_type.id", "toys refers to pets", "outbox is a view"}) {
         INFO(part << "\n" << message);
         CHECK(message.find(part) != std::string::npos);
     }
     CHECK(message.find("every_type.part") == std::string::npos); // an integer holds what an int64 holds, or refuses it
     CHECK(place.one("select count(*) from pg_tables where schemaname = 'contract'") == "4");
-    CHECK(place.one("select count(*) from information_schema.columns where table_schema = 'contract' and table_name = 'every_type'") == "6");
+    CHECK(place.one("select count(*) from information_schema.columns where table_schema = 'contract' and table_name = 'every_type'") ==
+          "6");
 }
 
 TEST_CASE("rows that a new unique index would refuse are left, and the migration says which index it was") {
     PostgresPlace place;
-    place.query("create schema contract authorization weir; create table contract.people (name text primary key, email text, age bigint not null, "
-                "boss text references contract.people (name)); alter table contract.people owner to weir; "
-                "insert into contract.people values ('a', 'X', 1, null), ('b', 'x', 1, null)");
+    place.query(
+        "create schema contract authorization weir; create table contract.people (name text primary key, email text, age bigint not null, "
+        "boss text references contract.people (name)); alter table contract.people owner to weir; "
+        "insert into contract.people values ('a', 'X', 1, null), ('b', 'x', 1, null)");
     const auto store = place.open();
     const std::string message = refusal_of<SchemaWrong>([&] { contract_domain(*store); });
     CHECK(message.find("people_email") != std::string::npos);

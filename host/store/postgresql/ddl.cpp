@@ -7,6 +7,7 @@
 #include "event/uuid.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace weir::store::postgresql {
@@ -27,9 +28,8 @@ std::string literal(const Column &column, const Value &value) {
         return "('" + std::to_string(*integer) + "'::bigint)";
     }
     if (const auto *real = std::get_if<double>(&value)) {
-        char text[60];
-        std::snprintf(text, sizeof text, "('%.17g'::double precision)", *real);
-        return text;
+        char digits[40];
+        return "('" + std::string(digits, std::to_chars(digits, digits + sizeof digits, *real).ptr) + "'::double precision)";
     }
     const auto *text = std::get_if<std::string>(&value);
     if (!text) {

@@ -4,7 +4,6 @@
 #include "store/store.hpp"
 
 #include <charconv>
-#include <cstdio>
 
 namespace weir::store::postgresql {
 
@@ -100,8 +99,8 @@ Query &Query::value(std::size_t parameter, Form form, std::uint32_t scale, const
         return text(parameter, with_point(std::get<std::int64_t>(value), scale));
     case Form::float8: {
         char digits[40];
-        std::snprintf(digits, sizeof digits, "%.17g", std::get<double>(value));
-        return text(parameter, digits);
+        const auto end = std::to_chars(digits, digits + sizeof digits, std::get<double>(value)).ptr;
+        return text(parameter, std::string(digits, end));
     }
     case Form::bytea:
         return bytes(parameter, std::get<std::string>(value));
@@ -166,8 +165,14 @@ Value Query::take(std::size_t result, Form form, std::uint32_t scale) {
         return take_time(result);
     case Form::numeric:
         return without_point(take_text(result), scale);
-    case Form::float8:
-        return std::stod(results_[result].text);
+    case Form::float8: {
+        const std::string &digits = results_[result].text;
+        double value = 0;
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec != std::errc()) {
+            misfit("no finite number");
+        }
+        return value;
+    }
     case Form::bytea:
         return take_bytes(result);
     case Form::text:
