@@ -50,7 +50,7 @@ private:
 
 /**
  * One connection to the server, opened by SOCI. A batch's statements go through libpq on SOCI's handle, many at once in pipeline mode
- * (docs/decisions/0016); everything else through SOCI. Used by one thread at a time; serves any domain, whose role is taken on for one
+ * (docs/decisions/0030); everything else through SOCI. Used by one thread at a time; serves any domain, whose role is taken on for one
  * transaction at a time.
  */
 class Connection {
