@@ -102,7 +102,8 @@ struct OutboxEntry {
     event::Micros created_at = 0;
 };
 
-/// How far a partition is decided: every position up to this one is in the ledger or was before.
+/// How far a partition is decided: every position up to this one is in the ledger or was before. In a parallel domain: the furthest that was decided; some
+/// before it may not be.
 struct StoredPosition {
     std::string topic;
     std::uint32_t partition = 0;
@@ -127,11 +128,40 @@ struct Attempts {
     std::string last_error;
 };
 
+/// How many events were ever decided, those included whose ids have been pruned.
 struct LedgerCounts {
     std::uint64_t applied = 0; ///< stale ones included
     std::uint64_t stale = 0;
     std::uint64_t ignored = 0;
     std::uint64_t dead = 0; ///< decided as dead letters, the replayed and dropped ones not included
+};
+
+/// How a ledger is to be kept. Times in microseconds; `now` is the wall clock's, a parameter so that tests need not wait.
+struct LedgerPolicy {
+    std::chrono::microseconds horizon{0}; ///< how long an id is known at least, by its event's append time and by the wall clock; 0: for ever
+    event::Micros now = 0;
+    event::Micros keep_from = event::kLatest; ///< ids of events appended since then stay, such as those behind an event that waits
+    std::uint64_t generation_events = 0;      ///< a generation is sealed at so many; 0: what the store finds best
+};
+
+/// What one call of `maintain_ledger` did.
+struct LedgerUpkeep {
+    std::int64_t sealed = 0;             ///< the number of the generation that takes no more events; 0: none
+    std::uint64_t indexed = 0;           ///< sealed generations that have got their filter
+    std::uint64_t pruned_events = 0;     ///< ids that are no longer known
+    event::Micros pruned_through = 0;    ///< where any were: the append time of the last event among them
+    std::uint64_t generations = 0;       ///< sealed ones that are kept
+    bool more = false;                   ///< something is left, or was put off because others were in the way: call again soon
+};
+
+/// Where in a partition ids have been pruned: an event that stands at or before `position`, was appended at or before `appended_through`, and isn't in the
+/// ledger may have been decided.
+struct PrunedRange {
+    std::string topic;
+    std::uint32_t partition = 0;
+    std::string incarnation;
+    event::Position position;
+    event::Micros appended_through = 0;
 };
 
 /**
@@ -154,10 +184,18 @@ public:
     virtual void rollback_to(int depth) = 0;
     virtual void release(int depth) = 0;
 
-    /// Which of these ids the ledger holds. Ids are sorted and unique; so is the result.
+    /// Which of these ids the ledger or the dead-letter queue holds. Ids are sorted and unique; so is the result.
     virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
-    /// Writes decided events; ids are sorted and unique. One that is there already is RunAgain.
+    /// What the last `decided` could not know any more. Empty where nothing was ever pruned.
+    virtual const std::vector<PrunedRange> &pruned();
+    /// Writes decided events; ids are sorted and unique. One that is there already, or a ledger that was changed since `decided`, is RunAgain.
     virtual void record(std::span<const LedgerEntry> entries) = 0;
+    /**
+     * Keeps the ledger small where events are recorded, and prunes what is beyond the horizon: one step a call, in a short transaction of its own. To be called
+     * now and then, by any host, on a session that runs no batches. Ids with dead letters stay known. Harmless to repeat, and to be killed in. A store that
+     * doesn't do it keeps everything.
+     */
+    virtual LedgerUpkeep maintain_ledger(const LedgerPolicy &policy);
 
     /// Rows by key, locked until the transaction ends. Keys are sorted and unique; the result is in their order.
     virtual std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) = 0;
@@ -166,6 +204,7 @@ public:
 
     virtual void add_dead_letters(std::span<const DeadLetter> letters) = 0;
     virtual void add_outbox(std::span<const OutboxEntry> entries) = 0;
+    /// A position that is stored and further on, of the same incarnation, stays.
     virtual void save_positions(std::span<const StoredPosition> positions) = 0;
     virtual void save_attempts(std::span<const Attempts> attempts) = 0;
     virtual void forget_attempts(std::span<const event::Uuid> ids) = 0;

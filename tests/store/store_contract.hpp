@@ -30,6 +30,7 @@ std::vector<Promise> row_promises();
 std::vector<Promise> flush_promises();
 std::vector<Promise> scan_promises();
 std::vector<Promise> ledger_promises();
+std::vector<Promise> ledger_upkeep_promises();
 std::vector<Promise> lease_promises();
 std::vector<Promise> dead_letter_promises();
 std::vector<Promise> transaction_promises();

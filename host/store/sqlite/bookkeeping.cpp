@@ -13,7 +13,8 @@ void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
                 "insert into " + connection_.qualified("positions") +
                     " (topic, partition, incarnation, high, low, updated_at) values (?, ?, ?, ?, ?, ?) on conflict (topic, partition) do "
                     "update set "
-                    "incarnation = excluded.incarnation, high = excluded.high, low = excluded.low, updated_at = excluded.updated_at",
+                    "incarnation = excluded.incarnation, high = excluded.high, low = excluded.low, updated_at = excluded.updated_at where "
+                    "incarnation <> excluded.incarnation or (high, low) < (excluded.high, excluded.low)",
                 {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::time});
             const event::Micros now = event::now();
             for (const StoredPosition &position : positions) {

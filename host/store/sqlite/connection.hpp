@@ -82,6 +82,23 @@ public:
         }
     }
 
+    /// Runs `work`, which only reads, in the transaction that was begun, or in a reading one of its own: all of it sees the same.
+    template <class Work> void within_snapshot(Work &&work) {
+        struct Own {
+            Connection &connection;
+            bool open;
+            ~Own() {
+                if (open) {
+                    connection.rollback();
+                }
+            }
+        } own{*this, !in_transaction()};
+        if (own.open) {
+            execute("begin");
+        }
+        work();
+    }
+
     /// Statements by their text, prepared once.
     Bulk &bulk(const std::string &sql, std::span<const Storage> parameters);
     Bulk &bulk(const std::string &sql, std::initializer_list<Storage> parameters) {

@@ -5,6 +5,7 @@ namespace weir::store::sqlite {
 
 namespace {
 
+constexpr std::string_view kNoContext = "{}";
 constexpr const char *kColumns =
     "id, event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, status, created_at, "
     "updated_at, context";
@@ -160,18 +161,14 @@ void SqliteSession::settle_dead_letter(const DeadLetter &letter, DeadLetterStatu
             if (status != DeadLetterStatus::replayed) {
                 return;
             }
-            const std::uint64_t was_dead =
-                connection_
-                    .query("update " + connection_.qualified("event_ledger") + " set outcome = ? where event_id = ? and outcome = 'dead'",
-                           {Storage::text, Storage::text}, {})
-                    .text(0, std::string(outcome_name(outcome)))
-                    .text(1, letter.event_id.text())
-                    .run();
-            if (was_dead == 1) {
+            if (change_outcome(letter.event_id, outcome)) {
                 count_outcome(Outcome::dead, -1);
                 count_outcome(outcome, 1);
-            } else if (decided(std::vector{letter.event_id}).empty()) { // as another program may have left it
+            } else if (in_ledger(std::span(&letter.event_id, 1)).empty()) {
                 record(std::vector{LedgerEntry{letter.event_id, now, outcome}});
+                if (letter.context.size() > kNoContext.size()) { // its row was pruned; other programs leave letters without one
+                    count_outcome(Outcome::dead, -1);
+                }
             }
         });
     });

@@ -12,10 +12,42 @@ constexpr std::array kOutcomes = {Outcome::applied, Outcome::stale, Outcome::ign
 
 } // namespace
 
-std::vector<event::Uuid> SqliteSession::decided(std::span<const event::Uuid> ids) {
-    std::vector<event::Uuid> found;
+// Which generations there are, what was pruned, and the filters of those that are sealed. Within the transaction that looks ids up: no generation can be sealed
+// or pruned before its end.
+void SqliteSession::see_generations() {
+    std::int64_t oldest = 0;
+    std::int64_t young = 0;
+    connection_
+        .query("select coalesce(min(generation), 0), coalesce(max(generation), 0) from " +
+                   connection_.qualified(std::string(kLedgerGenerations)),
+               {}, {Storage::integer, Storage::integer})
+        .each([&](Query &row) {
+            oldest = row.take_integer(0);
+            young = row.take_integer(1);
+        });
+    if (oldest == oldest_ && young == young_) {
+        return;
+    }
+    pruned_.clear();
+    connection_
+        .query("select topic, partition, incarnation, high, low, appended_through from " +
+                   connection_.qualified(std::string(kLedgerPruned)) + " order by topic, partition",
+               {}, {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::time})
+        .each([&](Query &row) {
+            pruned_.push_back({row.take_text(0),
+                               static_cast<std::uint32_t>(row.take_integer(1)),
+                               row.take_text(2),
+                               {static_cast<std::uint64_t>(row.take_integer(3)), static_cast<std::uint64_t>(row.take_integer(4))},
+                               row.take_time(5)});
+        });
+    filters_->forget_before(oldest);
+    oldest_ = oldest;
+    young_ = young;
+}
+
+void SqliteSession::find_in(std::string_view table, std::span<const event::Uuid> ids, std::vector<event::Uuid> &found) {
     if (ids.empty()) {
-        return found;
+        return;
     }
     std::string array = "[";
     array.reserve(ids.size() * 39 + 2);
@@ -25,19 +57,91 @@ std::vector<event::Uuid> SqliteSession::decided(std::span<const event::Uuid> ids
         array += '"';
     }
     array += ']';
-    connection_.guard([&] {
+    connection_
+        .query("select ledger.event_id from json_each(?) given cross join " + connection_.qualified(std::string(table)) +
+                   " ledger on ledger.event_id = given.value",
+               {Storage::text}, {Storage::text})
+        .text(0, std::move(array))
+        .each([&](Query &row) {
+            if (const auto id = event::Uuid::parse(row.take_text(0))) {
+                found.push_back(*id);
+            }
+        });
+}
+
+// Those of the ids that a sealed generation may hold; all, while it has no filter.
+std::vector<event::Uuid> SqliteSession::candidates(std::int64_t generation, std::span<const event::Uuid> ids) {
+    auto filter = filters_->find(generation);
+    if (!filter) {
         connection_
-            .query("select ledger.event_id from json_each(?) given cross join " + connection_.qualified("event_ledger") +
-                       " ledger on ledger.event_id = given.value",
-                   {Storage::text}, {Storage::text})
-            .text(0, std::move(array))
+            .query("select filter from " + connection_.qualified(std::string(kLedgerGenerations)) +
+                       " where generation = ? and filter is not null",
+                   {Storage::integer}, {Storage::bytes})
+            .integer(0, generation)
             .each([&](Query &row) {
-                if (const auto id = event::Uuid::parse(row.take_text(0))) {
-                    found.push_back(*id);
+                if (auto stored = IdFilter::from_bytes(row.take_text(0))) {
+                    filter = std::make_shared<const IdFilter>(std::move(*stored));
                 }
             });
-    });
+        if (!filter) {
+            return {ids.begin(), ids.end()};
+        }
+        filters_->put(generation, filter);
+    }
+    std::vector<event::Uuid> some;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(some), [&](const event::Uuid &id) { return filter->may_contain(id); });
+    return some;
+}
+
+std::vector<event::Uuid> SqliteSession::in_ledger(std::span<const event::Uuid> ids) {
+    see_generations();
+    std::vector<event::Uuid> found;
+    find_in(kYoungLedger, ids, found);
+    for (std::int64_t generation = oldest_; generation < young_; ++generation) {
+        find_in(generation_table(generation), candidates(generation, ids), found);
+    }
     return found;
+}
+
+std::vector<event::Uuid> SqliteSession::decided(std::span<const event::Uuid> ids) {
+    std::vector<event::Uuid> found;
+    if (ids.empty()) {
+        return found;
+    }
+    connection_.guard([&] {
+        connection_.within_snapshot([&] {
+            found = in_ledger(ids);
+            if (oldest_ > 1) { // what was pruned may have left a dead letter
+                find_in("dead_letter_queue", ids, found);
+            }
+        });
+    });
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+}
+
+// The row of a dead letter that was replayed, in whatever generation it is.
+bool SqliteSession::change_outcome(const event::Uuid &id, Outcome outcome) {
+    see_generations();
+    for (std::int64_t generation = young_; generation >= oldest_; --generation) {
+        const bool young = generation == young_;
+        if (!young && candidates(generation, std::span(&id, 1)).empty()) {
+            continue;
+        }
+        const std::uint64_t was_dead =
+            connection_
+                .query("update " + connection_.qualified(young ? std::string(kYoungLedger) : generation_table(generation)) +
+                           " set outcome = ? where event_id = ? and outcome = 'dead'",
+                       {Storage::text, Storage::text}, {})
+                .text(0, std::string(outcome_name(outcome)))
+                .text(1, id.text())
+                .run();
+        if (was_dead == 1) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void SqliteSession::record(std::span<const LedgerEntry> entries) {

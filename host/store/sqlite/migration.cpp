@@ -3,6 +3,7 @@
 
 #include "ddl.hpp"
 #include "existing.hpp"
+#include "ledger_view.hpp"
 
 #include <algorithm>
 #include <set>
@@ -286,6 +287,9 @@ void apply(Connection &connection, const std::vector<Step> &steps) {
     if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_counts"; })) {
         connection.execute("insert into " + connection.qualified("event_ledger_counts") + " select outcome, count(*) from " +
                            connection.qualified("event_ledger") + " group by outcome"); // of a ledger that another program kept
+    }
+    if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_generations"; })) {
+        connection.guard([&] { make_ledger_view(connection); });
     }
     connection.guard([&] {
         Bulk &bulk = connection.bulk("insert into " + connection.qualified("schema_migrations") +

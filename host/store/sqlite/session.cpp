@@ -5,8 +5,9 @@
 
 namespace weir::store::sqlite {
 
-SqliteSession::SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders)
-    : connection_(place), schema_(std::move(schema)), holders_(std::move(holders)) {
+SqliteSession::SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders,
+                             std::shared_ptr<LedgerFilters> filters)
+    : connection_(place), schema_(std::move(schema)), holders_(std::move(holders)), filters_(std::move(filters)) {
     has_references_ =
         std::any_of(schema_->tables.begin(), schema_->tables.end(), [](const Table &table) { return !table.references.empty(); });
 }

@@ -4,15 +4,18 @@
 #include "connection.hpp"
 #include "holders.hpp"
 
+#include "store/ledger_generations.hpp"
+
 #include <memory>
 
 namespace weir::store::sqlite {
 
-/// A session on one file. Where its parts are: session.cpp transactions, ledger.cpp, rows.cpp, flush.cpp, scan.cpp, leases.cpp,
+/// A session on one file. Where its parts are: session.cpp transactions, ledger.cpp, ledger_upkeep.cpp, rows.cpp, flush.cpp, scan.cpp, leases.cpp,
 /// dead_letters.cpp, bookkeeping.cpp.
 class SqliteSession final : public Session {
 public:
-    SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders);
+    SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders,
+                  std::shared_ptr<LedgerFilters> filters);
 
     Connection &connection() noexcept { return connection_; }
 
@@ -24,7 +27,9 @@ public:
     void release(int depth) override;
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    const std::vector<PrunedRange> &pruned() override { return pruned_; }
     void record(std::span<const LedgerEntry> entries) override;
+    LedgerUpkeep maintain_ledger(const LedgerPolicy &policy) override;
     LedgerCounts ledger_counts() override;
 
     std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) override;
@@ -61,6 +66,17 @@ private:
     void sweep_holders();
     void count_outcome(Outcome outcome, std::int64_t difference);
 
+    void see_generations();
+    std::vector<event::Uuid> in_ledger(std::span<const event::Uuid> ids);
+    void find_in(std::string_view table, std::span<const event::Uuid> ids, std::vector<event::Uuid> &found);
+    std::vector<event::Uuid> candidates(std::int64_t generation, std::span<const event::Uuid> ids);
+    bool change_outcome(const event::Uuid &id, Outcome outcome);
+    std::vector<LedgerGeneration> generations();
+    bool remove_remains(std::int64_t oldest);
+    bool index_generation(const std::vector<LedgerGeneration> &generations);
+    bool prune(const LedgerPolicy &policy, LedgerUpkeep &done);
+    bool seal(const LedgerPolicy &policy, LedgerUpkeep &done);
+
     void erase_rows(const TableFlush &flush);
     void write_changed(const TableFlush &flush);
     void write_changed_anew(const TableFlush &flush);
@@ -70,6 +86,10 @@ private:
     Connection connection_;
     std::shared_ptr<const Schema> schema_;
     std::shared_ptr<Holders> holders_;
+    std::shared_ptr<LedgerFilters> filters_;
+    std::int64_t oldest_ = -1; ///< the generations that `decided` saw last; the young one is the last, 0: no generations yet
+    std::int64_t young_ = -1;
+    std::vector<PrunedRange> pruned_;
     bool has_references_ = false;
     bool swept_ = false;
 };

@@ -45,7 +45,7 @@ public:
                 " isn't there: see that WEIR_STORE_URL and the domain's \"schema\" name the right file, and that `weir run` has made it");
         }
         prepare_file(place_);
-        return std::make_unique<SqliteSession>(place_, std::move(schema), holders_);
+        return std::make_unique<SqliteSession>(place_, std::move(schema), holders_, filters_);
     }
 
     std::vector<std::string> adopted_tables(const Schema &schema) override {
@@ -58,6 +58,7 @@ private:
     const Place place_;
     std::mutex mutex_;
     std::shared_ptr<const Schema> schema_;
+    const std::shared_ptr<LedgerFilters> filters_ = std::make_shared<LedgerFilters>();
     std::shared_ptr<Holders> holders_; // sessions share it: a holder lives as long as any of them
 };
 

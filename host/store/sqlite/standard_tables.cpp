@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standard_tables.hpp"
 
+#include "store/ledger_generations.hpp"
+
 #include <algorithm>
 
 namespace weir::store::sqlite {
@@ -30,10 +32,12 @@ Column nullable(std::string name, Type type) {
 
 Value text(const char *value) { return std::string(value); }
 
+} // namespace
+
 TableForm event_ledger() {
     TableForm form;
     form.table = {
-        "event_ledger",
+        std::string(kYoungLedger),
         {plain("event_id", Type::uuid), plain("received_at", Type::timestamp), with_default("outcome", Type::text, text("applied"))},
         {0},
         {},
@@ -42,12 +46,35 @@ TableForm event_ledger() {
     return form;
 }
 
-/// How many events the ledger holds of each outcome: counting them anew would read the whole ledger.
+namespace {
+
+/// How many events the ledger was told of, of each outcome: counting them anew would read the whole ledger.
 TableForm ledger_counts() {
     TableForm form;
     form.table.name = "event_ledger_counts";
     form.table.columns = {plain("outcome", Type::text), plain("events", Type::int64)};
     form.table.primary_key = {0};
+    form.without_rowid = true;
+    return form;
+}
+
+TableForm ledger_generations() {
+    TableForm form;
+    form.table.name = std::string(kLedgerGenerations);
+    form.table.columns = {plain("generation", Type::int64),         plain("opened_at", Type::timestamp),
+                          plain("events_before", Type::int64),      nullable("sealed_at", Type::timestamp),
+                          nullable("received_through", Type::timestamp), nullable("events", Type::int64),
+                          nullable("filter", Type::bytes)};
+    form.table.primary_key = {0};
+    return form;
+}
+
+TableForm ledger_pruned() {
+    TableForm form;
+    form.table.name = std::string(kLedgerPruned);
+    form.table.columns = {plain("topic", Type::text), plain("partition", Type::int64), plain("incarnation", Type::text),
+                          plain("high", Type::int64), plain("low", Type::int64),       plain("appended_through", Type::timestamp)};
+    form.table.primary_key = {0, 1, 2};
     form.without_rowid = true;
     return form;
 }
@@ -132,7 +159,7 @@ TableForm schema_migrations() {
 } // namespace
 
 std::vector<TableForm> standard_tables() {
-    return {schema_migrations(), event_ledger(), ledger_counts(), dead_letter_queue(), outbox(), positions(), lease(), event_attempts()};
+    return {schema_migrations(), event_ledger(), ledger_counts(), ledger_generations(), ledger_pruned(), dead_letter_queue(), outbox(), positions(), lease(), event_attempts()};
 }
 
 TableForm own_table(const Table &table) {

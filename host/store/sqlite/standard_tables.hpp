@@ -19,6 +19,9 @@ struct TableForm {
 /// The tables that every domain has.
 std::vector<TableForm> standard_tables();
 
+/// The young generation of the ledger.
+TableForm event_ledger();
+
 /// The form of a domain's own table.
 TableForm own_table(const Table &table);
 

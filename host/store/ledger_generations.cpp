@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger_generations.hpp"
+
+#include <algorithm>
+
+namespace weir::store {
+
+namespace {
+
+constexpr std::int64_t kSharesOfHorizon = 4; // a generation covers so much of it at most, so that not much more than the horizon is kept
+constexpr std::int64_t kShareOfLedger = 16;  // and holds so much of a large ledger at least, so that generations stay few
+
+} // namespace
+
+std::string generation_table(std::int64_t number) { return std::string(kYoungLedger) + "_" + std::to_string(number); }
+
+bool ready_to_seal(const std::vector<LedgerGeneration> &generations, std::int64_t events_decided, const LedgerPolicy &policy,
+                   std::uint64_t usual_events) {
+    const LedgerGeneration &young = generations.back();
+    const std::int64_t events = events_decided - young.events_before;
+    if (events <= 0) {
+        return false;
+    }
+    std::int64_t full = static_cast<std::int64_t>(policy.generation_events);
+    if (full == 0) {
+        std::int64_t kept = 0;
+        for (const LedgerGeneration &generation : generations) {
+            kept += generation.events;
+        }
+        full = std::max(static_cast<std::int64_t>(usual_events), kept / kShareOfLedger);
+    }
+    return events >= full || (policy.horizon.count() > 0 && policy.now - young.opened_at >= policy.horizon.count() / kSharesOfHorizon);
+}
+
+bool ready_to_prune(const std::vector<LedgerGeneration> &generations, const LedgerPolicy &policy) {
+    if (policy.horizon.count() <= 0 || generations.size() < 2) {
+        return false;
+    }
+    const LedgerGeneration &oldest = generations.front();
+    if (!oldest.indexed || oldest.received_through >= policy.keep_from) {
+        return false;
+    }
+    event::Micros newest = oldest.received_through;
+    for (const LedgerGeneration &generation : generations) {
+        newest = std::max(newest, generation.received_through);
+    }
+    newest = std::min(newest, policy.now);
+    return policy.now - oldest.sealed_at >= policy.horizon.count() && newest - oldest.received_through >= policy.horizon.count();
+}
+
+std::shared_ptr<const IdFilter> LedgerFilters::find(std::int64_t generation) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = filters_.find(generation);
+    return found == filters_.end() ? nullptr : found->second;
+}
+
+void LedgerFilters::put(std::int64_t generation, std::shared_ptr<const IdFilter> filter) {
+    const std::lock_guard lock(mutex_);
+    filters_[generation] = std::move(filter);
+}
+
+void LedgerFilters::forget_before(std::int64_t oldest) {
+    const std::lock_guard lock(mutex_);
+    filters_.erase(filters_.begin(), filters_.lower_bound(oldest));
+}
+
+const std::vector<PrunedRange> &Session::pruned() {
+    static const std::vector<PrunedRange> nothing;
+    return nothing;
+}
+
+LedgerUpkeep Session::maintain_ledger(const LedgerPolicy &) { return {}; }
+
+} // namespace weir::store
