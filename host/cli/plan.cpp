@@ -20,6 +20,7 @@ engine::Options options_of(const config::EngineConfig &config) {
     options.crash_limit = config.crash_limit;
     options.lease_time_to_live = std::chrono::milliseconds(config.lease_ttl_ms);
     options.drain_timeout = std::chrono::milliseconds(config.drain_timeout_ms);
+    options.ledger_horizon = std::chrono::hours(config.ledger_horizon_hours);
     return options;
 }
 

@@ -25,6 +25,7 @@ struct EngineConfig {
     std::uint32_t crash_limit = 3;
     std::uint32_t lease_ttl_ms = 10000;
     std::uint32_t drain_timeout_ms = 30000;
+    std::uint32_t ledger_horizon_hours = 168; ///< 0: for ever
 };
 
 /// One domain, as configured. Empty texts: the plugin's default for its domain.

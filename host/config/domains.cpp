@@ -290,6 +290,8 @@ void read_engine(const std::vector<Key> &keys, const std::string &prefix, const 
             engine.lease_ttl_ms = number;
         } else if (name == "drain_timeout_ms") {
             engine.drain_timeout_ms = number;
+        } else if (name == "ledger_horizon_hours") {
+            engine.ledger_horizon_hours = number;
         }
         load.settings.push_back({join_path(prefix, key.path), display(key, leaf, value), leaf.source});
     }

@@ -2,6 +2,7 @@
 #include "engine/batch_cycle.hpp"
 
 #include "engine/dead_letter.hpp"
+#include "engine/horizon.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/settlement.hpp"
 #include "log/log.hpp"
@@ -178,11 +179,18 @@ void BatchCycle::write(store::Session &session, Attempt &attempt) {
         session.forget_attempts(attempt.forgotten);
     }
     // Those of the batches before: a position may say less than the ledger, never more.
-    if (!spec_.parallel) {
-        attempt.positions = partitions_.changed_positions();
-        if (!attempt.positions.empty()) {
-            session.save_positions(attempt.positions);
+    // In a parallel domain they only tell how far ids can have been pruned, so that they are this batch's own.
+    if (spec_.parallel) {
+        for (std::size_t i = 0; i < attempt.open.size(); ++i) {
+            if (attempt.decisions[attempt.open_index[i]] != Decision::none) {
+                partitions_.reach(*attempt.open[i]->event->message, attempt.positions);
+            }
         }
+    } else {
+        attempt.positions = partitions_.changed_positions();
+    }
+    if (!attempt.positions.empty()) {
+        session.save_positions(attempt.positions);
     }
 }
 
@@ -190,6 +198,26 @@ void BatchCycle::say_ignored(const event::Event &event) {
     if (ignored_types_.size() < kIgnoredTypesTold && ignored_types_.insert(event.type).second) {
         log::info("event.ignored", "No handler for this event type; its events are counted as ignored",
                   {{"domain", spec_.name}, {"plugin", description_.name}, {"event_type", event.type}});
+    }
+}
+
+void BatchCycle::say_doubtful(const Attempt &attempt) const {
+    std::uint64_t events = 0;
+    const store::DeadLetter *first = nullptr;
+    for (const store::DeadLetter &letter : attempt.dead_letters) {
+        if (letter.error_type == kBeyondHorizon) {
+            ++events;
+            first = first ? first : &letter;
+        }
+    }
+    if (first) {
+        log::warn("ledger.beyond_horizon", "Events came again whose ids have been pruned; they became dead letters, since they may have been applied",
+                  {{"domain", spec_.name},
+                   {"events", events},
+                   {"topic", first->topic},
+                   {"partition", first->partition},
+                   {"position", first->position},
+                   {"reason", first->error_message}});
     }
 }
 
@@ -229,8 +257,12 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::after_commit(std:
         partitions_.decided(*event.message);
         gate_.decided(batch[i]);
     }
+    say_doubtful(attempt);
     for (std::size_t i = 0; i < attempt.dead_letters.size(); ++i) {
         const store::DeadLetter &letter = attempt.dead_letters[i];
+        if (letter.error_type == kBeyondHorizon) {
+            continue; // there may be very many
+        }
         log::warn("event.dead_letter", "An event became a dead letter",
                   {{"domain", spec_.name},
                    {"event_id", letter.event_id.text()},

@@ -49,6 +49,7 @@ private:
     std::vector<std::shared_ptr<const event::Message>> after_commit(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts);
     void plan_retry(Attempt &attempt, std::size_t index, const HandlerResult &result);
     void say_ignored(const event::Event &event);
+    void say_doubtful(const Attempt &attempt) const;
 
     const DomainSpec &spec_;
     const plugin::Description &description_;

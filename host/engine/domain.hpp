@@ -27,6 +27,7 @@ struct Options {
     std::uint32_t crash_limit = 3;
     std::chrono::milliseconds lease_time_to_live{10000};
     std::chrono::milliseconds drain_timeout{30000};
+    std::chrono::seconds ledger_horizon{7 * 24 * 3600}; ///< how long ids of decided events are known at least; 0: for ever
 
     friend bool operator==(const Options &, const Options &) = default;
 };

@@ -49,6 +49,9 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     });
     load_attempts();
     relay_ = std::make_unique<OutboxRelay>(spec_, *domain_store_, *environment_.broker);
+    if (!store::is_shadow_schema(spec_.schema)) { // a shadow's ledger is taken over whole
+        ledger_keeper_ = std::make_unique<LedgerKeeper>(spec_, *domain_store_);
+    }
     make_lanes(std::move(instance));
 }
 
@@ -57,6 +60,7 @@ DomainService::~DomainService() {
         const std::lock_guard lock(late_->mutex);
         late_->serving = nullptr;
     }
+    ledger_keeper_.reset();
     cycle_.reset();
     lanes_.reset();
     relay_.reset();
@@ -258,6 +262,9 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
         } catch (const store::Fenced &) {
             on_fenced();
         }
+    }
+    if (ledger_keeper_) {
+        ledger_keeper_->look(counts.messages, [this] { return gate_.oldest_appended(); });
     }
     take_late();
     if (lanes_->exhausted()) { // nothing further is begun until one returns or another generation comes

@@ -5,6 +5,7 @@
 #include "engine/batch_cycle.hpp"
 #include "engine/domain_worker.hpp"
 #include "engine/event_reader.hpp"
+#include "engine/ledger_keeper.hpp"
 #include "engine/outbox_relay.hpp"
 #include "engine/wakeup.hpp"
 
@@ -79,6 +80,7 @@ private:
     std::unique_ptr<PartitionKeeper> partitions_;
     std::unique_ptr<BatchCycle> cycle_;
     std::unique_ptr<OutboxRelay> relay_;
+    std::unique_ptr<LedgerKeeper> ledger_keeper_;
     std::map<event::Uuid, store::Attempts> attempts_;
     std::vector<WorkPtr> unfinished_; // a batch that has to run again
     std::uint32_t run_again_ = 0;

@@ -176,4 +176,14 @@ void KeyGate::drop_claims_before(const std::string &topic, std::uint32_t partiti
     }
 }
 
+event::Micros KeyGate::oldest_appended() const {
+    event::Micros oldest = event::kLatest;
+    for (const auto &[key, held] : held_) {
+        for (const WorkPtr &work : held.queue) {
+            oldest = std::min(oldest, work->event->message->appended_at);
+        }
+    }
+    return oldest;
+}
+
 } // namespace weir::engine

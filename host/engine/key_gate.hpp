@@ -47,6 +47,9 @@ public:
     /// Forgets everything of one claim of a partition; it will be delivered again. By the prefix of its order keys, and the claim's number.
     void drop_claims_before(const std::string &topic, std::uint32_t partition, std::uint64_t claim);
 
+    /// When the oldest event that waits was appended; the latest time where none does.
+    event::Micros oldest_appended() const;
+
     std::size_t events() const { return events_; }
     std::size_t bytes() const { return bytes_; }
 

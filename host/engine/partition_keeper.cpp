@@ -4,6 +4,7 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace weir::engine {
 
@@ -94,6 +95,23 @@ void PartitionKeeper::seen(const event::Message &message) {
     }
 }
 
+void PartitionKeeper::reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const {
+    const auto place = std::lower_bound(positions.begin(), positions.end(), message, [](const store::StoredPosition &one, const event::Message &other) {
+        return std::tie(one.topic, one.partition) < std::tie(other.topic, other.partition);
+    });
+    if (place != positions.end() && place->topic == message.topic && place->partition == message.partition) {
+        if (place->incarnation != message.incarnation || place->position < message.position) {
+            place->incarnation = message.incarnation;
+            place->position = message.position;
+        }
+        return;
+    }
+    const auto saved = reached_.find({message.topic, message.partition});
+    if (saved == reached_.end() || saved->second.incarnation != message.incarnation || saved->second.position < message.position) {
+        positions.insert(place, {message.topic, message.partition, message.incarnation, message.position});
+    }
+}
+
 void PartitionKeeper::decided(const event::Message &message) {
     const auto found = progress_.find({message.topic, message.partition});
     if (found != progress_.end()) {
@@ -114,6 +132,9 @@ std::vector<store::StoredPosition> PartitionKeeper::changed_positions() const {
 
 void PartitionKeeper::saved(std::span<const store::StoredPosition> positions) {
     for (const store::StoredPosition &position : positions) {
+        if (spec_.parallel) {
+            reached_[{position.topic, position.partition}] = position;
+        }
         if (const auto found = progress_.find({position.topic, position.partition}); found != progress_.end()) {
             found->second.saved = position.position;
         }

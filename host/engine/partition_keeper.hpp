@@ -44,6 +44,9 @@ public:
     /// Whether there are partitions and another host reads all of them.
     bool standby() const { return !spec_.parallel && known_ > 0 && leases_.empty(); }
 
+    /// A parallel domain's: puts the message's position among `positions`, one a partition, where it is further on than what was saved.
+    void reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const;
+
     void seen(const event::Message &message);
     void decided(const event::Message &message);
     /// How far the partitions are decided, where that is further than was saved.
@@ -66,6 +69,7 @@ private:
     std::function<void()> taken_over_;
     std::vector<store::Lease> leases_;
     std::map<broker::Partition, Progress> progress_;
+    std::map<broker::Partition, store::StoredPosition> reached_; // a parallel domain's: what was saved
     std::size_t known_ = 0;
     Clock::time_point next_ = Clock::time_point::min();
     Clock::time_point renew_at_ = Clock::time_point::min();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/settlement.hpp"
 
+#include "engine/horizon.hpp"
 #include "engine/kill_point.hpp"
 
 #include <algorithm>
@@ -53,14 +54,23 @@ void Settlement::ask_ledger(std::size_t first, std::size_t last) {
     }
     std::sort(ids.begin(), ids.end());
     std::vector<event::Uuid> decided;
+    std::span<const store::PrunedRange> pruned;
     {
         const std::lock_guard turn(session_turn_);
         decided = session_.decided(ids);
+        pruned = session_.pruned(); // only this thread makes it change
     }
     pass(KillPoint::ledger);
     for (std::size_t i = first; i < last; ++i) {
-        if (fates_[i] == Fate::unknown) {
-            fates_[i] = std::binary_search(decided.begin(), decided.end(), work_[i]->event->id) ? Fate::decided : Fate::open;
+        if (fates_[i] != Fate::unknown) {
+            continue;
+        }
+        if (std::binary_search(decided.begin(), decided.end(), work_[i]->event->id)) {
+            fates_[i] = Fate::decided;
+        } else if (!pruned.empty() && beyond_horizon(*work_[i]->event->message, pruned)) {
+            fates_[i] = Fate::doubtful;
+        } else {
+            fates_[i] = Fate::open;
         }
     }
 }
@@ -227,6 +237,12 @@ Settlement::Verdict Settlement::try_range(std::size_t first, std::size_t last, i
     }
     session_.release(depth);
     std::move(ran.begin(), ran.end(), ran_.begin() + static_cast<std::ptrdiff_t>(first));
+    for (std::size_t i = first; i < last; ++i) {
+        if (fates_[i] == Fate::doubtful) {
+            const auto refusal = beyond_horizon(*work_[i]->event->message, session_.pruned());
+            bury(i, kBeyondHorizon, refusal ? refusal->message : "");
+        }
+    }
     for (const std::size_t index : rows.stale()) {
         stale_[index] = true;
     }

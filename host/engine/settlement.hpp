@@ -32,10 +32,11 @@ public:
         open,    ///< to be settled
         decided, ///< in the ledger
         copy,    ///< of one before it in the batch
+        doubtful, ///< may have been decided before, and can't be known any more: a dead letter that never ran
     };
     enum class Ledger : std::uint8_t { asked, known_open };
 
-    /// @return what each event came to; changes are flushed, nothing else is written. Only those of fate `open` ran.
+    /// @return what each event came to; changes are flushed, nothing else is written. Only those of fate `open` ran; those that are `doubtful` are refused.
     std::vector<Ran> settle(std::span<const WorkPtr> work, Ledger ledger = Ledger::asked);
 
     /// After `settle`, by index.

@@ -35,6 +35,7 @@ TEST_CASE("an empty host file gives the defaults that the structs have") {
     CHECK(host.engine.crash_limit == standard.engine.crash_limit);
     CHECK(host.engine.lease_ttl_ms == standard.engine.lease_ttl_ms);
     CHECK(host.engine.drain_timeout_ms == standard.engine.drain_timeout_ms);
+    CHECK(host.engine.ledger_horizon_hours == standard.engine.ledger_horizon_hours);
     CHECK(host.domains.empty());
 }
 
@@ -49,7 +50,7 @@ TEST_CASE("every engine key reaches its own member") {
     Files files;
     const config::Loaded loaded = files.load_host(
         R"({"engine": {"batch_max_events": 11, "batch_max_bytes": 12345, "retry_delays_ms": [13, 14], "max_retries": 15, "hold_max_events": 16,
-        "hold_max_bytes": 17000, "handler_budget_ms": 18, "crash_limit": 19, "lease_ttl_ms": 2000, "drain_timeout_ms": 21}})");
+        "hold_max_bytes": 17000, "handler_budget_ms": 18, "crash_limit": 19, "lease_ttl_ms": 2000, "drain_timeout_ms": 21, "ledger_horizon_hours": 22}})");
     REQUIRE(test::text(loaded.problems) == "");
     const config::EngineConfig &engine = loaded.config.engine;
     CHECK(engine.batch_max_events == 11);
@@ -62,6 +63,7 @@ TEST_CASE("every engine key reaches its own member") {
     CHECK(engine.crash_limit == 19);
     CHECK(engine.lease_ttl_ms == 2000);
     CHECK(engine.drain_timeout_ms == 21);
+    CHECK(engine.ledger_horizon_hours == 22);
 }
 
 TEST_CASE("settings show every key of the host once, with the effective value and its source") {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/ledger_keeper.hpp"
+
+#include "engine/thread_name.hpp"
+#include "log/log.hpp"
+
+namespace weir::engine {
+
+namespace {
+
+constexpr std::uint64_t kEvents = 50'000; // decided since the last look
+constexpr auto kLook = std::chrono::minutes(1);
+constexpr auto kStepPause = std::chrono::milliseconds(20); // batches that wait for the file or a lock go first
+
+} // namespace
+
+LedgerKeeper::LedgerKeeper(const DomainSpec &spec, store::DomainStore &store)
+    : spec_(spec), store_(store), looked_at_(Clock::now()), thread_([this] { loop(); }) {}
+
+LedgerKeeper::~LedgerKeeper() {
+    stop_ = true;
+    bell_.ring();
+    thread_.join();
+}
+
+void LedgerKeeper::look(std::uint64_t decided, const std::function<event::Micros()> &oldest_waiting) {
+    const auto now = Clock::now();
+    if (decided - decided_ < kEvents && now - looked_at_ < kLook) {
+        return;
+    }
+    decided_ = decided;
+    looked_at_ = now;
+    keep_from_ = oldest_waiting();
+    bell_.ring();
+}
+
+void LedgerKeeper::loop() {
+    name_thread("ledger", spec_.name);
+    while (!stop_) {
+        bell_.wait_for(2 * kLook);
+        if (stop_) {
+            return;
+        }
+        std::string failed;
+        try {
+            keep();
+        } catch (const store::Unavailable &) { // the domain's own to tell
+        } catch (const std::exception &failure) {
+            failed = failure.what();
+        }
+        if (!failed.empty() && failed != said_) {
+            log::warn("ledger.not_kept", "The ledger can't be kept small; it keeps everything, and events go on",
+                      {{"domain", spec_.name}, {"reason", failed}});
+        }
+        said_ = failed;
+    }
+}
+
+void LedgerKeeper::keep() {
+    const auto session = store_.open();
+    for (bool more = true; more && !stop_;) {
+        store::LedgerPolicy policy;
+        policy.horizon = spec_.options.ledger_horizon;
+        policy.now = event::now();
+        policy.keep_from = keep_from_;
+        const store::LedgerUpkeep done = session->maintain_ledger(policy);
+        say(done);
+        more = done.more;
+        if (more) {
+            bell_.wait_for(kStepPause);
+        }
+    }
+}
+
+void LedgerKeeper::say(const store::LedgerUpkeep &done) const {
+    if (done.sealed > 0) {
+        log::debug("ledger.sealed", "A generation of the ledger is full; the next one takes the events",
+                   {{"domain", spec_.name}, {"generation", done.sealed}, {"generations", done.generations}});
+    }
+    if (done.pruned_events > 0) {
+        log::info("ledger.pruned", "Ids beyond the horizon are no longer known",
+                  {{"domain", spec_.name}, {"events", done.pruned_events}, {"appended_through", event::format_time(done.pruned_through)}});
+    }
+}
+
+} // namespace weir::engine

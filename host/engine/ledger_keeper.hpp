@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/domain.hpp"
+#include "engine/wakeup.hpp"
+#include "store/store.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace weir::engine {
+
+/**
+ * Keeps a domain's ledger small, and prunes what is beyond the horizon, beside the batches: on a thread and a session of its own, which is only open while there is
+ * something to do. Any number of hosts may do it at once.
+ */
+class LedgerKeeper {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    /// @param spec, store outlive this
+    LedgerKeeper(const DomainSpec &spec, store::DomainStore &store);
+    ~LedgerKeeper();
+    LedgerKeeper(const LedgerKeeper &) = delete;
+    LedgerKeeper &operator=(const LedgerKeeper &) = delete;
+
+    /// Called by the domain's thread between batches: wakes the keeper where enough was decided or time has passed.
+    /// @param decided events in all, @param oldest_waiting the append time of the oldest event that waits in memory; only called where it is needed
+    void look(std::uint64_t decided, const std::function<event::Micros()> &oldest_waiting);
+
+private:
+    void loop();
+    void keep();
+    void say(const store::LedgerUpkeep &done) const;
+
+    const DomainSpec &spec_;
+    store::DomainStore &store_;
+    std::uint64_t decided_ = 0;   // the domain's thread
+    Clock::time_point looked_at_; // the domain's thread
+    std::string said_;            // the keeper's: the failure that was told last
+    std::atomic<event::Micros> keep_from_{event::kLatest};
+    std::atomic<bool> stop_{false};
+    Wakeup bell_;
+    std::thread thread_;
+};
+
+} // namespace weir::engine
