@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/horizon.hpp"
+
+#include "engine_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+std::shared_ptr<TestModule> appending() {
+    return std::make_shared<TestModule>(items_plugin(), std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", handlers::append}}, 1);
+}
+
+std::string marked(int number, const std::string &mark) {
+    return item_event(number, "item.marked.v1", R"({"id":"a","mark":")" + mark + R"("})");
+}
+
+engine::Counts serve(EngineFixture &fixture, bool parallel) {
+    auto spec = EngineFixture::spec_for(items_plugin());
+    spec.parallel = parallel;
+    engine::DomainWorker worker(spec, appending(), fixture.environment());
+    REQUIRE(EngineFixture::drain(worker));
+    worker.request_stop();
+    worker.wait();
+    return worker.status().counts;
+}
+
+/// Seals what was decided so far as a generation, and prunes what is older than it.
+std::uint64_t let_time_pass(EngineFixture &fixture) {
+    const auto session = fixture.session(items_plugin());
+    store::LedgerPolicy policy;
+    policy.horizon = std::chrono::microseconds(1);
+    policy.generation_events = 1;
+    std::uint64_t pruned = 0;
+    for (bool more = true; more;) {
+        policy.now = event::now();
+        const store::LedgerUpkeep done = session->maintain_ledger(policy);
+        pruned += done.pruned_events;
+        more = done.more;
+    }
+    return pruned;
+}
+
+/// Two generations, of which the first is pruned; the second holds event 3.
+void prune_the_first_two(EngineFixture &fixture, bool parallel) {
+    fixture.publish({marked(1, "1"), marked(2, "2")});
+    CHECK(serve(fixture, parallel).applied == 2);
+    CHECK(let_time_pass(fixture) == 0); // nothing newer
+    fixture.publish({marked(3, "3")});
+    CHECK(serve(fixture, parallel).applied == 1);
+    REQUIRE(let_time_pass(fixture) == 2);
+}
+
+} // namespace
+
+TEST_CASE("when a group begins anew, events that may have been applied and can't be known any more are quarantined, each once") {
+    const bool parallel = GENERATE(false, true);
+    EngineFixture fixture;
+    prune_the_first_two(fixture, parallel);
+    fixture.publish({marked(4, "4")}); // published, not yet read: as old as one likes, but never applied
+    const auto before = fixture.session(items_plugin())->positions();
+    REQUIRE(before.size() == 1);
+    for (int round = 0; round < 2; ++round) {
+        if (parallel) { // it begins at the beginning
+            REQUIRE(fixture.broker->drop_group("items.v1", "items_group"));
+        } else { // an ordered domain's begins at its stored position, unless somebody sets it back
+            REQUIRE(fixture.broker->drop_group("items.v1", "items_group"));
+            const auto consumer = fixture.broker->subscribe({"items_group", "operator", {"items.v1"}, false});
+            consumer->claim({"items.v1", 0}, std::nullopt);
+        }
+        const engine::Counts counts = serve(fixture, parallel);
+        CHECK(counts.applied == (round == 0 ? 1 : 0));
+        CHECK(counts.duplicates == (round == 0 ? 1 : 4)); // once quarantined they are known again
+        CHECK(counts.dead_letters == (round == 0 ? 2 : 0));
+    }
+    const auto trail = fixture.trail(items_plugin(), "a");
+    CHECK(trail == "1234");
+    const auto letters = fixture.session(items_plugin())->dead_letters({});
+    REQUIRE(letters.size() == 2);
+    for (const auto &letter : letters) {
+        CHECK(letter.error_type == "beyond_horizon");
+        CHECK(letter.error_message.find("engine.ledger_horizon_hours") != std::string::npos);
+        CHECK(letter.event_data);
+    }
+}
+
+TEST_CASE("a topic that is made again is another one: its events are applied, whatever was pruned of its predecessor") {
+    const bool parallel = GENERATE(false, true);
+    EngineFixture fixture;
+    prune_the_first_two(fixture, parallel);
+    REQUIRE(fixture.broker->drop_topic("items.v1"));
+    fixture.publish({marked(11, "x"), marked(12, "y"), marked(13, "z")});
+    const engine::Counts counts = serve(fixture, parallel);
+    CHECK(counts.applied == 3);
+    CHECK(counts.dead_letters == 0);
+    CHECK(fixture.trail(items_plugin(), "a") == "123xyz");
+}
+
+TEST_CASE("what waited through an outage is applied, however old it is") {
+    const bool parallel = GENERATE(false, true);
+    EngineFixture fixture;
+    std::vector<std::string> backlog;
+    for (int i = 1; i <= 5; ++i) {
+        backlog.push_back(marked(i, std::to_string(i)));
+    }
+    fixture.publish({marked(1, "1"), marked(2, "2")});
+    CHECK(serve(fixture, parallel).applied == 2);
+    {
+        const auto consumer = fixture.broker->subscribe({"items_group", "killed", {"items.v1"}, parallel});
+        fixture.publish({marked(3, "3"), marked(4, "4")});
+        if (!parallel) {
+            consumer->claim({"items.v1", 0}, std::nullopt);
+        }
+        CHECK(consumer->read({}, std::chrono::seconds(10)).size() == 2); // delivered to a host that died with them
+    }
+    let_time_pass(fixture);
+    CHECK(let_time_pass(fixture) == 0); // time alone prunes nothing
+    fixture.publish({marked(5, "5")});
+    const engine::Counts counts = serve(fixture, parallel);
+    CHECK(counts.applied == 3);
+    CHECK(counts.dead_letters == 0);
+}
+
+TEST_CASE("only events at pruned places and of pruned times are beyond the horizon") {
+    const std::vector<store::PrunedRange> pruned = {{"t", 1, "x", {10, 5}, 1000}};
+    event::Message message;
+    message.topic = "t";
+    message.partition = 1;
+    message.incarnation = "x";
+    message.position = {10, 5};
+    message.appended_at = 1000;
+    CHECK(engine::beyond_horizon(message, pruned));
+    const auto but = [&](auto change) {
+        event::Message other = message;
+        change(other);
+        return engine::beyond_horizon(other, pruned).has_value();
+    };
+    CHECK(but([](event::Message &m) { m.position = {0, 0}; }));
+    CHECK_FALSE(but([](event::Message &m) { m.position = {10, 6}; }));
+    CHECK_FALSE(but([](event::Message &m) { m.appended_at = 1001; }));
+    CHECK_FALSE(but([](event::Message &m) { m.incarnation = "y"; }));
+    CHECK_FALSE(but([](event::Message &m) { m.partition = 0; }));
+    CHECK_FALSE(but([](event::Message &m) { m.topic = "u"; }));
+}
