@@ -29,7 +29,8 @@ std::vector<Key> engine_keys() {
          "Milliseconds to finish what has begun when the host is stopped or a plugin replaced; what is left then is redelivered.", 0,
          kDayMs},
         {"engine.ledger_horizon_hours", Type::integer, "168",
-         "Hours for which the ids of decided events are known at least, by the broker's append time. An event that comes again later, where ids "
+         "Hours for which the ids of decided events are known at least, by the broker's append time. An event that comes again later, "
+         "where ids "
          "have been pruned, becomes a dead letter (beyond_horizon). 0: for ever.",
          0, 876000},
     };

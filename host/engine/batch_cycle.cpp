@@ -211,7 +211,8 @@ void BatchCycle::say_doubtful(const Attempt &attempt) const {
         }
     }
     if (first) {
-        log::warn("ledger.beyond_horizon", "Events came again whose ids have been pruned; they became dead letters, since they may have been applied",
+        log::warn("ledger.beyond_horizon",
+                  "Events came again whose ids have been pruned; they became dead letters, since they may have been applied",
                   {{"domain", spec_.name},
                    {"events", events},
                    {"topic", first->topic},

@@ -14,8 +14,8 @@
 namespace weir::engine {
 
 /**
- * Keeps a domain's ledger small, and prunes what is beyond the horizon, beside the batches: on a thread and a session of its own, which is only open while there is
- * something to do. Any number of hosts may do it at once.
+ * Keeps a domain's ledger small, and prunes what is beyond the horizon, beside the batches: on a thread and a session of its own, which is
+ * only open while there is something to do. Any number of hosts may do it at once.
  */
 class LedgerKeeper {
 public:
@@ -28,7 +28,8 @@ public:
     LedgerKeeper &operator=(const LedgerKeeper &) = delete;
 
     /// Called by the domain's thread between batches: wakes the keeper where enough was decided or time has passed.
-    /// @param decided events in all, @param oldest_waiting the append time of the oldest event that waits in memory; only called where it is needed
+    /// @param decided events in all, @param oldest_waiting the append time of the oldest event that waits in memory; only called where it
+    /// is needed
     void look(std::uint64_t decided, const std::function<event::Micros()> &oldest_waiting);
 
 private:

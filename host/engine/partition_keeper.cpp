@@ -96,9 +96,10 @@ void PartitionKeeper::seen(const event::Message &message) {
 }
 
 void PartitionKeeper::reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const {
-    const auto place = std::lower_bound(positions.begin(), positions.end(), message, [](const store::StoredPosition &one, const event::Message &other) {
-        return std::tie(one.topic, one.partition) < std::tie(other.topic, other.partition);
-    });
+    const auto place =
+        std::lower_bound(positions.begin(), positions.end(), message, [](const store::StoredPosition &one, const event::Message &other) {
+            return std::tie(one.topic, one.partition) < std::tie(other.topic, other.partition);
+        });
     if (place != positions.end() && place->topic == message.topic && place->partition == message.partition) {
         if (place->incarnation != message.incarnation || place->position < message.position) {
             place->incarnation = message.incarnation;

@@ -28,15 +28,16 @@ public:
 
     /// What is known of an event before its handler runs.
     enum class Fate : std::uint8_t {
-        unknown, ///< the ledger was not asked: a stretch before it was cut short
-        open,    ///< to be settled
-        decided, ///< in the ledger
-        copy,    ///< of one before it in the batch
+        unknown,  ///< the ledger was not asked: a stretch before it was cut short
+        open,     ///< to be settled
+        decided,  ///< in the ledger
+        copy,     ///< of one before it in the batch
         doubtful, ///< may have been decided before, and can't be known any more: a dead letter that never ran
     };
     enum class Ledger : std::uint8_t { asked, known_open };
 
-    /// @return what each event came to; changes are flushed, nothing else is written. Only those of fate `open` ran; those that are `doubtful` are refused.
+    /// @return what each event came to; changes are flushed, nothing else is written. Only those of fate `open` ran; those that are
+    /// `doubtful` are refused.
     std::vector<Ran> settle(std::span<const WorkPtr> work, Ledger ledger = Ledger::asked);
 
     /// After `settle`, by index.

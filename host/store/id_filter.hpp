@@ -13,9 +13,9 @@
 namespace weir::store {
 
 /**
- * A Bloom filter over event ids: says of an id that it is certainly not in a set, or that it may be (about one in two hundred of those that aren't).
- * All bits of an id lie in one block of half a cache line, so that a question costs one look at memory. One and a half bytes an id.
- * Reading is thread-safe; adding isn't.
+ * A Bloom filter over event ids: says of an id that it is certainly not in a set, or that it may be (about one in two hundred of those that
+ * aren't). All bits of an id lie in one block of half a cache line, so that a question costs one look at memory. One and a half bytes an
+ * id. Reading is thread-safe; adding isn't.
  */
 class IdFilter {
 public:

@@ -14,9 +14,10 @@
 namespace weir::store {
 
 /*
- * A ledger is a row of generations. Events are recorded in the young one, the table `event_ledger`, which stays small enough to be kept in memory by whatever
- * caches there are. When it is full, or a share of the horizon old, it is sealed: renamed to `event_ledger_<number>`, and never changed again but for outcomes.
- * A sealed generation gets a filter of its ids, so that it is asked only for ids that it may hold. One that is beyond the horizon is pruned as a whole.
+ * A ledger is a row of generations. Events are recorded in the young one, the table `event_ledger`, which stays small enough to be kept in
+ * memory by whatever caches there are. When it is full, or a share of the horizon old, it is sealed: renamed to `event_ledger_<number>`,
+ * and never changed again but for outcomes. A sealed generation gets a filter of its ids, so that it is asked only for ids that it may
+ * hold. One that is beyond the horizon is pruned as a whole.
  */
 
 inline constexpr std::string_view kYoungLedger = "event_ledger";
@@ -42,8 +43,8 @@ struct LedgerGeneration {
 bool ready_to_seal(const std::vector<LedgerGeneration> &generations, std::int64_t events_decided, const LedgerPolicy &policy,
                    std::uint64_t usual_events);
 
-/// Whether the oldest, the first of `generations`, is to be pruned: it was sealed a horizon ago, and its last event was appended a horizon before the newest
-/// that the ledger has. Both, so that neither an outage nor a wrong clock makes a domain forget what it has just done.
+/// Whether the oldest, the first of `generations`, is to be pruned: it was sealed a horizon ago, and its last event was appended a horizon
+/// before the newest that the ledger has. Both, so that neither an outage nor a wrong clock makes a domain forget what it has just done.
 bool ready_to_prune(const std::vector<LedgerGeneration> &generations, const LedgerPolicy &policy);
 
 /// The filters of one domain's sealed generations, in memory, shared by the sessions of a process. Thread-safe.

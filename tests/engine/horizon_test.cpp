@@ -11,7 +11,8 @@ using namespace weir::test;
 namespace {
 
 std::shared_ptr<TestModule> appending() {
-    return std::make_shared<TestModule>(items_plugin(), std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", handlers::append}}, 1);
+    return std::make_shared<TestModule>(items_plugin(),
+                                        std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", handlers::append}}, 1);
 }
 
 std::string marked(int number, const std::string &mark) {

@@ -76,8 +76,10 @@ DeadLetter letter_of(std::uint64_t number) {
     return letter;
 }
 
-/// One host's way of taking events: what is not decided is recorded, and each of it counts as applied when the transaction has been committed.
-void take(Session &session, std::span<const event::Uuid> wanted, event::Micros received_at, const std::function<void(const event::Uuid &)> &applied) {
+/// One host's way of taking events: what is not decided is recorded, and each of it counts as applied when the transaction has been
+/// committed.
+void take(Session &session, std::span<const event::Uuid> wanted, event::Micros received_at,
+          const std::function<void(const event::Uuid &)> &applied) {
     for (;;) {
         try {
             session.begin({});
@@ -154,7 +156,7 @@ void pruned_by_the_horizon(StorePlace &place) {
     CHECK(session->pruned()[0].position == event::Position{100, 3});
     CHECK(session->pruned()[0].appended_through == kStart);
     CHECK(session->pruned()[1].partition == 2);
-    CHECK(session->ledger_counts().applied == 200); // counts are of all that was ever decided
+    CHECK(session->ledger_counts().applied == 200);                                           // counts are of all that was ever decided
     CHECK(maintain(*keeper, policy_of(100, kHour, kStart + 100 * kHour)).pruned_events == 0); // the newest always stay
     auto late = domain->open();
     CHECK(late->decided(ids(0, 200)) == ids(100, 200));

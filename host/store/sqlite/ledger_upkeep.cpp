@@ -19,8 +19,9 @@ constexpr std::int64_t kRowsAtOnce = 5000;
 
 void make_ledger_view(Connection &connection) {
     std::vector<std::string> tables;
-    connection.query("select generation from " + connection.qualified(std::string(kLedgerGenerations)) + " where sealed_at is not null", {},
-                     {Storage::integer})
+    connection
+        .query("select generation from " + connection.qualified(std::string(kLedgerGenerations)) + " where sealed_at is not null", {},
+               {Storage::integer})
         .each([&](Query &row) { tables.push_back(generation_table(row.take_integer(0))); });
     const std::string columns = "select event_id, received_at, outcome from ";
     std::string sql = columns + quote_name(std::string(kYoungLedger));
@@ -74,7 +75,8 @@ std::vector<LedgerGeneration> SqliteSession::generations() {
     return all;
 }
 
-/// Some rows of a table whose generation is pruned; the table, when it is empty. Dropping a full one would hold up batches for as long as it is large.
+/// Some rows of a table whose generation is pruned; the table, when it is empty. Dropping a full one would hold up batches for as long as
+/// it is large.
 bool SqliteSession::remove_remains(std::int64_t oldest) {
     std::string remains;
     const std::string prefix = std::string(kYoungLedger) + "_";
@@ -95,12 +97,12 @@ bool SqliteSession::remove_remains(std::int64_t oldest) {
     }
     connection_.within_transaction([&] {
         const std::string table = connection_.qualified(remains);
-        const std::uint64_t removed = connection_
-                                          .query("delete from " + table + " where event_id in (select event_id from " + table +
-                                                     " order by event_id limit ?)",
-                                                 {Storage::integer}, {})
-                                          .integer(0, kRowsAtOnce)
-                                          .run();
+        const std::uint64_t removed =
+            connection_
+                .query("delete from " + table + " where event_id in (select event_id from " + table + " order by event_id limit ?)",
+                       {Storage::integer}, {})
+                .integer(0, kRowsAtOnce)
+                .run();
         if (removed < static_cast<std::uint64_t>(kRowsAtOnce)) {
             connection_.session() << "drop table " + table;
         }
@@ -163,9 +165,11 @@ bool SqliteSession::prune(const LedgerPolicy &policy, LedgerUpkeep &done) {
     const LedgerGeneration &oldest = known.front();
     connection_
         .query("insert into " + connection_.qualified(std::string(kLedgerPruned)) +
-                   " as pruned (topic, partition, incarnation, high, low, appended_through) select topic, partition, incarnation, high, low, ? from " +
+                   " as pruned (topic, partition, incarnation, high, low, appended_through) select topic, partition, incarnation, high, "
+                   "low, ? from " +
                    connection_.qualified("positions") +
-                   " where true on conflict (topic, partition, incarnation) do update set high = excluded.high, low = excluded.low, appended_through = "
+                   " where true on conflict (topic, partition, incarnation) do update set high = excluded.high, low = excluded.low, "
+                   "appended_through = "
                    "max(pruned.appended_through, excluded.appended_through)",
                {Storage::time}, {})
         .time(0, oldest.received_through)
@@ -183,8 +187,7 @@ bool SqliteSession::prune(const LedgerPolicy &policy, LedgerUpkeep &done) {
 bool SqliteSession::seal(const LedgerPolicy &policy, LedgerUpkeep &done) {
     const std::string table = connection_.qualified(std::string(kLedgerGenerations));
     std::int64_t decided = 0;
-    connection_
-        .query("select coalesce(sum(events), 0) from " + connection_.qualified("event_ledger_counts"), {}, {Storage::integer})
+    connection_.query("select coalesce(sum(events), 0) from " + connection_.qualified("event_ledger_counts"), {}, {Storage::integer})
         .each([&](Query &row) { decided = row.take_integer(0); });
     const auto open = [&](std::int64_t number, std::int64_t before) {
         connection_

@@ -46,7 +46,8 @@ std::string assignments(const Table &table) {
 } // namespace
 
 SqliteReplacement::SqliteReplacement(const Place &place, Place shadow, const Schema &tables, std::shared_ptr<Holders> holders)
-    : shadow_(std::move(shadow)), tables_(tables), session_(place, std::make_shared<const Schema>(tables), std::move(holders), std::make_shared<LedgerFilters>()),
+    : shadow_(std::move(shadow)), tables_(tables),
+      session_(place, std::make_shared<const Schema>(tables), std::move(holders), std::make_shared<LedgerFilters>()),
       connection_(session_.connection()) {
     session_.begin({});
 }

@@ -10,8 +10,8 @@
 
 namespace weir::store::sqlite {
 
-/// A session on one file. Where its parts are: session.cpp transactions, ledger.cpp, ledger_upkeep.cpp, rows.cpp, flush.cpp, scan.cpp, leases.cpp,
-/// dead_letters.cpp, bookkeeping.cpp.
+/// A session on one file. Where its parts are: session.cpp transactions, ledger.cpp, ledger_upkeep.cpp, rows.cpp, flush.cpp, scan.cpp,
+/// leases.cpp, dead_letters.cpp, bookkeeping.cpp.
 class SqliteSession final : public Session {
 public:
     SqliteSession(const Place &place, std::shared_ptr<const Schema> schema, std::shared_ptr<Holders> holders,

@@ -61,10 +61,10 @@ TableForm ledger_counts() {
 TableForm ledger_generations() {
     TableForm form;
     form.table.name = std::string(kLedgerGenerations);
-    form.table.columns = {plain("generation", Type::int64),         plain("opened_at", Type::timestamp),
-                          plain("events_before", Type::int64),      nullable("sealed_at", Type::timestamp),
-                          nullable("received_through", Type::timestamp), nullable("events", Type::int64),
-                          nullable("filter", Type::bytes)};
+    form.table.columns = {
+        plain("generation", Type::int64),       plain("opened_at", Type::timestamp),           plain("events_before", Type::int64),
+        nullable("sealed_at", Type::timestamp), nullable("received_through", Type::timestamp), nullable("events", Type::int64),
+        nullable("filter", Type::bytes)};
     form.table.primary_key = {0};
     return form;
 }
@@ -159,7 +159,8 @@ TableForm schema_migrations() {
 } // namespace
 
 std::vector<TableForm> standard_tables() {
-    return {schema_migrations(), event_ledger(), ledger_counts(), ledger_generations(), ledger_pruned(), dead_letter_queue(), outbox(), positions(), lease(), event_attempts()};
+    return {schema_migrations(), event_ledger(), ledger_counts(), ledger_generations(), ledger_pruned(), dead_letter_queue(), outbox(),
+            positions(),         lease(),        event_attempts()};
 }
 
 TableForm own_table(const Table &table) {
