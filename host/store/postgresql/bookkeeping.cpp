@@ -23,9 +23,11 @@ void PostgresqlSession::save_positions(std::span<const StoredPosition> positions
         }
         constexpr Form kForms[] = {Form::text, Form::int8, Form::text, Form::int8, Form::int8};
         defer(Command{"insert into " + qualified("positions") +
-                          " (topic, partition, incarnation, high, low, updated_at) select *, clock_timestamp() from " + given(kForms) +
+                          " as target (topic, partition, incarnation, high, low, updated_at) select *, clock_timestamp() from " +
+                          given(kForms) +
                           " on conflict (topic, partition) do update set incarnation = excluded.incarnation, high = excluded.high, "
-                          "low = excluded.low, updated_at = excluded.updated_at",
+                          "low = excluded.low, updated_at = excluded.updated_at where target.incarnation <> excluded.incarnation or "
+                          "(target.high, target.low) < (excluded.high, excluded.low)",
                       {topics.take(), partitions.take(), incarnations.take(), highs.take(), lows.take()}});
     });
 }

@@ -6,6 +6,7 @@ namespace weir::store::postgresql {
 
 namespace {
 
+constexpr std::string_view kNoContext = "{}";
 constexpr const char *kColumns =
     "id, event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, status, created_at, "
     "updated_at, context";
@@ -142,7 +143,6 @@ void PostgresqlSession::settle_dead_letter(const DeadLetter &letter, DeadLetterS
     within_transaction([&] {
         Connection &connection = live();
         const std::string id = letter.event_id.text();
-        std::uint64_t was_dead = 0;
         connection.guard([&] {
             connection
                 .query("update " + qualified("dead_letter_queue") + " set status = :a, updated_at = clock_timestamp() where event_id = :b",
@@ -150,28 +150,28 @@ void PostgresqlSession::settle_dead_letter(const DeadLetter &letter, DeadLetterS
                 .text(0, status_name(status))
                 .text(1, id)
                 .run();
-            if (status == DeadLetterStatus::replayed) {
-                was_dead =
-                    connection
-                        .query("update " + qualified("event_ledger") + " set outcome = :a where event_id = :b and outcome = 'dead'", 2, 0)
-                        .text(0, std::string(outcome_name(outcome)))
-                        .text(1, id)
-                        .run();
-            }
         });
         if (status != DeadLetterStatus::replayed) {
             return;
         }
-        if (was_dead == 1) {
-            for (const auto &[counted, difference] : {std::pair(Outcome::dead, -1), std::pair(outcome, 1)}) {
-                Array named(Form::text);
-                Array added(Form::int8);
-                named.text(outcome_name(counted));
-                added.integer(difference);
-                defer(count_outcomes(named.take(), added.take()));
-            }
-        } else if (decided(std::vector{letter.event_id}).empty()) { // as another program may have left it
-            record(std::vector{LedgerEntry{letter.event_id, event::now(), outcome}});
+        const auto count = [&](Outcome counted, std::int64_t difference) {
+            Array named(Form::text);
+            Array added(Form::int8);
+            named.text(outcome_name(counted));
+            added.integer(difference);
+            defer(count_outcomes(named.take(), added.take()));
+        };
+        if (change_outcome(letter.event_id, outcome)) {
+            count(Outcome::dead, -1);
+            count(outcome, 1);
+            return;
+        }
+        if (!in_ledger(std::span(&letter.event_id, 1), false).empty()) {
+            return;
+        }
+        record(std::vector{LedgerEntry{letter.event_id, event::now(), outcome}});
+        if (letter.context.size() > kNoContext.size()) { // its row was pruned; other programs leave letters without one
+            count(Outcome::dead, -1);
         }
     });
 }

@@ -9,32 +9,165 @@ namespace weir::store::postgresql {
 
 namespace {
 
+Parameter array_of(std::span<const event::Uuid> ids) {
+    Array array(Form::uuid);
+    array.reserve(ids.size());
+    for (const event::Uuid &id : ids) {
+        array.uuid(id);
+    }
+    return array.take();
+}
+
+event::Uuid id_from(std::string_view bytes) {
+    event::Uuid id;
+    std::memcpy(id.bytes.data(), bytes.data(), std::min(bytes.size(), id.bytes.size()));
+    return id;
+}
+
 constexpr std::array kOutcomes = {Outcome::applied, Outcome::dead, Outcome::ignored, Outcome::stale}; // by name: locked in one order
 
 } // namespace
+
+void PostgresqlSession::see_generations(std::int64_t oldest, std::int64_t young) {
+    has_asked_ = true;
+    if (oldest == oldest_ && young == young_) {
+        return;
+    }
+    std::vector<Command> commands;
+    commands.push_back({"select topic, partition, incarnation, high, low, appended_through from " +
+                            qualified(std::string(kLedgerPruned).c_str()) + " order by topic, partition",
+                        {}});
+    const std::vector<Reply> replies = exchange(std::move(commands));
+    pruned_.clear();
+    for (int i = 0; i < replies[0].rows(); ++i) {
+        const Reply &row = replies[0];
+        pruned_.push_back(
+            {std::string(row.bytes(i, 0)),
+             static_cast<std::uint32_t>(decode_integer(row.bytes(i, 1))),
+             std::string(row.bytes(i, 2)),
+             {static_cast<std::uint64_t>(decode_integer(row.bytes(i, 3))), static_cast<std::uint64_t>(decode_integer(row.bytes(i, 4)))},
+             std::get<std::int64_t>(row.value(i, 5, Form::timestamptz, 0))});
+    }
+    filters_->forget_before(oldest);
+    oldest_ = oldest;
+    young_ = young;
+}
+
+// Filters that another host has made, or that were made before this one started.
+void PostgresqlSession::load_filters() {
+    std::vector<Command> commands;
+    std::vector<std::int64_t> missing;
+    for (std::int64_t generation = oldest_; generation < young_; ++generation) {
+        if (!filters_->find(generation)) {
+            missing.push_back(generation);
+            commands.push_back({"select filter from " + qualified(std::string(kLedgerGenerations).c_str()) +
+                                    " where generation = cast($1 as bigint) and filter is not null",
+                                {{0, std::to_string(generation)}}});
+        }
+    }
+    if (commands.empty()) {
+        return;
+    }
+    const std::vector<Reply> replies = exchange(std::move(commands));
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        if (replies[i].rows() == 1) {
+            if (auto filter = IdFilter::from_bytes(replies[i].bytes(0, 0))) {
+                filters_->put(missing[i], std::make_shared<const IdFilter>(std::move(*filter)));
+            }
+        }
+    }
+}
+
+// Those of the ids that a sealed generation may hold; all, while it has no filter.
+std::vector<event::Uuid> PostgresqlSession::candidates(std::int64_t generation, std::span<const event::Uuid> ids) const {
+    const auto filter = filters_->find(generation);
+    if (!filter) {
+        return {ids.begin(), ids.end()};
+    }
+    std::vector<event::Uuid> some;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(some), [&](const event::Uuid &id) { return filter->may_contain(id); });
+    return some;
+}
+
+// The young generation is asked in the statement that tells which sealed ones there are: whoever seals it waits for this transaction's end.
+std::vector<event::Uuid> PostgresqlSession::in_ledger(std::span<const event::Uuid> ids, bool letters) {
+    std::vector<event::Uuid> found;
+    std::vector<Command> commands;
+    commands.push_back(
+        {"select event_id, null::bigint, null::bigint from " + qualified(std::string(kYoungLedger).c_str()) +
+             " where event_id = any($1) union all select null, coalesce(min(generation), 0), coalesce(max(generation), 0) from " +
+             qualified(std::string(kLedgerGenerations).c_str()),
+         {array_of(ids)}});
+    const std::vector<Reply> young = exchange(std::move(commands));
+    for (int i = 0; i < young[0].rows(); ++i) {
+        if (young[0].is_null(i, 0)) {
+            see_generations(decode_integer(young[0].bytes(i, 1)), decode_integer(young[0].bytes(i, 2)));
+        } else {
+            found.push_back(id_from(young[0].bytes(i, 0)));
+        }
+    }
+    load_filters();
+    commands.clear();
+    Command sealed; // one statement for all of them, the same until another is sealed
+    bool any = false;
+    for (std::int64_t generation = oldest_; generation < young_; ++generation) {
+        const std::vector<event::Uuid> some = candidates(generation, ids);
+        any = any || !some.empty();
+        sealed.parameters.push_back(array_of(some));
+        sealed.sql += (sealed.sql.empty() ? "select event_id from " : " union all select event_id from ") +
+                      qualified(generation_table(generation).c_str()) + " where event_id = any($" +
+                      std::to_string(sealed.parameters.size()) + ")";
+    }
+    if (any) {
+        commands.push_back(std::move(sealed));
+    }
+    if (letters && oldest_ > 1) { // what was pruned may have left a dead letter
+        commands.push_back({"select event_id from " + qualified("dead_letter_queue") + " where event_id = any($1)", {array_of(ids)}});
+    }
+    if (commands.empty()) {
+        return found;
+    }
+    try {
+        for (const Reply &reply : exchange(std::move(commands))) {
+            for (int i = 0; i < reply.rows(); ++i) {
+                found.push_back(id_from(reply.bytes(i, 0)));
+            }
+        }
+    } catch (const SchemaWrong &failure) { // the table of a generation that was pruned a moment ago
+        oldest_ = young_ = -1;
+        throw RunAgain(std::string("the ledger was pruned meanwhile: ") + failure.what());
+    }
+    return found;
+}
 
 std::vector<event::Uuid> PostgresqlSession::decided(std::span<const event::Uuid> ids) {
     std::vector<event::Uuid> found;
     if (ids.empty()) {
         return found;
     }
-    within_transaction([&] {
-        Array array(Form::uuid);
-        array.reserve(ids.size());
-        for (const event::Uuid &id : ids) {
-            array.uuid(id);
-        }
-        std::vector<Command> commands;
-        commands.push_back({"select event_id from " + qualified("event_ledger") + " where event_id = any($1)", {array.take()}});
-        const std::vector<Reply> replies = exchange(std::move(commands));
-        for (int i = 0; i < replies[0].rows(); ++i) {
-            const std::string_view bytes = replies[0].bytes(i, 0);
-            event::Uuid &id = found.emplace_back();
-            std::memcpy(id.bytes.data(), bytes.data(), std::min(bytes.size(), id.bytes.size()));
-        }
-    });
+    within_transaction([&] { found = in_ledger(ids, true); });
     std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
     return found;
+}
+
+// The row of a dead letter that was replayed, in whatever generation it is.
+bool PostgresqlSession::change_outcome(const event::Uuid &id, Outcome outcome) {
+    in_ledger(std::span(&id, 1), false);
+    std::vector<Command> commands;
+    for (std::int64_t generation = oldest_; generation <= young_; ++generation) {
+        const bool young = generation == young_;
+        if (young || !candidates(generation, std::span(&id, 1)).empty()) {
+            commands.push_back({"update " + qualified((young ? std::string(kYoungLedger) : generation_table(generation)).c_str()) +
+                                    " set outcome = $1 where event_id = cast($2 as uuid) and outcome = 'dead'",
+                                {{0, std::string(outcome_name(outcome))}, {0, id.text()}}});
+        }
+    }
+    std::uint64_t was_dead = 0;
+    for (const Reply &reply : exchange(std::move(commands))) {
+        was_dead += reply.touched();
+    }
+    return was_dead > 0;
 }
 
 void PostgresqlSession::record(std::span<const LedgerEntry> entries) {
@@ -55,10 +188,15 @@ void PostgresqlSession::record(std::span<const LedgerEntry> entries) {
         }
         constexpr Form kForms[] = {Form::uuid, Form::timestamptz, Form::text};
         std::vector<Command> commands;
-        commands.push_back({"insert into " + qualified("event_ledger") + " (event_id, received_at, outcome) select * from " + given(kForms),
-                            {ids.take(), times.take(), outcomes.take()},
-                            true,
-                            Meaning::creation});
+        std::string insert =
+            "insert into " + qualified("event_ledger") + " (event_id, received_at, outcome) select * from " + given(kForms);
+        std::vector<Parameter> parameters = {ids.take(), times.take(), outcomes.take()};
+        if (has_asked_) { // rolling back to a savepoint gives up the lock that keeps the young generation from being sealed
+            insert += " where (select coalesce(max(generation), 0) from " + qualified(std::string(kLedgerGenerations).c_str()) +
+                      ") = cast($4 as bigint)";
+            parameters.push_back({0, std::to_string(young_)});
+        }
+        commands.push_back({std::move(insert), std::move(parameters), true, Meaning::creation});
         Array named(Form::text);
         Array added(Form::int8);
         for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -68,7 +206,9 @@ void PostgresqlSession::record(std::span<const LedgerEntry> entries) {
             }
         }
         commands.push_back(count_outcomes(named.take(), added.take()));
-        exchange(std::move(commands));
+        if (exchange(std::move(commands))[0].touched() != entries.size()) {
+            throw RunAgain("the ledger's young generation was sealed meanwhile");
+        }
     });
 }
 

@@ -2,6 +2,7 @@
 #include "migration.hpp"
 
 #include "ddl.hpp"
+#include "ledger_view.hpp"
 #include "plan.hpp"
 #include "roles.hpp"
 
@@ -98,6 +99,9 @@ void apply(Connection &connection, const Place &place, const std::vector<Step> &
     if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_counts"; })) {
         connection.execute("insert into " + place.qualified("event_ledger_counts") + " (outcome, events) select outcome, count(*) from " +
                            place.qualified("event_ledger") + " group by outcome"); // of a ledger that another program kept
+    }
+    if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_generations"; })) {
+        make_ledger_view(connection, place);
     }
     for (const Step &step : steps) {
         for (const Column &column : step.columns) {

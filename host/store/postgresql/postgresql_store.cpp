@@ -50,7 +50,9 @@ public:
 
     MigrationSteps preview(const Schema &schema) override { return postgresql::preview(*shared_->pool.take(), place_, schema); }
 
-    std::unique_ptr<Session> open() override { return std::make_unique<PostgresqlSession>(place_, layout(), shared_->presence, shared_); }
+    std::unique_ptr<Session> open() override {
+        return std::make_unique<PostgresqlSession>(place_, layout(), shared_->presence, filters_, shared_);
+    }
 
     std::vector<std::string> adopted_tables(const Schema &schema) override {
         const Pool::Lent connection = shared_->pool.take();
@@ -79,6 +81,7 @@ private:
 
     const std::shared_ptr<Shared> shared_;
     const Place place_;
+    const std::shared_ptr<LedgerFilters> filters_ = std::make_shared<LedgerFilters>();
     std::mutex mutex_;
     std::shared_ptr<const Layout> layout_;
 };

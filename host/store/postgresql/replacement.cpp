@@ -49,12 +49,14 @@ std::string differs(const TableLayout &ours, const TableLayout &theirs) {
 PostgresqlReplacement::PostgresqlReplacement(Place place, std::shared_ptr<const Layout> ours, Place shadow,
                                              std::shared_ptr<const Layout> theirs, Presence &presence, std::shared_ptr<void> owner)
     : place_(std::move(place)), shadow_(std::move(shadow)), ours_(std::move(ours)), theirs_(std::move(theirs)),
-      session_(place_, ours_, presence, std::move(owner)), reply_timeout_(place_.pool->options().reply_timeout) {
+      session_(place_, ours_, presence, std::make_shared<LedgerFilters>(), std::move(owner)),
+      reply_timeout_(place_.pool->options().reply_timeout) {
     session_.begin({});
     Connection &connection = session_.connection();
     connection.set_reply_timeout(reply_timeout_ * kPatience);
     connection.execute("set local role none"); // the domain's role sees no other schema
     connection.execute("set local statement_timeout = 0");
+    connection.execute("set local enable_seqscan = on"); // whole tables are compared
     connection.execute("lock table " + place_.qualified("event_ledger") + " in access exclusive mode");
 }
 

@@ -3,8 +3,9 @@
 
 namespace weir::store::postgresql {
 
-PostgresqlSession::PostgresqlSession(Place place, std::shared_ptr<const Layout> layout, Presence &presence, std::shared_ptr<void> owner)
-    : owner_(std::move(owner)), place_(std::move(place)), layout_(std::move(layout)), presence_(presence) {}
+PostgresqlSession::PostgresqlSession(Place place, std::shared_ptr<const Layout> layout, Presence &presence,
+                                     std::shared_ptr<LedgerFilters> filters, std::shared_ptr<void> owner)
+    : owner_(std::move(owner)), place_(std::move(place)), layout_(std::move(layout)), presence_(presence), filters_(std::move(filters)) {}
 
 std::vector<Reply> PostgresqlSession::exchange(std::vector<Command> commands) {
     std::vector<Command> all = std::move(waiting_);
@@ -42,12 +43,16 @@ void PostgresqlSession::begin(std::span<const Lease> leases) {
     connection_ = place_.pool->take(last_connection_);
     last_connection_ = connection_->number();
     has_begun_ = false;
+    has_asked_ = false;
     waiting_.clear();
     defer("begin");
     const std::string role = place_.role();
     const std::string name = "weir/" + place_.schema;
     // What a crash of the server takes of a shadow is made again.
-    const std::string quick = is_shadow_schema(place_.schema) ? ", set_config('synchronous_commit', 'off', true)" : "";
+    std::string quick = is_shadow_schema(place_.schema) ? ", set_config('synchronous_commit', 'off', true)" : "";
+    // By key is how batches find everything. A plan that was made while a table was nearly empty would read all of it, long after it has
+    // grown.
+    quick += ", set_config('enable_seqscan', 'off', true)";
     if (role.empty()) {
         defer(Command{"select set_config('application_name', $1, true)" + quick, {{0, name}}, true, Meaning::setup});
     } else {

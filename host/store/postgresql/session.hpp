@@ -5,6 +5,7 @@
 #include "place.hpp"
 #include "presence.hpp"
 
+#include "store/ledger_generations.hpp"
 #include "store/store.hpp"
 
 #include <memory>
@@ -13,13 +14,14 @@ namespace weir::store::postgresql {
 
 /**
  * A session on one schema. It borrows a connection for each transaction, takes on the domain's role in it, and gives it back. What needs no
- * answer waits for the next statement that does, and travels with it. Where its parts are: session.cpp transactions, ledger.cpp, rows.cpp,
- * flush.cpp, scan.cpp, leases.cpp, dead_letters.cpp, bookkeeping.cpp, outbox.cpp.
+ * answer waits for the next statement that does, and travels with it. Where its parts are: session.cpp transactions, ledger.cpp,
+ * ledger_upkeep.cpp, rows.cpp, flush.cpp, scan.cpp, leases.cpp, dead_letters.cpp, bookkeeping.cpp, outbox.cpp.
  */
 class PostgresqlSession final : public Session {
 public:
     /// @param owner whatever has to live as long: a session may outlive the store that opened it
-    PostgresqlSession(Place place, std::shared_ptr<const Layout> layout, Presence &presence, std::shared_ptr<void> owner);
+    PostgresqlSession(Place place, std::shared_ptr<const Layout> layout, Presence &presence, std::shared_ptr<LedgerFilters> filters,
+                      std::shared_ptr<void> owner);
     ~PostgresqlSession() override { rollback(); }
 
     /// The connection for statements of SOCI, when everything that waited is done. In a transaction.
@@ -39,7 +41,9 @@ public:
     void release(int depth) override;
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    const std::vector<PrunedRange> &pruned() override { return pruned_; }
     void record(std::span<const LedgerEntry> entries) override;
+    LedgerUpkeep maintain_ledger(const LedgerPolicy &policy) override;
     LedgerCounts ledger_counts() override;
 
     std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) override;
@@ -110,6 +114,11 @@ private:
         }
     }
 
+    void see_generations(std::int64_t oldest, std::int64_t young);
+    void load_filters();
+    std::vector<event::Uuid> candidates(std::int64_t generation, std::span<const event::Uuid> ids) const;
+    std::vector<event::Uuid> in_ledger(std::span<const event::Uuid> ids, bool letters);
+    bool change_outcome(const event::Uuid &id, Outcome outcome);
     Command count_outcomes(Parameter outcomes, Parameter differences) const;
     std::vector<DeadLetter> read_dead_letters(const std::string &condition, const std::vector<std::string> &values);
 
@@ -117,6 +126,11 @@ private:
     Place place_;
     std::shared_ptr<const Layout> layout_;
     Presence &presence_;
+    std::shared_ptr<LedgerFilters> filters_;
+    std::int64_t oldest_ = -1; ///< the generations that `decided` saw last; the young one is the last, 0: no generations yet
+    std::int64_t young_ = -1;
+    bool has_asked_ = false; ///< whether it saw them in this transaction
+    std::vector<PrunedRange> pruned_;
     Pool::Lent connection_; ///< while a transaction is open
     std::uint64_t last_connection_ = 0;
     bool has_begun_ = false; ///< whether the server knows of the transaction

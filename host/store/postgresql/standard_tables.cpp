@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "standard_tables.hpp"
 
+#include "store/ledger_generations.hpp"
+
 namespace weir::store::postgresql {
 
 namespace {
@@ -37,7 +39,7 @@ Value text(const char *value) { return std::string(value); }
 
 TableForm event_ledger() {
     TableForm form;
-    form.table = {"event_ledger",
+    form.table = {std::string(kYoungLedger),
                   {plain("event_id", Type::uuid), time_of_rows("received_at"), with_default("outcome", Type::text, text("applied"))},
                   {0},
                   {},
@@ -52,6 +54,26 @@ TableForm ledger_counts() {
     form.table.name = "event_ledger_counts";
     form.table.columns = {plain("outcome", Type::text), with_default("shard", Type::int64, std::int64_t{0}), plain("events", Type::int64)};
     form.table.primary_key = {0, 1};
+    return form;
+}
+
+TableForm ledger_generations() {
+    TableForm form;
+    form.table.name = std::string(kLedgerGenerations);
+    form.table.columns = {
+        plain("generation", Type::int64),       plain("opened_at", Type::timestamp),           plain("events_before", Type::int64),
+        nullable("sealed_at", Type::timestamp), nullable("received_through", Type::timestamp), nullable("events", Type::int64),
+        nullable("filter", Type::bytes)};
+    form.table.primary_key = {0};
+    return form;
+}
+
+TableForm ledger_pruned() {
+    TableForm form;
+    form.table.name = std::string(kLedgerPruned);
+    form.table.columns = {plain("topic", Type::text), plain("partition", Type::int64), plain("incarnation", Type::text),
+                          plain("high", Type::int64), plain("low", Type::int64),       plain("appended_through", Type::timestamp)};
+    form.table.primary_key = {0, 1, 2};
     return form;
 }
 
@@ -134,7 +156,8 @@ TableForm schema_migrations() {
 } // namespace
 
 std::vector<TableForm> standard_tables() {
-    return {schema_migrations(), event_ledger(), ledger_counts(), dead_letter_queue(), outbox(), positions(), lease(), event_attempts()};
+    return {schema_migrations(), event_ledger(), ledger_counts(), ledger_generations(), ledger_pruned(), dead_letter_queue(), outbox(),
+            positions(),         lease(),        event_attempts()};
 }
 
 } // namespace weir::store::postgresql
