@@ -133,25 +133,31 @@ std::size_t RedisBroker::publish_some(const std::string &topic, std::span<const 
         for (const Outgoing &message : messages.first(count)) {
             open.emplace_back(layout.keys[message.key.empty() ? spread_++ % partitions : partition_of(message.key, partitions)], &message);
         }
+        const bool alone = count == 1; // one command is a transaction by itself
         Commands commands;
-        commands.add({"MULTI"});
+        if (!alone) {
+            commands.add({"MULTI"});
+        }
         for (const auto &[key, message] : open) {
             add_entry(commands, key, *message, options_.trim_unread ? options_.max_messages : 0);
         }
-        commands.add({"EXEC"});
+        if (!alone) {
+            commands.add({"EXEC"});
+        }
         const auto answers = writer_.execute(commands);
         for (std::size_t at = 0; at < open.size(); ++at) {
-            check(options_, *answers[at + 1], "XADD", open[at].first);
+            check(options_, *answers[alone ? at : at + 1], "XADD", open[at].first);
         }
         const Reply &done = check(options_, *answers.back(), "EXEC");
-        bool missing = false;
-        for (std::size_t at = 0; at < open.size(); ++at) {
-            missing = missing || check(options_, done[at], "XADD", open[at].first).is_nil();
+        const auto added = alone ? std::span(&done, 1) : done.array();
+        bool missing = added.size() < open.size();
+        for (std::size_t at = 0; at < added.size(); ++at) {
+            missing = missing || check(options_, added[at], "XADD", open[at].first).is_nil();
         }
         if (missing) { // a stream was deleted since it was looked for; what went to others is published
             std::vector<Outgoing> again;
             for (std::size_t at = 0; at < open.size(); ++at) {
-                if (done[at].is_nil()) {
+                if (at >= added.size() || added[at].is_nil()) {
                     again.push_back(*open[at].second);
                 }
             }

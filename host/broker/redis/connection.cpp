@@ -118,6 +118,7 @@ Connection::~Connection() { close(); }
 
 void Connection::close() noexcept {
     file_ = -1;
+    demoted_ = false;
     socket_.reset();
     unsent_.clear();
     sent_ = 0;
@@ -134,7 +135,7 @@ void Connection::fail(const std::string &what) {
 bool Connection::open(const Bell *bell) {
     if (file_ >= 0) {
         pollfd idle{file_, POLLIN, 0};
-        if (awaits_answers() || poll(&idle, 1, 0) == 0) {
+        if (awaits_answers() || (poll(&idle, 1, 0) == 0 && !demoted_)) {
             return true;
         }
     }
@@ -281,6 +282,11 @@ bool Connection::transfer() {
         if (size < 0 && errno == EAGAIN) {
             break;
         }
+        if (size <= 0 && !answers_.empty() && answers_.back()->is_error()) {
+            const std::string last_words(answers_.back()->text); // it says why it closes the connection
+            close();
+            refuse(options_, last_words, "HELLO");
+        }
         if (size <= 0) {
             fail(size == 0 ? "the server closed the connection" : "the connection was lost: " + system_message(errno));
         }
@@ -288,6 +294,7 @@ bool Connection::transfer() {
         reader_->feed(buffer.data(), static_cast<std::size_t>(size));
         bool broken = false;
         while (const Reply *reply = reader_->next(broken)) {
+            demoted_ = demoted_ || reply->is_error("READONLY");
             answers_.push_back(reply);
         }
         if (broken) {

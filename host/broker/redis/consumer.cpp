@@ -161,6 +161,14 @@ void RedisConsumer::renew(std::chrono::milliseconds idle) {
     }
     const auto began = Clock::now();
     std::map<Partition, std::string> keys;
+    bool unknown = false;
+    {
+        const std::lock_guard state(state_mutex_);
+        unknown = shares_.empty();
+    }
+    if (unknown) {
+        bind_found(find());
+    }
     {
         const std::lock_guard state(state_mutex_);
         lease_ = idle;

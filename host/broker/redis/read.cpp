@@ -93,10 +93,22 @@ Share *RedisConsumer::share_of(const Asked::Part &part) {
 bool RedisConsumer::take_answers() {
     blocked_client_ = 0;
     const Asked::Kind kind = asked_.kind;
-    if (kind == Asked::Kind::history) {
-        take_history(reader_.answers());
-    } else if (kind == Asked::Kind::fresh) {
-        take_fresh(reader_.answers());
+    try {
+        if (kind == Asked::Kind::history) {
+            take_history(reader_.answers());
+        } else if (kind == Asked::Kind::fresh) {
+            take_fresh(reader_.answers());
+        }
+    } catch (...) {
+        // What was given to us and not taken is pending under our name, and so comes with the history.
+        const std::lock_guard state(state_mutex_);
+        for (const Asked::Part &part : asked_.parts) {
+            if (Share *share = kind == Asked::Kind::fresh ? share_of(part) : nullptr) {
+                read_history_from(*share, share->newest.value_or(Position{}));
+            }
+        }
+        asked_ = {};
+        throw;
     }
     asked_ = {};
     const std::lock_guard state(state_mutex_);

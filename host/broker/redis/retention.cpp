@@ -85,10 +85,12 @@ std::string describe_guarantee(Connection &connection) {
     } else if (has_log && sync == "always") {
         out = "every published message is in Redis's append-only file and on the disk before publishing returns (appendfsync always)";
     } else if (has_log) {
-        out = "published messages survive a kill of Redis's process" +
-              std::string(sync == "no"         ? "; a power cut may lose all that the system has not yet written (appendfsync no)"
-                          : sync == "everysec" ? " but for those of its last second, as in a power cut (appendfsync everysec)"
-                                               : "as far as its appendfsync says, which this user may not read (CONFIG GET)");
+        out = sync == "everysec"
+                  ? "a crash of Redis's machine loses the published messages of the last second or two (appendfsync everysec)"
+              : sync == "no"
+                  ? "a crash of Redis's machine loses the published messages that its system had not yet written, often those of "
+                    "half a minute (appendfsync no)"
+                  : "Redis writes an append-only file, but how often it reaches the disk this user may not read (CONFIG GET appendfsync)";
     } else if (may_ask && save.empty()) {
         out = "Redis keeps messages in memory alone: a restart of it loses all of them (appendonly no, no save points); set appendonly yes";
     } else {

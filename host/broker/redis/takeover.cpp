@@ -65,7 +65,9 @@ std::vector<RedisConsumer::Left> RedisConsumer::existing(const Partition &partit
     for (std::size_t at = 0; at < left.size(); ++at) {
         if (check(options_, *answers[at], "XRANGE", key).count > 0) {
             there.push_back(left[at]);
-        } else if (!left[at].known) {
+        } else if (left[at].known) {
+            share.gone_in_hand.insert(left[at].position);
+        } else {
             share.gone.emplace(left[at].position, left[at].deliveries);
         }
     }
@@ -89,17 +91,23 @@ void RedisConsumer::give_to_us(const Partition &partition, const std::string &ke
         commands.word("JUSTID");
     }
     const Reply &claimed = check(options_, *control_.execute(commands)[0], "XCLAIM", key);
-    const std::lock_guard state(state_mutex_);
-    Share &share = shares_[partition];
-    for (const Reply &entry : claimed.array()) {
-        if (!hand_out) {
-            continue;
+    const bool all = claimed.count == left.size();
+    {
+        const std::lock_guard state(state_mutex_);
+        Share &share = shares_[partition];
+        for (const Reply &entry : claimed.array()) {
+            if (!hand_out) {
+                continue;
+            }
+            const auto position = parse_id(entry[0].text);
+            const auto known = std::find_if(left.begin(), left.end(), [&](const Left &one) { return position == one.position; });
+            if (known != left.end() && !share.in_hand.contains(*position)) {
+                fetch(share, read_entry(share.origin, entry, known->deliveries + 1));
+            }
         }
-        const auto position = parse_id(entry[0].text);
-        const auto known = std::find_if(left.begin(), left.end(), [&](const Left &one) { return position == one.position; });
-        if (known != left.end() && !share.in_hand.contains(*position)) {
-            fetch(share, read_entry(share.origin, entry, known->deliveries + 1));
-        }
+    }
+    if (!all) {
+        existing(partition, key, left); // what was removed from the stream between the look and the claim is noted as gone
     }
 }
 
