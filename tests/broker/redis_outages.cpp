@@ -237,7 +237,7 @@ TEST_CASE("entries whose answer was lost on the way come with the next connectio
         for (int number = 10; number < 15; ++number) {
             server.command({"XADD", "t", "*", "event", std::to_string(number)});
         }
-        CHECK(test::eventually([&] { return server.command({"XPENDING", "t", "g"}).substr(0, 3) == "11\n"; }));
+        CHECK(test::eventually([&] { return std::stoi(server.command({"XPENDING", "t", "g"})) > 10; }));
         proxy.cut();
         proxy.resume();
         for (const auto &message : waiting.get()) {

@@ -35,8 +35,7 @@ void RedisConsumer::look_around() {
 bool RedisConsumer::ask(const ReadLimits &limits, Clock::time_point deadline) {
     {
         const std::lock_guard state(state_mutex_);
-        if (std::none_of(shares_.begin(), shares_.end(),
-                         [](const auto &share) { return share.second.bound && !share.second.superseded; })) {
+        if (std::none_of(shares_.begin(), shares_.end(), [](const auto &share) { return is_read(share.second); })) {
             return false;
         }
     }
@@ -50,6 +49,7 @@ bool RedisConsumer::ask(const ReadLimits &limits, Clock::time_point deadline) {
     if (!was_open || reader_.client_id() != known) {
         connected();
     }
+    settle_all();
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     blocked_until_ = Clock::now();
     {
@@ -59,23 +59,33 @@ bool RedisConsumer::ask(const ReadLimits &limits, Clock::time_point deadline) {
     return ask_history(limits) || ask_fresh(limits, std::clamp(left, std::chrono::milliseconds(0), kLongestBlock));
 }
 
+/// The answers that were lost with the former connection stand under the former name.
 void RedisConsumer::connected() {
-    if (!was_connected_) {
-        was_connected_ = true;
-        return;
-    }
-    const std::lock_guard control(control_mutex_);
-    std::vector<Partition> partitions;
-    {
-        const std::lock_guard state(state_mutex_);
+    const std::lock_guard state(state_mutex_);
+    if (was_connected_) {
         name_ = new_name();
-        for (const auto &[partition, share] : shares_) {
-            partitions.push_back(partition);
+        for (auto &[partition, share] : shares_) {
+            share.settled = false;
         }
     }
-    for (const Partition &partition : partitions) {
-        if (subscription_.parallel) { // the answers that were lost stand under the former name
-            take_left(partition, std::chrono::hours(24 * 365), static_cast<std::size_t>(-1));
+    was_connected_ = true;
+}
+
+/// What is pending under other names comes before anything that is read now.
+void RedisConsumer::settle_all() {
+    std::vector<Partition> open;
+    {
+        const std::lock_guard state(state_mutex_);
+        for (const auto &[partition, share] : shares_) {
+            if (is_read(share) && !share.settled) {
+                open.push_back(partition);
+            }
+        }
+    }
+    if (!open.empty()) {
+        const std::lock_guard control(control_mutex_);
+        for (const Partition &partition : open) {
+            settle(partition);
         }
     }
 }
@@ -98,7 +108,7 @@ bool RedisConsumer::ask_history(const ReadLimits &limits) {
     {
         const std::lock_guard state(state_mutex_);
         for (const auto &[partition, share] : shares_) {
-            if (share.bound && !share.superseded && !share.history_done && asked_.parts.size() < kHistoryStreams) {
+            if (is_read(share) && share.settled && !share.history_done && asked_.parts.size() < kHistoryStreams) {
                 asked_.parts.push_back({partition, share.epoch, share.key});
             }
         }
@@ -124,7 +134,7 @@ bool RedisConsumer::ask_fresh(const ReadLimits &limits, std::chrono::millisecond
         const std::lock_guard state(state_mutex_);
         for (const auto &[partition, share] : shares_) {
             const bool wanted = full_.empty() || std::find(full_.begin(), full_.end(), partition) != full_.end();
-            if (share.bound && !share.superseded && wanted) {
+            if (is_read(share) && share.settled && wanted) {
                 asked_.parts.push_back({partition, share.epoch, share.key});
             }
         }

@@ -18,8 +18,9 @@ namespace weir::broker::redis {
 
 /// One stream as this consumer reads it.
 struct Share {
-    std::uint64_t epoch = 0;                     ///< of the claim; answers to what was asked under an earlier one are of no use
-    bool bound = false;                          ///< false: the stream is not there (any more), and is looked for
+    std::uint64_t epoch = 0; ///< of the claim; answers to what was asked under an earlier one are of no use
+    bool bound = false;      ///< false: the stream is not there (any more), and is looked for
+    bool settled = false;    ///< what is pending under other names has been looked through; else that comes before anything is read
     std::optional<Clock::time_point> superseded; ///< since when another consumer has a later claim; it is not read then
     std::string key;
     Origin origin;
@@ -84,6 +85,7 @@ private:
     bool ask_fresh(const ReadLimits &limits, std::chrono::milliseconds wait);
     void look_around();
     void connected();
+    void settle_all();
     bool take_answers();
     void take_history(std::span<const Reply *const> answers);
     void take_fresh(std::span<const Reply *const> answers);
@@ -102,7 +104,8 @@ private:
     void leave() noexcept;
 
     // takeover.cpp: with control_mutex_ held
-    bool take_over(const Partition &partition);
+    void settle(const Partition &partition);
+    void take_over(const Partition &partition, const std::string &key);
     void take_left(const Partition &partition, std::chrono::milliseconds idle, std::size_t pages);
     void keep_own(const std::string &key, std::chrono::milliseconds idle);
     std::vector<Left> existing(const Partition &partition, const std::string &key, const std::vector<Left> &left);
@@ -116,6 +119,7 @@ private:
     void drop_fetched(const Partition &partition);
     void forget_fetched();
     Share *share_of(const Asked::Part &part);
+    static bool is_read(const Share &share) { return share.bound && !share.superseded; }
 
     std::string name(); ///< takes state_mutex_
     std::string new_name() const;

@@ -44,15 +44,12 @@ void RedisConsumer::bind(const Stream &stream, std::optional<Position> stored) {
             share.superseded.reset();
         }
         share.bound = true;
+        share.settled = false;
         share.key = stream.key;
         share.origin = {stream.partition, *incarnation};
         keys_[stream.partition] = stream.key;
     }
-    if (subscription_.parallel) {
-        take_left(stream.partition, std::chrono::hours(24 * 365), static_cast<std::size_t>(-1)); // of former connections of this process
-    } else {
-        take_over(stream.partition);
-    }
+    settle(stream.partition);
 }
 
 /// Takes a name with a later claim than all that the group knows.

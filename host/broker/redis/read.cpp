@@ -26,7 +26,7 @@ std::vector<std::shared_ptr<const Message>> RedisConsumer::read(const ReadLimits
     }
     bool looked = false; // whether the server was asked for new ones, after all that is old
     for (;;) {
-        if (auto messages = hand_out(limits, looked || reader_.awaits_answers()); !messages.empty()) {
+        if (auto messages = hand_out(limits, looked || blocked_client_ != 0); !messages.empty()) {
             return messages;
         }
         if (woken_.exchange(false)) {
@@ -85,8 +85,8 @@ std::vector<std::shared_ptr<const Message>> RedisConsumer::hand_out(const ReadLi
 
 Share *RedisConsumer::share_of(const Asked::Part &part) {
     const auto share = shares_.find(part.partition);
-    return share != shares_.end() && share->second.bound && !share->second.superseded && share->second.epoch == part.epoch ? &share->second
-                                                                                                                           : nullptr;
+    return share != shares_.end() && is_read(share->second) && share->second.settled && share->second.epoch == part.epoch ? &share->second
+                                                                                                                          : nullptr;
 }
 
 /// True where that was all there is: new ones were asked for, and neither something old is left to be read nor more than was asked for.
@@ -103,8 +103,12 @@ bool RedisConsumer::take_answers() {
         // What was given to us and not taken is pending under our name, and so comes with the history.
         const std::lock_guard state(state_mutex_);
         for (const Asked::Part &part : asked_.parts) {
-            if (Share *share = kind == Asked::Kind::fresh ? share_of(part) : nullptr) {
-                read_history_from(*share, share->newest.value_or(Position{}));
+            const auto share = shares_.find(part.partition);
+            if (share != shares_.end()) {
+                share->second.settled = false;
+                if (kind == Asked::Kind::fresh) {
+                    read_history_from(share->second, share->second.newest.value_or(Position{}));
+                }
             }
         }
         asked_ = {};
@@ -113,7 +117,7 @@ bool RedisConsumer::take_answers() {
     asked_ = {};
     const std::lock_guard state(state_mutex_);
     return kind == Asked::Kind::fresh && full_.empty() && std::all_of(shares_.begin(), shares_.end(), [](const auto &share) {
-               return !share.second.bound || share.second.superseded || share.second.history_done;
+               return !is_read(share.second) || (share.second.settled && share.second.history_done);
            });
 }
 
@@ -210,6 +214,7 @@ void RedisConsumer::look_for_theft(std::span<const Reply *const> answers) {
                 others += consumer[0].text == name_ ? 0 : count;
             }
             if (!share->superseded && others > share->gone_in_hand.size() + share->gone.size()) {
+                share->settled = false;
                 stolen.push_back(asked_.parts[at].partition);
             }
         }
@@ -220,7 +225,7 @@ void RedisConsumer::look_for_theft(std::span<const Reply *const> answers) {
             restore(partition);
         }
         for (const Partition &partition : stolen) {
-            take_over(partition);
+            settle(partition);
         }
     }
 }
@@ -238,7 +243,12 @@ void RedisConsumer::take_fresh(std::span<const Reply *const> answers) {
                                        [&](const Asked::Part &candidate) { return candidate.key == stream[0].text; });
         Share *share = part == asked_.parts.end() ? nullptr : share_of(*part);
         if (!share) {
-            continue; // they are pending under our name, and come with the history where the partition is still ours
+            // They are pending under our name, and come with the history where the partition is still ours.
+            const auto known = part == asked_.parts.end() ? shares_.end() : shares_.find(part->partition);
+            if (known != shares_.end() && known->second.epoch == part->epoch) {
+                read_history_from(known->second, known->second.newest.value_or(Position{}));
+            }
+            continue;
         }
         if (stream[1].count >= asked_.count) {
             full_.push_back(part->partition);

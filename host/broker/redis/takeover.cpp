@@ -111,17 +111,29 @@ void RedisConsumer::give_to_us(const Partition &partition, const std::string &ke
     }
 }
 
-/// Ordered: gives to this consumer everything that is pending under other names. True where that is something it has not in hand.
-bool RedisConsumer::take_over(const Partition &partition) {
+/// Ordered: takes over everything that others have; parallel: what former connections of this process had.
+void RedisConsumer::settle(const Partition &partition) {
     std::string key;
     {
         const std::lock_guard state(state_mutex_);
         const auto share = shares_.find(partition);
         if (share == shares_.end() || !share->second.bound) {
-            return false;
+            return;
         }
         key = share->second.key;
+        share->second.left_cursor = {};
     }
+    if (subscription_.parallel) {
+        take_left(partition, std::chrono::hours(24 * 365), static_cast<std::size_t>(-1));
+    } else {
+        take_over(partition, key);
+    }
+    const std::lock_guard state(state_mutex_);
+    shares_[partition].settled = true;
+}
+
+/// Gives to this consumer everything that is pending under other names; what of it is not in hand comes with the history.
+void RedisConsumer::take_over(const Partition &partition, const std::string &key) {
     const std::string own = name();
     std::optional<Position> first;
     Position cursor;
@@ -141,18 +153,15 @@ bool RedisConsumer::take_over(const Partition &partition) {
         for (const Left &entry : left) {
             if (!entry.known && !first) {
                 first = entry.position;
+                const std::lock_guard state(state_mutex_);
+                read_history_from(shares_[partition], before(*first)); // before they are ours: what follows may fail
             }
         }
         give_to_us(partition, key, existing(partition, key, left), false, std::chrono::milliseconds(0));
         if (page.size() < kPage) {
-            break;
+            return;
         }
     }
-    const std::lock_guard state(state_mutex_);
-    if (first) {
-        read_history_from(shares_[partition], before(*first));
-    }
-    return first.has_value();
 }
 
 /// Parallel: takes what others have left for `idle`, and what former connections of this process had. Goes on where it stopped.
