@@ -24,7 +24,9 @@ expect 2 "$scripts/services.sh" up down
 expect 2 "$scripts/services.sh" up --remove
 expect 2 "$scripts/services.sh" up --redis-port 65536
 expect 2 "$scripts/services.sh" up --directory
-for script in demo services test bench build format lint install-dependencies; do
+expect 0 "$scripts/chaos.sh" --help
+expect 2 "$scripts/chaos.sh" --kills many
+for script in demo services chaos test bench build format lint install-dependencies; do
     expect 2 "$scripts/$script.sh" --no-such-argument
 done
 expect 2 "$scripts/test.sh" no-such-step

@@ -173,6 +173,17 @@ int start_keeper(const fs::path &directory) {
     return ends[1];
 }
 
+/// hiredis writes to servers that are gone. A handler, since an ignored signal would be ignored by the programs under test too.
+void survive_broken_pipes() {
+    struct sigaction present {};
+    if (::sigaction(SIGPIPE, nullptr, &present) == 0 && present.sa_handler == SIG_DFL) {
+        struct sigaction nothing {};
+        nothing.sa_handler = [](int) {};
+        nothing.sa_flags = SA_RESTART;
+        ::sigaction(SIGPIPE, &nothing, nullptr);
+    }
+}
+
 std::vector<pid_t> children_of(pid_t parent) {
     std::ifstream in("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
     return {std::istream_iterator<pid_t>(in), std::istream_iterator<pid_t>()};
@@ -265,6 +276,7 @@ void run_program(const std::vector<std::string> &arguments, const Account &accou
 }
 
 ServerProcess::ServerProcess(std::string name, const Account &account) : name_(std::move(name)), account_(account) {
+    survive_broken_pipes();
     std::string pattern = (fs::temp_directory_path() / ("weir-" + name_ + "-XXXXXX")).string();
     if (!::mkdtemp(pattern.data())) {
         throw std::runtime_error("no temporary directory can be made at " + pattern);

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.hpp"
+#include "events.hpp"
+#include "field.hpp"
+#include "harm.hpp"
+#include "installation.hpp"
+#include "model.hpp"
+#include "publisher.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <cstdio>
+
+using namespace weir::test;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+const std::vector<std::string> kPoints = {"read", "ledger", "handler", "flush", "commit", "ack", "acked"};
+
+/// One run: events are published piece by piece, and for each piece a host dies and something else goes wrong.
+class Run {
+public:
+    Run()
+        : random_(seed()), events_count_(static_cast<std::size_t>(knob("WEIR_TEST_CHAOS_EVENTS", 12'000))),
+          kills_wanted_(knob("WEIR_TEST_CHAOS_KILLS", 14)), minutes_(knob("WEIR_TEST_CHAOS_MINUTES", 0)), events_(seed(), events_count_),
+          publisher_(field_.redis.socket()), harm_(field_, random_) {
+        const std::size_t pieces = static_cast<std::size_t>(std::max(1, kills_wanted_));
+        piece_ = std::max<std::size_t>(1, events_count_ / pieces);
+    }
+
+    void run() {
+        publish(piece_);
+        for (int host = 0; host < ChaosField::kHosts; ++host) {
+            start(host);
+        }
+        const auto end = Clock::now() + std::chrono::minutes(minutes_);
+        while (published_ < events_count_ || kills_ < kills_wanted_ || (minutes_ > 0 && Clock::now() < end)) {
+            const std::size_t left = minutes_ > 0 ? piece_ : std::min(piece_, events_count_ - std::min(published_, events_count_));
+            publish(left / 2);
+            keep_up();
+            const std::string harm = harm_.next();
+            publish(left - left / 2);
+            const std::string death = kill_one();
+            std::printf("%7.1f s  %zu events, %d kills: %s; %s\n", seconds(), published_, kills_, harm.c_str(), death.c_str());
+            std::fflush(stdout);
+        }
+    }
+
+    void calm_down() {
+        for (int host = 0; host < ChaosField::kHosts; ++host) {
+            field_.store_proxy(host).disarm();
+            field_.broker_proxy(host).disarm();
+            field_.host(host).kill(); // what is armed would die in its drain
+            field_.start(host);
+        }
+        require_promise(eventually([&] { return field_.decided() >= model_.decided() && field_.left_in_redis() == 0; }, 120s * slowness()));
+        for (int host = 0; host < ChaosField::kHosts; ++host) {
+            field_.host(host).signal(SIGTERM);
+        }
+        for (int host = 0; host < ChaosField::kHosts; ++host) {
+            const auto ended = field_.host(host).wait();
+            require_promise(ended && ended->exit_code == 0);
+        }
+        field_.start(0, "", {"--until-drained"});
+        const auto ended = field_.host(0).wait();
+        require_promise(ended && ended->exit_code == 0);
+        check_store(field_.postgres, model_);
+        CHECK(field_.left_in_redis() == 0);
+    }
+
+    void tell() const {
+        std::printf("%zu events (%zu decided), %d kills -9 (%d at a named point) in %.1f s\n", published_, model_.decided(), kills_,
+                    kills_at_point_, seconds());
+        for (const auto &[point, times] : at_point_) {
+            std::printf("  killed at %s: %d\n", point.c_str(), times);
+        }
+        for (const auto &[name, times] : harm_.done()) {
+            std::printf("  %s: %d\n", name.c_str(), times);
+        }
+        int lost = 0;
+        int before = 0;
+        int refused = 0;
+        int rolled_back = 0;
+        int acks = 0;
+        for (int host = 0; host < ChaosField::kHosts; ++host) {
+            const TcpProxy &store = const_cast<ChaosField &>(field_).store_proxy(host);
+            const TcpProxy &broker = const_cast<ChaosField &>(field_).broker_proxy(host);
+            lost += store.fired(Fault::reply_lost);
+            before += store.fired(Fault::cut_before);
+            refused += store.fired(Fault::refused);
+            rolled_back += store.fired(Fault::rolled_back);
+            acks += broker.fired(Fault::reply_lost) + broker.fired(Fault::cut_before);
+        }
+        std::printf("  COMMIT succeeded and its reply lost: %d; cut before COMMIT: %d; COMMIT refused: %d; answered with ROLLBACK: %d; "
+                    "XACK cut: %d\n",
+                    lost, before, refused, rolled_back, acks);
+        std::printf("  hosts said batch.in_doubt %zu times, event.retry %zu times\n", field_.said("batch.in_doubt"),
+                    field_.said("event.retry"));
+    }
+    int kills() const { return kills_; }
+
+private:
+    void require_promise(bool kept) {
+        INFO("decided " << field_.decided() << " of " << model_.decided() << ", left in Redis " << field_.left_in_redis() << "\n"
+                        << field_.tail_of_logs());
+        REQUIRE(kept);
+    }
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
+
+    void publish(std::size_t count) {
+        std::vector<ChaosMessage> messages;
+        for (std::size_t i = 0; i < count; ++i) {
+            ChaosEvents::Next next = events_.next();
+            model_.apply(next.event);
+            messages.push_back(std::move(next.message));
+        }
+        publisher_.publish(messages);
+        published_ += count;
+    }
+
+    /// Hosts may be behind, so that whatever happens happens under load, but not without an end.
+    void keep_up() {
+        const std::size_t behind = 2 * piece_;
+        const std::size_t wanted = model_.decided() - std::min(model_.decided(), behind);
+        const auto deadline = Clock::now() + 90s * slowness();
+        while (field_.decided() < wanted) {
+            for (int host = 0; host < ChaosField::kHosts; ++host) {
+                revive(host);
+            }
+            require_promise(Clock::now() < deadline);
+        }
+    }
+
+    void start(int host) {
+        const bool at_point = random_() % 10 < 7;
+        const std::string &point = kPoints[random_() % kPoints.size()];
+        const std::uint64_t passes = 1 + random_() % (point == "handler" ? 200 : 6);
+        armed_[host] = at_point ? point : "";
+        field_.start(host, at_point ? point + ":" + std::to_string(passes) : "");
+    }
+
+    /// Starts a host that has died. @return whether it had
+    bool revive(int host) {
+        if (field_.running(host)) {
+            return false;
+        }
+        field_.require_sound(host);
+        ++kills_;
+        if (!armed_[host].empty()) {
+            ++kills_at_point_;
+            ++at_point_[armed_[host]];
+        }
+        start(host);
+        return true;
+    }
+
+    std::string kill_one() {
+        const int host = static_cast<int>(random_() % ChaosField::kHosts);
+        const std::chrono::milliseconds moment(random_() % 300);
+        const std::string point = armed_[host];
+        const auto patience = point.empty() ? moment : std::chrono::milliseconds(3000 * slowness());
+        std::string how = "host " + std::to_string(host) + " dies at ";
+        if (field_.host(host).wait(patience)) {
+            how += point;
+        } else {
+            how += "some moment";
+            field_.host(host).kill();
+            armed_[host].clear();
+        }
+        revive(host);
+        revive(1 - host);
+        return how;
+    }
+
+    std::mt19937_64 random_;
+    const std::size_t events_count_;
+    const int kills_wanted_;
+    const int minutes_;
+    std::size_t piece_ = 0;
+    ChaosField field_;
+    ChaosEvents events_;
+    ChaosModel model_;
+    StreamPublisher publisher_;
+    Harm harm_;
+    std::size_t published_ = 0;
+    int kills_ = 0;
+    int kills_at_point_ = 0;
+    std::map<std::string, int> at_point_;
+    std::string armed_[ChaosField::kHosts];
+    const Clock::time_point began_ = Clock::now();
+};
+
+} // namespace
+
+TEST_CASE("Whatever is killed, cut, frozen or restarted: nothing is lost, nothing is doubled, and keys keep their order") {
+    Run run;
+    run.run();
+    run.calm_down();
+    run.tell();
+    CHECK(run.kills() >= knob("WEIR_TEST_CHAOS_KILLS", 14));
+}

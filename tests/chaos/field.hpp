@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "host_process.hpp"
+#include "proxy.hpp"
+#include "servers.hpp"
+#include "support.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::test {
+
+/// Redis (appendfsync always) and PostgreSQL (durable commits), and two hosts on one group, each with a proxy of its own before either
+/// server.
+class ChaosField {
+public:
+    static constexpr int kHosts = 2;
+    static constexpr int kLease_ms = 1000;
+
+    ChaosField();
+    ~ChaosField();
+
+    RedisServer redis;
+    PostgresServer postgres;
+    TcpProxy &broker_proxy(int host) { return *hosts_[host].broker; }
+    TcpProxy &store_proxy(int host) { return *hosts_[host].store; }
+
+    /// Starts a host that does not run. @param kill_at a named point and a count, or nothing: "commit:3"
+    void start(int host, const std::string &kill_at = "", const std::vector<std::string> &arguments = {});
+    HostProcess &host(int host) { return *hosts_[host].process; }
+    bool running(int host);
+    /// Overrides a key for hosts started from now on.
+    void set(const std::string &key, const std::string &value);
+    /// Ends the test where a host has ended otherwise than by SIGKILL.
+    void require_sound(int host);
+    /// What all hosts' logs so far hold of an event name.
+    std::size_t said(std::string_view event) const;
+
+    /// Rows in the ledgers of all domains; nothing is thrown while the server is away.
+    std::size_t decided() const;
+    /// 0 where all groups have been given everything and have acknowledged it.
+    std::size_t left_in_redis() const;
+    std::string tail_of_logs();
+
+private:
+    struct Host {
+        std::unique_ptr<TcpProxy> broker;
+        std::unique_ptr<TcpProxy> store;
+        std::unique_ptr<HostProcess> process;
+    };
+    TemporaryDirectory directory_;
+    std::map<std::string, std::string> overrides_;
+    Host hosts_[kHosts];
+    std::map<std::string, std::size_t> said_before_; ///< of processes that are gone
+};
+
+} // namespace weir::test

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "events.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace weir::test {
+
+/// What must be in the store after some events, made by applying one after the other. Knows nothing of the host; written from what the
+/// plugins promise.
+class ChaosModel {
+public:
+    using Row = std::vector<std::optional<std::string>>;
+    /// What one schema must hold.
+    struct Schema {
+        std::map<std::string, std::string> ledger;       ///< outcome by event id; of events that have one
+        std::multiset<std::vector<std::string>> letters; ///< dead letters: event id ("" where it has none), error type, retries
+        std::size_t without_id = 0;                      ///< dead letters whose id only the host knows
+        std::map<std::string, std::set<Row>> tables;     ///< rows by table, cells as text, times in µs
+        std::size_t decided() const { return ledger.size() + without_id; }
+    };
+
+    void apply(const ChaosEvent &event);
+    /// Ledger rows of all domains so far.
+    std::size_t decided() const { return decided_; }
+    /// linting, chain, tally. Made when it is asked for.
+    std::map<std::string, Schema> schemas() const;
+
+private:
+    struct User {
+        std::optional<std::string> email;
+        std::optional<std::string> display_name;
+        std::string status;
+        std::int64_t updated_at = 0;
+    };
+    struct Counter {
+        std::int64_t times = 0, amount = 0, least = 0, most = 0;
+    };
+    struct Link {
+        std::int64_t times = 0, hash = 0;
+    };
+    using Person = std::pair<std::string, std::string>;
+
+    void die(const std::string &schema, const ChaosEvent &event, const std::string &error_type, int retries = 0);
+    bool apply_identity(const ChaosEvent &event);
+
+    std::map<std::string, Schema> schemas_{{"linting", {}}, {"chain", {}}, {"tally", {}}};
+    std::map<Person, User> users_;
+    std::map<Person, std::int64_t> preferences_;
+    std::map<std::string, Link> chains_;
+    std::map<std::string, Counter> counters_;
+    std::size_t decided_ = 0;
+};
+
+} // namespace weir::test
