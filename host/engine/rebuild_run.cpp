@@ -308,6 +308,10 @@ RebuildResult RebuildRun::go() {
             throw;
         } catch (const RebuildRefused &) {
             throw;
+        } catch (const store::DataRefused &failure) {
+            throw RebuildRefused(std::string("the new rows can't take the place of the old ones, because of something beside the domain's "
+                                             "own tables, such as another table that refers to them: ") +
+                                 failure.what());
         } catch (const broker::Misconfigured &) {
             throw;
         } catch (const std::exception &failure) { // an outage: what is decided in the shadow stays
