@@ -1,44 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/handler_lane.hpp"
 
+#include "alternate_stack.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/thread_name.hpp"
 #include "log/log.hpp"
+#include "without_handler.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <thread>
 
 namespace weir::engine {
 
 using Clock = std::chrono::steady_clock;
-
-namespace {
-
-// Lets the calling thread's fatal signals be noted on a stack of their own, so that a handler's stack overflow is known as well. What was
-// there before (a sanitizer's) comes back when the thread ends.
-class AlternateStack {
-public:
-    AlternateStack() {
-        stack_t mine{};
-        mine.ss_sp = memory_.get();
-        mine.ss_size = kBytes;
-        sigaltstack(&mine, &previous_);
-    }
-    ~AlternateStack() { sigaltstack(&previous_, nullptr); }
-    AlternateStack(const AlternateStack &) = delete;
-    AlternateStack &operator=(const AlternateStack &) = delete;
-
-private:
-    static constexpr std::size_t kBytes = 64u << 10;
-    std::unique_ptr<char[]> memory_ = std::make_unique<char[]>(kBytes);
-    stack_t previous_{};
-};
-
-} // namespace
 
 // What the lanes of one domain and generation share; kept by each overdue handler until it returns.
 struct HandlerLanes::Common {
@@ -120,26 +97,6 @@ constexpr int kMostLeftBehind = 64;
 
 // How long the handlers of one batch may take together before it commits what it has.
 constexpr auto kBatchTime = std::chrono::seconds(1);
-
-Ran settled_without_handler(const event::Event &event, const plugin::HandlerLookup &lookup, std::uint32_t crashes,
-                            const std::string &plugin) {
-    Ran ran;
-    ran.state = Ran::State::finished;
-    if (event.refusal) {
-        ran.result.status = WEIR_REJECT;
-        ran.result.error = *event.refusal;
-    } else if (lookup.handler) {
-        ran.result.status = WEIR_REJECT;
-        ran.result.error = {"crash_limit", "the host died " + std::to_string(crashes) + " times while " + lookup.symbol + " of " + plugin +
-                                               " ran for this event"};
-    } else if (!lookup.other_version.empty()) {
-        ran.result.status = WEIR_REJECT;
-        ran.result.error = {"unsupported_version", "the plugin has no handler for " + event.type + ", only " + lookup.other_version};
-    } else {
-        ran.result.status = WEIR_SKIP;
-    }
-    return ran;
-}
 
 } // namespace
 
