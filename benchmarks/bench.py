@@ -15,6 +15,7 @@ import host
 import servers
 
 PARTS = ("throughput", "latency", "resources", "relay", "embedded", "abi")
+WHEN_ASKED = ("ledger",)  # takes long
 
 
 def median(values):
@@ -35,6 +36,7 @@ class Bench:
         self.build = root / "build" / "release"
         self.count, self.rounds, self.peer_count = options.events, options.rounds, options.peer_events
         self.latency_seconds = options.latency_seconds
+        self.quick = options.quick
         self.python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable  # Debian's, with Debian's packages
         found = subprocess.run([self.python, "-c", "import redis, sqlalchemy, psycopg2"], capture_output=True, text=True, check=False)
         self.peers = found.returncode == 0
@@ -85,7 +87,7 @@ def machine():
 
 def parse():
     parser = argparse.ArgumentParser(prog="scripts/bench.sh", description="Measures Weir; docs/benchmarks.md says how and why.")
-    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=f"only this part; may be repeated: {', '.join(PARTS)}")
+    parser.add_argument("--only", action="append", choices=PARTS + WHEN_ASKED, metavar="PART", help=f"only this part; may be repeated: {', '.join(PARTS)}; and {', '.join(WHEN_ASKED)}, which takes long and runs only so")
     parser.add_argument("--quick", action="store_true", help="fewer events and rounds: to see that it works, not to compare")
     parser.add_argument("--events", type=int, metavar="N", help="events of a round (200000)")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds, in turns (5)")
