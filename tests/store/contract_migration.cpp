@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "child_process.hpp"
 #include "contract_schema.hpp"
+#include "store/preview.hpp"
 
 #include <catch2/catch.hpp>
 
