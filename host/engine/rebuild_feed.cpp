@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::size_t kPage = 1000;
 
-std::shared_ptr<const event::Message> shared(event::Message &&message) {
-    return std::make_shared<const event::Message>(std::move(message));
-}
-
 } // namespace
 
 struct RebuildFeed::Stream {
@@ -295,7 +291,7 @@ void RebuildFeed::collect_from(Stream &stream, const broker::ReadLimits &limits,
     }
     std::vector<std::shared_ptr<const event::Message>> page;
     for (event::Message &message : broker_.browse(stream.partition, stream.cursor, std::min(kPage, limits.max_messages - out.size()))) {
-        page.push_back(shared(std::move(message)));
+        page.push_back(std::make_shared<const event::Message>(std::move(message)));
     }
     if (stream.contiguous && !gaps_allowed_ && !page.empty() && page.front()->two_part_position) {
         // These have gaps: where the first that is kept stands behind the cursor, something unread may have gone.
@@ -364,10 +360,17 @@ std::vector<bool> RebuildFeed::wanted(const std::vector<std::shared_ptr<const ev
     }
     std::sort(asked.begin(), asked.end());
     asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
-    const std::vector<event::Uuid> decided = lookup_(asked);
+    const Known known = lookup_(asked);
+    // What is that old and unknown was decided and forgotten: it was applied, or the ledger would not have been pruned there.
+    const auto forgotten = [&](const event::Message &message) {
+        return std::any_of(known.pruned.begin(), known.pruned.end(), [&](const store::PrunedRange &range) {
+            return range.topic == message.topic && range.partition == message.partition && range.incarnation == message.incarnation &&
+                   message.position <= range.position && message.appended_at <= range.appended_through;
+        });
+    };
     for (std::size_t i = 0; i < page.size(); ++i) {
         if (ids[i]) {
-            result[i] = std::binary_search(decided.begin(), decided.end(), *ids[i]);
+            result[i] = std::binary_search(known.decided.begin(), known.decided.end(), *ids[i]) || forgotten(*page[i]);
             undecided[i] = !result[i];
         }
     }

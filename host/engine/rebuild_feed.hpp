@@ -28,8 +28,12 @@ namespace weir::engine {
  */
 class RebuildFeed {
 public:
-    /// Which of these ids the live domain has decided; sorted and unique, as the result.
-    using Lookup = std::function<std::vector<event::Uuid>(std::span<const event::Uuid>)>;
+    /// What the live domain knows of some ids.
+    struct Known {
+        std::vector<event::Uuid> decided;       ///< sorted and unique, as what was asked for
+        std::vector<store::PrunedRange> pruned; ///< where it has forgotten what it decided
+    };
+    using Lookup = std::function<Known(std::span<const event::Uuid>)>;
 
     /// @param broker, spec, contracts outlive this
     RebuildFeed(broker::Broker &broker, const DomainSpec &spec, const event::Contracts &contracts);

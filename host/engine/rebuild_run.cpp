@@ -64,10 +64,18 @@ RebuildRun::RebuildRun(const RebuildSetup &setup, const RebuildHooks &hooks)
       shadow_broker_(*setup.broker, feed_) {
     spec_.parallel = false; // order suits handlers that need none, and the shadow's positions tell where to go on
     spec_.consumer = setup.holder;
+    spec_.options.ledger_horizon = {}; // nothing is forgotten of what is read a second time after a kill
     spec_.options.drain_timeout = std::min(spec_.options.drain_timeout, kDrainTimeout);
 }
 
 RebuildRun::~RebuildRun() { stop(); }
+
+void RebuildRun::start() {
+    const std::filesystem::path state = setup_.state_directory / "rebuild";
+    std::filesystem::create_directories(state);
+    worker_ = std::make_unique<DomainWorker>(spec_, setup_.module,
+                                             Environment{&shadow_broker_, &shadow_store_, setup_.contracts, state, &budget_});
+}
 
 void RebuildRun::stop() {
     if (worker_) {
@@ -115,10 +123,7 @@ void RebuildRun::begin(bool from_what_is_kept) {
     leave_out_dropped();
     know_positions(live_session_->positions());
     feed_.follow(live_lookup());
-    const std::filesystem::path state = setup_.state_directory / "rebuild";
-    std::filesystem::create_directories(state);
-    worker_ = std::make_unique<DomainWorker>(spec_, setup_.module,
-                                             Environment{&shadow_broker_, &shadow_store_, setup_.contracts, state, &budget_});
+    start();
 }
 
 void RebuildRun::take_shadow(const store::Schema &tables) {
@@ -175,7 +180,9 @@ RebuildFeed::Lookup RebuildRun::live_lookup() {
             if (!lookup_session_) {
                 lookup_session_ = live_->open();
             }
-            return lookup_session_->decided(ids);
+            RebuildFeed::Known known{lookup_session_->decided(ids), {}};
+            known.pruned = lookup_session_->pruned();
+            return known;
         } catch (...) {
             lookup_session_.reset();
             throw;
@@ -250,12 +257,18 @@ std::optional<RebuildResult> RebuildRun::swap() {
     know_positions(replacement->positions());
     if (!pass_first_ || before != mark_of(*replacement)) {
         leave_out_dropped();
-        const auto lookup = [&](std::span<const event::Uuid> ids) { return replacement->decided(ids); };
+        const auto lookup = [&](std::span<const event::Uuid> ids) {
+            RebuildFeed::Known known{replacement->decided(ids), {}};
+            known.pruned = replacement->pruned();
+            return known;
+        };
         if (!pass(lookup, kQuickTurn, began + kHoldUpLimit)) {
             pass_first_ = true;
             return std::nullopt;
         }
     }
+    feed_.hold();
+    stop(); // it also keeps the shadow's ledger, which is to stand still now
     RebuildResult result;
     result.replaced = replacement->commit();
     result.held_up = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
@@ -273,6 +286,9 @@ std::optional<RebuildResult> RebuildRun::try_swap() {
     }
     if (!result) {
         next_swap_ = Clock::now() + kBetweenSwaps;
+        if (!worker_) {
+            start();
+        }
         progress_.stage = RebuildProgress::Stage::following;
         feed_.follow(live_lookup());
     }
@@ -316,6 +332,9 @@ RebuildResult RebuildRun::go() {
             throw;
         } catch (const std::exception &failure) { // an outage: what is decided in the shadow stays
             sound = false;
+            if (!worker_) {
+                start();
+            }
             progress_.waiting = failure.what();
             progress_.stage = RebuildProgress::Stage::following;
             feed_.follow(live_lookup());

@@ -38,6 +38,7 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    void start();
     void stop();
     void take_shadow(const store::Schema &tables);
     void know_positions(std::vector<store::StoredPosition> positions);

@@ -292,6 +292,7 @@ public:
 
     /// As the domain's own session says it, within the transaction.
     virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
+    virtual const std::vector<PrunedRange> &pruned() = 0;
     virtual std::vector<StoredPosition> positions() = 0;
     virtual LedgerCounts ledger_counts() = 0;
 

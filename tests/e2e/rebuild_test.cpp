@@ -39,14 +39,14 @@ public:
 
     /// Nothing lost, nothing doubled.
     void check_effects() const {
-        const auto database = installation_.database("probe");
+        const auto database = installation_.domain("probe");
         CHECK(tally(database, "select subject, times from subjects") == counts_);
         CHECK(number(database, "select count(*) from seen") == total_);
         CHECK(number(database, "select count(*) from event_ledger") == total_);
     }
 
     void check_rows() const {
-        const auto database = installation_.database("probe");
+        const auto database = installation_.domain("probe");
         check_effects();
         CHECK(number(database, "select sum(disorder) from subjects") == 0);
         CHECK(number(database, "select count(*) from subjects where last <> times - 1") == 0);
@@ -79,18 +79,19 @@ int rebuild(Installation &installation, const std::vector<std::string> &more = {
     return ended->exit_code;
 }
 
-bool has_shadow(const Installation &installation) { return std::filesystem::exists(installation.database("probe__rebuild")); }
+std::int64_t shadow_rows(const Installation &installation) {
+    return number(installation.domain("probe__rebuild"), "select count(*) from seen"); // -1: there is none
+}
+
+bool has_shadow(const Installation &installation) { return shadow_rows(installation) >= 0; }
 
 bool idle(Installation &installation) {
     return installation.backlog(kTopic, "probe_group") == 0 && installation.pending(kTopic, "probe_group") == 0;
 }
 
-} // namespace
-
-TEST_CASE("rebuilds that are killed, beside hosts that are killed, while events arrive, end in the rows that the events make") {
+void kill_rebuilds_and_hosts(const Backends &backends, int rounds) {
     std::mt19937_64 random(seed());
-    const int rounds = knob("WEIR_TEST_KILLS", 16);
-    Installation installation({"probe"});
+    Installation installation({"probe"}, backends);
     installation.set("engine.batch_max_events", "40");
     Publisher publisher(installation);
     publisher.publish(2000, random);
@@ -144,15 +145,27 @@ TEST_CASE("rebuilds that are killed, beside hosts that are killed, while events 
     CHECK(host->wait()->exit_code == 0);
     installation.drain();
     publisher.check_rows();
-    CHECK(tally(installation.database("probe"), "select version, count(*) from seen group by 1") ==
+    CHECK(tally(installation.domain("probe"), "select version, count(*) from seen group by 1") ==
           std::map<std::string, std::int64_t>{{"2.0.0", publisher.total()}});
-    CHECK(number(installation.database("probe"), "select count(*) from dead_letter_queue") == 0);
-    CHECK(number(installation.database("probe"), "select count(*) from outbox") == 0);
+    CHECK(number(installation.domain("probe"), "select count(*) from dead_letter_queue") == 0);
+    CHECK(number(installation.domain("probe"), "select count(*) from outbox") == 0);
+}
+
+} // namespace
+
+TEST_CASE("rebuilds that are killed, beside hosts that are killed, while events arrive, end in the rows that the events make") {
+    kill_rebuilds_and_hosts({}, knob("WEIR_TEST_KILLS", 16));
+}
+
+TEST_CASE("on Redis and PostgreSQL, rebuilds and hosts that are killed while events arrive end in the rows that the events make") {
+    kill_rebuilds_and_hosts(on_servers(), knob("WEIR_TEST_KILLS", 10));
 }
 
 TEST_CASE("a parallel domain is rebuilt beside two hosts that share its topic, and no event is lost or doubled") {
+    const Backends backends = GENERATE(Backends{}, on_servers());
+    INFO(backends.name());
     std::mt19937_64 random(seed());
-    Installation installation({"probe"});
+    Installation installation({"probe"}, backends);
     installation.set("engine.batch_max_events", "20");
     write_file(installation.domains() / "probe.json", R"({"service": {"domain": "probe", "schema": "probe"}, "order": "parallel"})");
     Publisher publisher(installation);
@@ -173,16 +186,18 @@ TEST_CASE("a parallel domain is rebuilt beside two hosts that share its topic, a
     }
     REQUIRE(eventually([&] { return idle(installation); }, 60s));
     publisher.check_effects();
-    CHECK(number(installation.database("probe"), "select count(*) from dead_letter_queue") == 0);
+    CHECK(number(installation.domain("probe"), "select count(*) from dead_letter_queue") == 0);
 }
 
 TEST_CASE("a rebuild mends rows that were damaged, twice if need be, and changes nothing where nothing is wrong") {
+    const Backends backends = GENERATE(Backends{}, on_servers());
+    INFO(backends.name());
     std::mt19937_64 random(seed());
-    Installation installation({"probe"});
+    Installation installation({"probe"}, backends);
     Publisher publisher(installation);
     publisher.publish(3000, random);
     installation.drain();
-    const auto database = installation.database("probe");
+    const auto database = installation.domain("probe");
     for (int time = 0; time < 2; ++time) {
         query(database, "update subjects set times = times + 7 where subject < 'subject-2'");
         query(database, "delete from seen where event_id in (select event_id from seen limit 100)");
@@ -202,7 +217,9 @@ TEST_CASE("a rebuild mends rows that were damaged, twice if need be, and changes
 }
 
 TEST_CASE("what becomes of dead letters in a rebuild follows what the events come to now, and what operators decided") {
-    Installation installation({"probe_strict"});
+    const Backends backends = GENERATE(Backends{}, on_servers());
+    INFO(backends.name());
+    Installation installation({"probe_strict"}, backends);
     std::vector<Text> messages;
     for (int i = 0; i < 10; ++i) {
         messages.push_back(probe_event(kType, "a", i, i % 3 == 0 ? "unwelcome" : "")); // 0, 3, 6 and 9
@@ -211,7 +228,7 @@ TEST_CASE("what becomes of dead letters in a rebuild follows what the events com
     messages.push_back({"b", "{}"});
     installation.publish(kTopic, messages);
     installation.drain();
-    const auto database = installation.database("probe");
+    const auto database = installation.domain("probe");
     const auto letters = [&] {
         std::map<std::string, std::string> result;
         for (const Row &row : query(database, "select id || ' ' || event_id, status || ' ' || error_type from dead_letter_queue")) {
@@ -259,18 +276,18 @@ TEST_CASE("a topic that doesn't keep its beginning is refused, and said before, 
         publisher.publish(900, random);
         installation.drain();
     }
-    const auto rows = number(installation.database("probe"), "select count(*) from seen");
+    const auto rows = number(installation.domain("probe"), "select count(*) from seen");
     std::string said;
     CHECK(rebuild(installation, {"--dry-run"}, &said) == 1);
     CHECK(said.find("doesn't keep its first") != std::string::npos);
     CHECK(rebuild(installation, {}, &said) == 1);
     CHECK(said.find("--from-what-is-kept") != std::string::npos);
     CHECK_FALSE(has_shadow(installation));
-    CHECK(number(installation.database("probe"), "select count(*) from seen") == rows);
+    CHECK(number(installation.domain("probe"), "select count(*) from seen") == rows);
     publisher.check_rows();
     CHECK(rebuild(installation, {"--from-what-is-kept"}) == 0);
-    CHECK(number(installation.database("probe"), "select count(*) from seen") < rows);
-    CHECK(number(installation.database("probe"), "select count(*) from event_ledger") == publisher.total());
+    CHECK(number(installation.domain("probe"), "select count(*) from seen") < rows);
+    CHECK(number(installation.domain("probe"), "select count(*) from event_ledger") == publisher.total());
 }
 
 TEST_CASE("an interrupted rebuild is told of, gone on with or removed; a second one beside it and one with another plugin are refused") {
@@ -286,7 +303,7 @@ TEST_CASE("an interrupted rebuild is told of, gone on with or removed; a second 
     CHECK(rebuild(installation, {"--dry-run"}, &said) == 0);
     CHECK_FALSE(has_shadow(installation));
     auto first = installation.command(line(installation));
-    REQUIRE(eventually([&] { return number(installation.database("probe__rebuild"), "select count(*) from seen") > 100; }));
+    REQUIRE(eventually([&] { return shadow_rows(installation) > 100; }));
     CHECK(rebuild(installation, {}, &said) == 1);
     CHECK(said.find("being rebuilt by another process") != std::string::npos);
     CHECK(rebuild(installation, {"--cancel"}, &said) == 1);
@@ -309,7 +326,7 @@ TEST_CASE("an interrupted rebuild is told of, gone on with or removed; a second 
     CHECK(said.find("\"decided\":20000,") != std::string::npos);
     publisher.check_rows();
     first = installation.command(line(installation));
-    REQUIRE(eventually([&] { return number(installation.database("probe__rebuild"), "select count(*) from seen") > 100; }));
+    REQUIRE(eventually([&] { return shadow_rows(installation) > 100; }));
     first->kill();
     CHECK(rebuild(installation, {"--cancel"}, &said) == 0);
     CHECK_FALSE(has_shadow(installation));

@@ -57,6 +57,8 @@ PostgresqlReplacement::PostgresqlReplacement(Place place, std::shared_ptr<const 
     connection.execute("set local role none"); // the domain's role sees no other schema
     connection.execute("set local statement_timeout = 0");
     connection.execute("set local enable_seqscan = on"); // whole tables are compared
+    // Whoever seals or prunes the ledger takes these in the same order.
+    connection.execute("select pg_advisory_xact_lock(" + std::to_string(place_.lock_key("ledger")) + ")");
     connection.execute("lock table " + place_.qualified("event_ledger") + " in access exclusive mode");
 }
 
@@ -127,9 +129,13 @@ std::vector<std::string> PostgresqlReplacement::ledgers_of(const std::string &sc
     Connection &connection = session_.connection();
     connection.guard([&] {
         connection
-            .query("select relname from pg_class where relnamespace = (select oid from pg_namespace where nspname = :a) and relkind in "
-                   "('r', 'p') and not relispartition and relname ~ '^event_ledger(_[0-9]+)?$' order by relname",
-                   1, 1)
+            .query(
+                "select relname from pg_class where relnamespace = (select oid from pg_namespace where nspname = :a) and relkind = 'r' and "
+                "(relname = 'event_ledger' or case when relname ~ '^event_ledger_[0-9]+$' then cast(substring(relname from 14) as bigint) "
+                ">= "
+                "(select coalesce(min(generation), 0) from " +
+                    quote_name(schema) + ".event_ledger_generations) else false end) order by relname",
+                1, 1)
             .text(0, schema)
             .each([&](Query &row) { tables.push_back(quote_name(schema) + "." + quote_name(row.take_text(0))); });
     });
@@ -239,10 +245,11 @@ void PostgresqlReplacement::replace_letters(ReplacementCounts &counts) {
               "updated_at = s.updated_at from " +
               shadow + " as s where s.event_id = t.event_id and t.status <> 'dropped'");
     counts.letters_overtaken = write("update " + ours + " as t set status = 'replayed' where t.status = 'dropped' and " + undone);
+    // All of a shadow's are pending; said so, it fits a status that is an enumeration too.
     const std::string columns =
         "event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, "
-        "status, created_at, updated_at, context";
-    counts.letters_added = write("insert into " + ours + " (" + columns + ") select " + columns + " from " + shadow +
+        "created_at, updated_at, context";
+    counts.letters_added = write("insert into " + ours + " (" + columns + ", status) select " + columns + ", 'pending' from " + shadow +
                                  " as s where not exists (select from " + ours + " as t where t.event_id = s.event_id) order by s.id");
 }
 

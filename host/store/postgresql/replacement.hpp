@@ -18,6 +18,7 @@ public:
     ~PostgresqlReplacement() override;
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override { return session_.decided(ids); }
+    const std::vector<PrunedRange> &pruned() override { return session_.pruned(); }
     std::vector<StoredPosition> positions() override { return session_.positions(); }
     LedgerCounts ledger_counts() override { return session_.ledger_counts(); }
     ReplacementCounts commit() override;

@@ -15,6 +15,7 @@ public:
     ~SqliteReplacement() override;
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    const std::vector<PrunedRange> &pruned() override { return session_.pruned(); }
     std::vector<StoredPosition> positions() override;
     LedgerCounts ledger_counts() override;
     ReplacementCounts commit() override;
