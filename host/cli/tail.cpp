@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kPage = 500;
 constexpr std::chrono::milliseconds kLook{100};
+constexpr int kLooksBetweenSearches = 10; // a search goes through all topics, and on Redis through all keys
 
 struct TailOptions {
     std::string config;
@@ -112,8 +113,10 @@ Exit tail(const TailOptions &options) {
     if (!view.has_topic() && !options.follow) {
         throw Failure(Exit::failed, "there is no topic '" + options.topic + "'; 'weir topics' lists them, and --follow waits for it");
     }
-    while (options.follow && !interrupt.wait_for(kLook)) {
-        view.find_partitions();
+    for (int look = 0; options.follow && !interrupt.wait_for(kLook); ++look) {
+        if (look % kLooksBetweenSearches == 0) {
+            view.find_partitions();
+        }
         view.show_new();
     }
     return Exit::ok;
