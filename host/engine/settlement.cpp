@@ -79,8 +79,10 @@ void Settlement::ask_ledger(std::size_t first, std::size_t last) {
 std::unordered_set<std::string> Settlement::blocked_before(std::size_t index) const {
     std::unordered_set<std::string> blocked;
     for (std::size_t i = 0; i < index; ++i) {
+        // One whose fate is unknown was not reached, and is held as well.
+        const bool to_run = fates_[i] == Fate::open || fates_[i] == Fate::unknown;
         const bool waits = ran_[i].state != Ran::State::finished || ran_[i].result.status == WEIR_RETRY;
-        if (fates_[i] == Fate::open && waits && !work_[i]->order_key.empty()) {
+        if (to_run && waits && !work_[i]->order_key.empty()) {
             blocked.insert(work_[i]->order_key);
         }
     }
@@ -205,7 +207,12 @@ Settlement::Verdict Settlement::try_range(std::size_t first, std::size_t last, i
         } catch (...) {
             failure = std::current_exception();
         }
-        HandlerLanes::Stretch done = lanes_.finish(); // in any case: the lane works on what stands here
+        HandlerLanes::Stretch done;
+        try {
+            done = lanes_.finish(); // in any case: the lane works on what stands here
+        } catch (...) {
+            failure = failure ? failure : std::current_exception(); // the first one is the cause of what a handler met
+        }
         if (failure) {
             std::rethrow_exception(failure);
         }

@@ -56,6 +56,8 @@ public:
             field_.host(host).kill(); // what is armed would die in its drain
             field_.start(host);
         }
+        // A signal that comes before a host has asked for it ends it as it is.
+        require_promise(eventually([&] { return field_.is_up(0) && field_.is_up(1); }, 60s * slowness()));
         require_promise(eventually([&] { return field_.decided() >= model_.decided() && field_.left_in_redis() == 0; }, 120s * slowness()));
         for (int host = 0; host < ChaosField::kHosts; ++host) {
             field_.host(host).signal(SIGTERM);

@@ -37,6 +37,8 @@ public:
     void set(const std::string &key, const std::string &value);
     /// Ends the test where a host has ended otherwise than by SIGKILL.
     void require_sound(int host);
+    /// Whether the host's process has begun to serve, and takes signals.
+    bool is_up(int host) const { return hosts_[host].process && !hosts_[host].process->said("host.starting").empty(); }
     /// What all hosts' logs so far hold of an event name.
     std::size_t said(std::string_view event) const;
 

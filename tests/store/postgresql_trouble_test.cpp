@@ -99,7 +99,7 @@ TEST_CASE("an answer to a commit that isn't COMMIT is no commit") {
 }
 
 TEST_CASE("a network that stalls is noticed by the client itself, in every kind of statement") {
-    Proxied on(500ms);
+    Proxied on(3s);
     auto session = on.domain->open();
     CHECK_FALSE(has(*session, 1));
     on.proxy.stall();
@@ -186,12 +186,14 @@ TEST_CASE("a database that takes no writes is waited for") {
 
 TEST_CASE("who waits too long for a row that another transaction holds runs again, and so does a statement that takes too long") {
     PostgresPlace place;
-    PostgresqlOptions options = place.options();
-    options.lock_timeout = 50ms;
-    const auto store = open_postgresql_store(options);
+    const auto store = place.open();
     const auto domain = contract_domain(*store);
     auto a = domain->open();
-    auto b = domain->open();
+    PostgresqlOptions options = place.options();
+    options.lock_timeout = 200ms;
+    const auto impatient = open_postgresql_store(options);
+    const auto impatient_domain = contract_domain(*impatient);
+    auto b = impatient_domain->open();
     const std::vector<TableFlush> flush = {created(people::kTable, {person("ada", Value(), 1)})};
     transact(*a, [&] { a->flush(flush); });
     const std::vector<Key> keys = {{std::string("ada")}};
@@ -201,7 +203,7 @@ TEST_CASE("who waits too long for a row that another transaction holds runs agai
     CHECK_THROWS_AS(b->fetch(people::kTable, keys), RunAgain);
     b->rollback();
     options.lock_timeout = 60s;
-    options.statement_timeout = 50ms;
+    options.statement_timeout = 1s;
     const auto hasty = open_postgresql_store(options);
     const auto hasty_domain = contract_domain(*hasty);
     auto c = hasty_domain->open();
@@ -246,7 +248,7 @@ TEST_CASE("two batches that lock each other's rows don't wait for ever: one of t
 TEST_CASE("a host that stands still in a transaction loses it, and its locks with it") {
     PostgresPlace place;
     PostgresqlOptions options = place.options();
-    options.idle_in_transaction_timeout = 50ms;
+    options.idle_in_transaction_timeout = 2s;
     const auto store = open_postgresql_store(options);
     const auto domain = contract_domain(*store);
     auto session = domain->open();

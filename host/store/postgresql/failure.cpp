@@ -52,10 +52,13 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     if (meaning == Meaning::creation && state == "23505") {
         throw RunAgain("a row that was absent exists by now: " + said);
     }
-    if (state == "40001" || state == "40P01" || state == "55P03" || state == "55006" || state == "57014" || is_stale_plan(state)) {
+    if (state == "40001" || state == "40P01" || state == "55P03" || state == "55006" || state == "57014" || state == "25P02" ||
+        is_stale_plan(state)) {
+        // 25P02: an earlier statement of the transaction failed, and was the cause
         throw RunAgain("another transaction was in the way in " + place + ": " + said);
     }
-    if (group == "22" || group == "23" || state == "54000" || state == "54001") { // 54000: a key that is too long for an index
+    // 54000: a key that is too long for an index; P0, 27, 44: what triggers and checked views say of a row
+    if (group == "22" || group == "23" || group == "P0" || group == "27" || group == "44" || state == "54000" || state == "54001") {
         throw DataRefused(said);
     }
     if (state == "25006") {
@@ -68,7 +71,7 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     if (state == "53300") {
         throw Unavailable(place + " takes no more connections: raise the server's max_connections, or lower store.pool.max. " + said);
     }
-    if (group == "42" || group == "3F" || group == "25" || group == "3D" || group == "28") {
+    if (group == "42" || group == "3F" || group == "25" || group == "3D" || group == "28" || group == "21" || group == "2B") {
         const bool rights = state == "42501";
         throw SchemaWrong(place +
                           (rights ? " refuses the login of store.url a right that it needs: grant it. "

@@ -3,12 +3,18 @@
 
 namespace weir::store::postgresql {
 
+namespace {
+constexpr std::chrono::milliseconds kPatience{200}; // for the row of a lease that another host's batch holds
+} // namespace
+
 // Times are the server's, so that hosts whose clocks differ agree on what has expired.
 
 std::optional<Lease> PostgresqlSession::acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder,
                                                       std::chrono::milliseconds time_to_live) {
     presence_.keep_alive(place_, holder);
-    return within_transaction([&]() -> std::optional<Lease> {
+    const auto take = [&]() -> std::optional<Lease> {
+        // A host that stands still within a batch holds its lease's row: that is its partition alone, and no reason to wait for here.
+        defer("set local lock_timeout = " + std::to_string(kPatience.count()));
         Connection &connection = live();
         std::string other; // who has it, as far as can be seen without waiting for a lock
         bool expired = true;
@@ -49,7 +55,12 @@ std::optional<Lease> PostgresqlSession::acquire_lease(const std::string &topic, 
                 });
         });
         return taken;
-    });
+    };
+    try {
+        return within_transaction(take);
+    } catch (const RunAgain &) {
+        return std::nullopt;
+    }
 }
 
 void PostgresqlSession::renew_leases(std::span<const Lease> leases, std::chrono::milliseconds time_to_live) {
