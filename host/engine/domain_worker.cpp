@@ -63,7 +63,8 @@ public:
     bool drained() {
         const std::lock_guard lock(service_mutex_);
         try {
-            return service_ && service_->drained();
+            // In this order: a batch that is acknowledged by now is in the published counts where no step is under way.
+            return service_ && service_->drained() && !stepping_;
         } catch (const std::exception &) {
             return false; // who can't be asked is not done
         }
@@ -126,8 +127,10 @@ private:
                 swap(*service, next);
             }
             const std::uint64_t batches = counts_.batches;
+            stepping_ = true;
             const auto wake_at = service->step(counts_);
             publish(*service);
+            stepping_ = false;
             if (counts_.batches != batches || std::chrono::steady_clock::now() - began > kLastBackoff) {
                 backoff = kFirstBackoff;
             }
@@ -243,6 +246,7 @@ private:
     std::shared_ptr<DomainService> service_;
 
     std::atomic<bool> stop_{false};
+    std::atomic<bool> stepping_{false}; // a batch may be acknowledged whose counts are not published yet
     Wakeup bell_;
     std::thread thread_;
 };

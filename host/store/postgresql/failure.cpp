@@ -47,7 +47,7 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     if (meaning == Meaning::setup && (group == "22" || group == "42")) {
         throw SchemaWrong(place +
                           ": the domain's role can't be taken on: let `weir run` migrate the schema, grant the role to the login, or set " +
-                          "store.roles to off. " + said);
+                          "store.roles to false. " + said);
     }
     if (meaning == Meaning::creation && state == "23505") {
         throw RunAgain("a row that was absent exists by now: " + said);

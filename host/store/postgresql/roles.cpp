@@ -54,7 +54,7 @@ std::string missing_rights(const Surroundings &found, const Place &place) {
     }
     return place.name() + ": the login " + found.login +
            " of store.url may not make the domain's schema and role. Let an administrator run in the database " + found.database + ":" +
-           sql + (lacks_role ? "\nor set store.roles to off, and every domain works with all rights of the login" : "");
+           sql + (lacks_role ? "\nor set store.roles to false, and every domain works with all rights of the login" : "");
 }
 
 std::vector<std::string> make_surroundings(Connection &connection, const Surroundings &found, const Place &place) {
