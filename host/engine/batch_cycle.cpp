@@ -54,7 +54,7 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::run(store::Sessio
         const std::vector<Ran> ran = settlement.settle(batch);
         sort_out(settlement, batch, attempt);
         decide(attempt, ran, settlement.stale());
-        write(session, attempt);
+        write(session, batch, attempt);
         pass(KillPoint::commit);
         session.commit();
     } catch (...) {
@@ -149,7 +149,7 @@ void BatchCycle::plan_retry(Attempt &attempt, std::size_t index, const HandlerRe
                {"error_type", result.error.type}});
 }
 
-void BatchCycle::write(store::Session &session, Attempt &attempt) {
+void BatchCycle::write(store::Session &session, std::span<const WorkPtr> batch, Attempt &attempt) {
     for (std::size_t i = 0; i < attempt.open.size(); ++i) {
         const Decision decision = attempt.decisions[attempt.open_index[i]];
         if (decision == Decision::none) {
@@ -178,8 +178,7 @@ void BatchCycle::write(store::Session &session, Attempt &attempt) {
     if (!attempt.forgotten.empty()) {
         session.forget_attempts(attempt.forgotten);
     }
-    // Those of the batches before: a position may say less than the ledger, never more.
-    // In a parallel domain they only tell how far ids can have been pruned, so that they are this batch's own.
+    // In a parallel domain they only tell how far ids can have been pruned.
     if (spec_.parallel) {
         for (std::size_t i = 0; i < attempt.open.size(); ++i) {
             if (attempt.decisions[attempt.open_index[i]] != Decision::none) {
@@ -187,7 +186,14 @@ void BatchCycle::write(store::Session &session, Attempt &attempt) {
             }
         }
     } else {
-        attempt.positions = partitions_.changed_positions();
+        std::vector<const event::Message *> decided;
+        decided.reserve(batch.size());
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            if (attempt.decisions[i] != Decision::none) {
+                decided.push_back(batch[i]->event->message.get());
+            }
+        }
+        attempt.positions = partitions_.positions_with(decided);
     }
     if (!attempt.positions.empty()) {
         session.save_positions(attempt.positions);

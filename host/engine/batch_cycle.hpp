@@ -45,7 +45,7 @@ private:
 
     static void sort_out(const Settlement &settlement, std::span<const WorkPtr> batch, Attempt &attempt);
     void decide(Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale);
-    void write(store::Session &session, Attempt &attempt);
+    void write(store::Session &session, std::span<const WorkPtr> batch, Attempt &attempt);
     std::vector<std::shared_ptr<const event::Message>> after_commit(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts);
     void plan_retry(Attempt &attempt, std::size_t index, const HandlerResult &result);
     void say_ignored(const event::Event &event);

@@ -337,10 +337,6 @@ void DomainService::drain(Counts &counts) {
         run_batch(std::move(returned), counts);
     }
     acknowledger_->flush();
-    if (const auto positions = partitions_->changed_positions(); !positions.empty() && !spec_.parallel) {
-        session_->save_positions(positions);
-        partitions_->saved(positions);
-    }
     for (const Overdue &left : lanes_->overdue()) {
         log::error("handler.abandoned", "A handler did not return before the drain timeout; its event stays unacknowledged",
                    {{"domain", spec_.name}, {"handler", left.handler}, {"event_id", left.event_id.text()}});

@@ -43,7 +43,7 @@ public:
     /// What the last refused one was, and why.
     const std::string &refused() const { return refused_; }
 
-    /// Waits for overdue handlers until the drain timeout, commits what they came to, saves positions, gives leases back.
+    /// Waits for overdue handlers until the drain timeout, commits what they came to, gives leases back.
     void drain(Counts &counts);
 
     DomainStatus status() const; ///< without counts

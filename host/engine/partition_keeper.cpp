@@ -90,9 +90,13 @@ void PartitionKeeper::release(store::Session &session) {
 
 void PartitionKeeper::seen(const event::Message &message) {
     const auto found = progress_.find({message.topic, message.partition});
-    if (found != progress_.end()) {
-        found->second.tracker.seen(message.position);
+    if (found == progress_.end()) {
+        return;
     }
+    if (found->second.incarnation != message.incarnation) {
+        found->second = {message.incarnation, {}, std::nullopt};
+    }
+    found->second.tracker.seen(message.position);
 }
 
 void PartitionKeeper::reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const {
@@ -115,15 +119,24 @@ void PartitionKeeper::reach(const event::Message &message, std::vector<store::St
 
 void PartitionKeeper::decided(const event::Message &message) {
     const auto found = progress_.find({message.topic, message.partition});
-    if (found != progress_.end()) {
+    if (found != progress_.end() && found->second.incarnation == message.incarnation) {
         found->second.tracker.decided(message.position);
     }
 }
 
-std::vector<store::StoredPosition> PartitionKeeper::changed_positions() const {
+std::vector<store::StoredPosition> PartitionKeeper::positions_with(std::span<const event::Message *const> messages) const {
     std::vector<store::StoredPosition> result;
+    std::vector<event::Position> decided;
     for (const auto &[partition, progress] : progress_) {
-        const auto through = progress.tracker.through();
+        decided.clear();
+        for (const event::Message *message : messages) {
+            if (message->partition == partition.number && message->topic == partition.topic &&
+                message->incarnation == progress.incarnation) {
+                decided.push_back(message->position);
+            }
+        }
+        std::sort(decided.begin(), decided.end());
+        const auto through = progress.tracker.through_with(decided);
         if (through && (!progress.saved || *progress.saved < *through)) {
             result.push_back({partition.topic, partition.number, progress.incarnation, *through});
         }
@@ -136,7 +149,8 @@ void PartitionKeeper::saved(std::span<const store::StoredPosition> positions) {
         if (spec_.parallel) {
             reached_[{position.topic, position.partition}] = position;
         }
-        if (const auto found = progress_.find({position.topic, position.partition}); found != progress_.end()) {
+        const auto found = progress_.find({position.topic, position.partition});
+        if (found != progress_.end() && found->second.incarnation == position.incarnation) {
             found->second.saved = position.position;
         }
     }

@@ -49,14 +49,14 @@ public:
 
     void seen(const event::Message &message);
     void decided(const event::Message &message);
-    /// How far the partitions are decided, where that is further than was saved.
-    std::vector<store::StoredPosition> changed_positions() const;
+    /// How far the partitions are decided when these messages are as well, where that is further than was saved.
+    std::vector<store::StoredPosition> positions_with(std::span<const event::Message *const> messages) const;
     /// Those have been committed.
     void saved(std::span<const store::StoredPosition> positions);
 
 private:
     struct Progress {
-        std::string incarnation;
+        std::string incarnation; // a topic may be made anew while its partition is held
         PositionTracker tracker;
         std::optional<event::Position> saved;
     };

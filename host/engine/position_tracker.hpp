@@ -3,8 +3,10 @@
 
 #include "event/message.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 
 namespace weir::engine {
 
@@ -21,6 +23,17 @@ public:
     void decided(const event::Position &position) { undecided_.erase(position); }
     /// The last position up to which everything that was seen is decided; nothing before the first.
     std::optional<event::Position> through() const { return undecided_.empty() ? last_ : undecided_.begin()->second; }
+    /// What `through` will say when these are decided as well. @param more ascending
+    std::optional<event::Position> through_with(std::span<const event::Position> more) const {
+        for (const auto &[position, before] : undecided_) {
+            const auto found = std::lower_bound(more.begin(), more.end(), position);
+            if (found == more.end() || *found != position) {
+                return before;
+            }
+            more = more.subspan(static_cast<std::size_t>(found - more.begin()) + 1);
+        }
+        return last_;
+    }
 
 private:
     std::map<event::Position, std::optional<event::Position>> undecided_; // with the position seen before each

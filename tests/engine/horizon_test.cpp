@@ -125,6 +125,80 @@ TEST_CASE("what waited through an outage is applied, however old it is") {
     CHECK(counts.dead_letters == 0);
 }
 
+TEST_CASE("a host that is killed while it is idle leaves nothing that a pruned ledger and a lost group would apply again") {
+    EngineFixture fixture;
+    const auto spec = EngineFixture::spec_for(items_plugin());
+    fixture.publish({marked(1, "1"), marked(2, "2"), marked(3, "3")});
+    std::vector<store::StoredPosition> left;
+    {
+        engine::DomainWorker worker(spec, appending(), fixture.environment());
+        REQUIRE(EngineFixture::drain(worker));
+        left = fixture.session(items_plugin())->positions(); // what a kill would leave
+        fixture.publish({marked(4, "4")});
+        REQUIRE(EngineFixture::drain(worker));
+        const auto then = fixture.session(items_plugin())->positions();
+        REQUIRE((left.size() == 1 && then.size() == 1));
+        CHECK(left[0].position < then[0].position);
+        left = then;
+    }
+    CHECK(fixture.session(items_plugin())->positions()[0].position == left[0].position); // an orderly end has nothing to add
+    const broker::Partition partition{"items.v1", 0};
+    CHECK(fixture.broker->browse(partition, left[0].position, 10).empty());
+    CHECK(fixture.broker->browse(partition, std::nullopt, 10).size() == 4);
+}
+
+TEST_CASE("a stored position does not pass an event that waits, and passes everything that is decided once it is") {
+    EngineFixture fixture;
+    auto spec = EngineFixture::spec_for(items_plugin());
+    spec.options.retry_delays = {std::chrono::hours(1)};
+    const auto module = std::make_shared<TestModule>(items_plugin(),
+                                                     std::map<std::string, weir_handler_v1, std::less<>>{
+                                                         {"item.marked.v1", handlers::append}, {"item.failing.v1", handlers::fail_first}},
+                                                     1);
+    fixture.publish({marked(1, "1"), item_event(2, "item.failing.v1", R"({"id":"b","mark":"2","times":1})"), marked(3, "3")});
+    const broker::Partition partition{"items.v1", 0};
+    const auto behind = [&] {
+        const auto positions = fixture.session(items_plugin())->positions();
+        return fixture.broker->browse(partition, positions.empty() ? std::nullopt : std::optional(positions[0].position), 10).size();
+    };
+    {
+        engine::DomainWorker worker(spec, module, fixture.environment());
+        REQUIRE(eventually([&] { return worker.status().counts.applied == 2; }));
+        CHECK(behind() == 2);
+    }
+    auto session = fixture.session(items_plugin());
+    auto waiting = session->attempts();
+    REQUIRE(waiting.size() == 1);
+    waiting[0].retry_at = 0; // its time has come
+    session->save_attempts(waiting);
+    session.reset();
+    engine::DomainWorker worker(spec, module, fixture.environment());
+    REQUIRE(EngineFixture::drain(worker));
+    CHECK(behind() == 1); // what was decided behind it before comes to no one again
+    fixture.publish({marked(4, "4")});
+    REQUIRE(EngineFixture::drain(worker));
+    CHECK(behind() == 0);
+    CHECK(fixture.trail(items_plugin(), "a") == "134");
+    CHECK(fixture.trail(items_plugin(), "b") == "2");
+}
+
+TEST_CASE("a topic that is made anew while it is read has its own position from its first batch on") {
+    EngineFixture fixture;
+    const auto spec = EngineFixture::spec_for(items_plugin());
+    fixture.publish({marked(1, "1"), marked(2, "2"), marked(3, "3")});
+    engine::DomainWorker worker(spec, appending(), fixture.environment());
+    REQUIRE(EngineFixture::drain(worker));
+    const auto before = fixture.session(items_plugin())->positions();
+    REQUIRE(fixture.broker->drop_topic("items.v1"));
+    fixture.publish({marked(11, "x"), marked(12, "y")});
+    REQUIRE(eventually([&] { return worker.status().counts.applied == 5; }));
+    const auto after = fixture.session(items_plugin())->positions();
+    REQUIRE((before.size() == 1 && after.size() == 1));
+    CHECK(after[0].incarnation != before[0].incarnation);
+    CHECK(fixture.broker->browse({"items.v1", 0}, after[0].position, 10).empty());
+    CHECK(fixture.trail(items_plugin(), "a") == "123xy");
+}
+
 TEST_CASE("only events at pruned places and of pruned times are beyond the horizon") {
     const std::vector<store::PrunedRange> pruned = {{"t", 1, "x", {10, 5}, 1000}};
     event::Message message;
