@@ -8,7 +8,6 @@
 #include "serving.hpp"
 
 #include "engine/replay.hpp"
-#include "store/preview.hpp"
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -213,7 +212,7 @@ void require_choice(const DeadLetterOptions &options, const char *verb) {
 
 /// A replay begins by bringing the tables up to date, a dry run must not.
 void refuse_pending_migration(const Opened &opened) {
-    const auto steps = store::preview_migration(*opened.domain_store, opened.domain->module->description().schema);
+    const auto steps = opened.domain_store->preview(opened.domain->module->description().schema);
     if (!steps.empty()) {
         throw Failure(Exit::failed, "a dry run changes nothing, and the tables are not yet as this plugin declares them (to come: " +
                                         steps.front() + (steps.size() > 1 ? " and " + std::to_string(steps.size() - 1) + " more" : "") +

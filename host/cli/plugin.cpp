@@ -8,7 +8,6 @@
 
 #include "plugin/install.hpp"
 #include "plugin/trial.hpp"
-#include "store/preview.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
@@ -134,7 +133,7 @@ SchemaCheck check_schemas(const config::HostConfig &config, const Context &conte
                 continue;
             }
             try {
-                out.steps[domain] = store::preview_migration(*store->domain(schema), about.schema);
+                out.steps[domain] = store->domain(schema)->preview(about.schema);
             } catch (const store::SchemaWrong &failure) {
                 out.refusal = plugin::PluginRefusal{file, "schema_misfit", "domain " + domain + ": " + failure.what(),
                                                     "mend the tables, or give the domain another \"service.schema\""};

@@ -152,6 +152,7 @@ struct LedgerUpkeep {
     event::Micros pruned_through = 0;    ///< where any were: the append time of the last event among them
     std::uint64_t generations = 0;       ///< sealed ones that are kept
     bool more = false;                   ///< something is left, or was put off because others were in the way: call again soon
+    std::string refused;                 ///< what the store won't let happen, and what to do about it; the rest was done all the same. Empty: nothing
 };
 
 /// Where in a partition ids have been pruned: an event that stands at or before `position`, was appended at or before `appended_through`, and isn't in the
@@ -262,6 +263,9 @@ public:
     /// Creates and additively changes the tables, the standard ones included, in one transaction. Throws SchemaWrong, with everything that doesn't fit, before it changed anything.
     /// Sessions opened afterwards know the schema. Repeating is harmless; two hosts may do it at once.
     virtual MigrationSteps migrate(const Schema &schema) = 0;
+    /// What `migrate` would do now, without doing it; empty: nothing, so that it would change nothing either. Throws SchemaWrong where it would, with everything
+    /// that doesn't fit. The domain's schema has to be there.
+    virtual MigrationSteps preview(const Schema &schema) = 0;
 
     /// Opens a session for the schema last migrated (or, for operators' commands before any migration, for the standard tables alone).
     virtual std::unique_ptr<Session> open() = 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "child_process.hpp"
 #include "contract_schema.hpp"
-#include "store/preview.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -91,11 +90,11 @@ std::vector<Promise> migration_promises() {
              table.columns = {new_column("id", Type::uuid, false)};
              table.primary_key = {0};
              schema.tables.push_back(table);
-             const MigrationSteps foreseen = preview_migration(*domain, schema);
-             CHECK(preview_migration(*domain, schema) == foreseen); // it changed nothing
+             const MigrationSteps foreseen = domain->preview(schema);
+             CHECK(domain->preview(schema) == foreseen); // it changed nothing
              const MigrationSteps steps = domain->migrate(schema);
              CHECK(steps == foreseen);
-             CHECK(preview_migration(*domain, schema).empty());
+             CHECK(domain->preview(schema).empty());
              CHECK(has_step(steps, "added column people.status"));
              CHECK(has_step(steps, "created table added"));
              auto session = domain->open();
@@ -119,7 +118,7 @@ std::vector<Promise> migration_promises() {
              schema.tables[pets::kTable].columns.push_back(new_column("tail", Type::int64, false)); // neither nullable nor a default
              schema.tables[pets::kTable].columns.push_back(new_column("fur", Type::text, true));    // would fit
              const std::string message = refusal(*domain, schema);
-             CHECK_THROWS_AS(preview_migration(*domain, schema), SchemaWrong);
+             CHECK_THROWS_AS(domain->preview(schema), SchemaWrong);
              CHECK(message.find("people.age") != std::string::npos);
              CHECK(message.find("every_type.amount") != std::string::npos);
              CHECK(message.find("pets.tail") != std::string::npos);

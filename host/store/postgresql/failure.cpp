@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "failure.hpp"
 
-#include "store/store.hpp"
-
 namespace weir::store::postgresql {
 
 namespace {
@@ -72,11 +70,15 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
         throw Unavailable(place + " takes no more connections: raise the server's max_connections, or lower store.pool.max. " + said);
     }
     if (group == "42" || group == "3F" || group == "25" || group == "3D" || group == "28" || group == "21" || group == "2B") {
-        const bool rights = state == "42501";
-        throw SchemaWrong(place +
-                          (rights ? " refuses the login of store.url a right that it needs: grant it. "
-                                  : " doesn't have the tables that are needed: let `weir run` migrate it, or mend it by hand. ") +
-                          said);
+        const std::string text =
+            place +
+            (state == "42501" ? " refuses the login of store.url a right that it needs: grant it. "
+                              : " doesn't have the tables that are needed: let `weir run` migrate it, or mend it by hand. ") +
+            said;
+        if (state == "42P01") {
+            throw TableMissing(text);
+        }
+        throw SchemaWrong(text);
     }
     throw Unavailable(place + " can't be used at the moment: " + said);
 }

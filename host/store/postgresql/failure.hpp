@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "store/store.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -11,6 +13,12 @@ enum class Meaning {
     plain,
     creation, ///< a unique key that exists means to run the batch again
     setup,    ///< taking on the domain's role: whatever is refused is the schema's fault
+};
+
+/// 42P01: a table isn't there.
+class TableMissing : public SchemaWrong {
+public:
+    using SchemaWrong::SchemaWrong;
 };
 
 /// What the server said, without values of rows: those stand in the details, and in quotes in the messages of class 22.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace weir::store::postgresql {
 
@@ -133,8 +134,13 @@ std::vector<event::Uuid> PostgresqlSession::in_ledger(std::span<const event::Uui
                 found.push_back(id_from(reply.bytes(i, 0)));
             }
         }
-    } catch (const SchemaWrong &failure) { // the table of a generation that was pruned a moment ago
+        missed_ = -1;
+    } catch (const TableMissing &failure) {
+        const std::int64_t oldest = oldest_;
         oldest_ = young_ = -1;
+        if (std::exchange(missed_, oldest) == oldest) { // it is still said to be there
+            throw;
+        }
         throw RunAgain(std::string("the ledger was pruned meanwhile: ") + failure.what());
     }
     return found;

@@ -6,7 +6,6 @@
 #include "replacement.hpp"
 #include "roles.hpp"
 #include "session.hpp"
-#include "store/preview.hpp"
 
 #include <mutex>
 
@@ -34,7 +33,7 @@ bool has_tables(Connection &connection, const std::string &schema) {
     return found;
 }
 
-class PostgresqlDomain final : public DomainStore, public MigrationPreview {
+class PostgresqlDomain final : public DomainStore {
 public:
     PostgresqlDomain(std::shared_ptr<Shared> shared, const std::string &schema)
         : shared_(std::move(shared)), place_{&shared_->pool, schema} {}

@@ -14,17 +14,25 @@ std::vector<Reply> PostgresqlSession::exchange(std::vector<Command> commands) {
     std::move(commands.begin(), commands.end(), std::back_inserter(all));
     std::vector<Reply> replies;
     const bool opens = !has_begun_;
+    const auto run = [&](std::vector<Command> some) {
+        try {
+            replies = connection_->exchange(std::move(some));
+            has_begun_ = true;
+        } catch (...) { // a statement that is refused leaves the transaction open that was begun in front of it
+            has_begun_ = has_begun_ || (!connection_->is_broken() && connection_->in_transaction());
+            throw;
+        }
+    };
     try {
-        replies = opens ? connection_->exchange(all) : connection_->exchange(std::move(all));
+        opens ? run(all) : run(std::move(all));
     } catch (const Unavailable &) {
         if (!opens || !connection_->is_broken()) {
             throw;
         }
         connection_ = {}; // nothing of this transaction was done: one that was idle for long may have been dead already
         connection_ = place_.pool->take_fresh();
-        replies = connection_->exchange(std::move(all));
+        run(std::move(all));
     }
-    has_begun_ = true;
     replies.erase(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(first));
     return replies;
 }

@@ -129,7 +129,8 @@ private:
     std::shared_ptr<LedgerFilters> filters_;
     std::int64_t oldest_ = -1; ///< the generations that `decided` saw last; the young one is the last, 0: no generations yet
     std::int64_t young_ = -1;
-    bool has_asked_ = false; ///< whether it saw them in this transaction
+    std::int64_t missed_ = -1; ///< the oldest generation when the table of one wasn't there
+    bool has_asked_ = false;   ///< whether it saw them in this transaction
     std::vector<PrunedRange> pruned_;
     Pool::Lent connection_; ///< while a transaction is open
     std::uint64_t last_connection_ = 0;

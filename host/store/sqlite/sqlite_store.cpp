@@ -4,7 +4,6 @@
 #include "holders.hpp"
 #include "migration.hpp"
 #include "replacement.hpp"
-#include "store/preview.hpp"
 
 #include <mutex>
 
@@ -12,7 +11,7 @@ namespace weir::store::sqlite {
 
 namespace {
 
-class SqliteDomain final : public DomainStore, public MigrationPreview {
+class SqliteDomain final : public DomainStore {
 public:
     explicit SqliteDomain(Place place)
         : place_(std::move(place)), schema_(std::make_shared<const Schema>()),
