@@ -56,7 +56,7 @@ fail() {
 
 if [ "$build_first" = yes ]; then
     say "Building (build/release)"
-    "$root/scripts/build.sh" --no-tests release weir linting spellcheck projection
+    "$root/scripts/build.sh" --no-tests release weir linting spellcheck projection votes
 fi
 weir=$build/bin/weir
 [ -x "$weir" ] || fail "there is no $weir: run scripts/demo.sh without --no-build"

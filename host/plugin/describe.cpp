@@ -127,9 +127,10 @@ void copy_descriptor(const weir_plugin_descriptor_v1 &from, Description &out) {
         throw DescriptorFault{"it needs plugin ABI " + std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(from.abi_minor) +
                               ", this host offers " + std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(WEIR_ABI_MINOR)};
     }
-    if (from.size < sizeof(weir_plugin_descriptor_v1) || from.size > (64u << 10) || from.size % alignof(weir_plugin_descriptor_v1) != 0) {
+    constexpr std::size_t size_1_0 = offsetof(weir_plugin_descriptor_v1, counters);
+    if (from.size < size_1_0 || from.size > (64u << 10) || from.size % alignof(weir_plugin_descriptor_v1) != 0) {
         throw DescriptorFault{"size is " + std::to_string(from.size) + "; set it to sizeof(weir_plugin_descriptor_v1), " +
-                              std::to_string(sizeof(weir_plugin_descriptor_v1)) + " in ABI 1.0"};
+                              std::to_string(size_1_0) + " in ABI 1.0"};
     }
     out.name = copy_text(from.name, "name", kMaxNameBytes);
     if (!is_name(out.name, "-")) {

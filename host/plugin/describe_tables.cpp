@@ -115,6 +115,19 @@ void describe_tables(const weir_plugin_descriptor_v1 &descriptor, store::Schema 
                           "table " + table.name + ": a reference's target");
         }
     }
+    if (has_counters(descriptor)) {
+        for_each_element(descriptor.counters, descriptor.counter_count, descriptor.counter_stride, kMaxTables, "counters",
+                         [&](const weir_counter_v1 &from, const std::string &where) {
+                             store::Counter counter;
+                             counter.name = copy_text(from.name, where + "/name", kMaxNameBytes);
+                             counter.table = from.table;
+                             counter.count_column = from.count_column;
+                             if (from.time_column != WEIR_NO_COLUMN) {
+                                 counter.time_column = from.time_column;
+                             }
+                             out.counters.push_back(std::move(counter));
+                         });
+    }
     if (const auto wrong = store::check_schema(out)) {
         throw DescriptorFault{*wrong};
     }

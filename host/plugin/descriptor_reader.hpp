@@ -4,6 +4,7 @@
 #include "weir/abi.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -50,7 +51,7 @@ void for_each_element(const T *first, std::uint32_t count, std::uint32_t stride,
     if (count > max_count) {
         throw DescriptorFault{where + " has " + std::to_string(count) + " elements; at most " + std::to_string(max_count) + " are allowed"};
     }
-    // Every element type of ABI 1.0 is known in full here; a smaller stride is a mistake, a larger one a later minor.
+    // No element type has grown so far, so each is known in full here: a smaller stride is a mistake, a larger one a later minor.
     if (stride < sizeof(T)) {
         throw DescriptorFault{where + " has a stride of " + std::to_string(stride) + " bytes; its elements take at least " +
                               std::to_string(sizeof(T))};
@@ -70,6 +71,11 @@ inline bool is_name(std::string_view text, std::string_view extra, bool may_begi
     return !text.empty() && text.size() <= 63 &&
            (letter(text[0]) || (may_begin_with_extra && extra.find(text[0]) != std::string_view::npos)) &&
            std::all_of(text.begin(), text.end(), more);
+}
+
+/// Whether a descriptor is as long as ABI 1.1 made it; one of 1.0 ends before.
+inline bool has_counters(const weir_plugin_descriptor_v1 &descriptor) {
+    return descriptor.size >= offsetof(weir_plugin_descriptor_v1, counter_stride) + sizeof(descriptor.counter_stride);
 }
 
 /// Copies and checks `weir_plugin_descriptor_v1::tables`.

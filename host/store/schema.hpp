@@ -50,9 +50,19 @@ struct Table {
     std::vector<Reference> references;
 };
 
+/// A function that counts for other clients of the database, where the store has functions: adds 1 to `count_column` of the row with the key that it is
+/// called with, which it makes where it is missing, and puts the time on `time_column`.
+struct Counter {
+    std::string name;
+    std::uint32_t table = 0;
+    std::uint32_t count_column = 0;
+    std::optional<std::uint32_t> time_column;
+};
+
 /// A domain's own tables, as its plugin declares them.
 struct Schema {
     std::vector<Table> tables;
+    std::vector<Counter> counters{};
 };
 
 /// A whole row in the order of its table's columns, or a key in the order of the primary key.

@@ -206,6 +206,36 @@ Refused check_table(const Schema &schema, const Table &table, std::set<std::stri
     return std::nullopt;
 }
 
+Refused check_counter(const Schema &schema, const Counter &counter) {
+    if (counter.table >= schema.tables.size()) {
+        return "its table " + std::to_string(counter.table) + " does not exist";
+    }
+    const Table &table = schema.tables[counter.table];
+    const auto is_key = [&](std::uint32_t column) {
+        return std::find(table.primary_key.begin(), table.primary_key.end(), column) != table.primary_key.end();
+    };
+    const auto is_of = [&](std::uint32_t column, Type type) {
+        return column < table.columns.size() && !is_key(column) && table.columns[column].type == type;
+    };
+    if (!is_of(counter.count_column, Type::int64)) {
+        return "what it counts in is no int64 column outside of the key of table " + table.name;
+    }
+    if (counter.time_column && !is_of(*counter.time_column, Type::timestamp)) {
+        return "its time column is no timestamp column outside of the key of table " + table.name;
+    }
+    for (std::uint32_t number = 0; number < table.columns.size(); ++number) {
+        const Column &column = table.columns[number];
+        if (is_key(number) && column.type == Type::citext) {
+            return "the key column " + column.name + " is case-insensitive";
+        }
+        if (!is_key(number) && number != counter.count_column && number != counter.time_column && !column.nullable &&
+            column.default_kind != Default::literal) {
+            return "column " + column.name + " of table " + table.name + " is neither nullable nor has it a literal default";
+        }
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 std::optional<std::string> check_schema(const Schema &schema) {
@@ -225,6 +255,16 @@ std::optional<std::string> check_schema(const Schema &schema) {
     for (const Table &table : schema.tables) {
         if (Refused reason = check_table(schema, table, relations)) {
             return "table " + table.name + ": " + *reason;
+        }
+    }
+    std::set<std::string> functions;
+    for (const Counter &counter : schema.counters) {
+        Refused reason = is_name(counter.name) ? std::nullopt : Refused("its name is not [a-z_][a-z0-9_]{0,62}");
+        if (!reason) {
+            reason = functions.insert(counter.name).second ? check_counter(schema, counter) : Refused("there are two of this name");
+        }
+        if (reason) {
+            return "counter " + counter.name + ": " + *reason;
         }
     }
     return std::nullopt;

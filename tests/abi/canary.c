@@ -22,6 +22,7 @@ WEIR_EXPORT weir_index_v1 canary_of_weir_index_v1;
 WEIR_EXPORT weir_reference_v1 canary_of_weir_reference_v1;
 WEIR_EXPORT weir_table_v1 canary_of_weir_table_v1;
 WEIR_EXPORT weir_read_v1 canary_of_weir_read_v1;
+WEIR_EXPORT weir_counter_v1 canary_of_weir_counter_v1;
 WEIR_EXPORT weir_view canary_of_weir_view;
 WEIR_EXPORT weir_row_sink canary_of_weir_row_sink;
 WEIR_EXPORT weir_handler_v1 canary_of_weir_handler_v1;

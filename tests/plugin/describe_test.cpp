@@ -106,6 +106,51 @@ TEST_CASE("elements of a later minor are read by their stride") {
     CHECK(description.domains.at(1).name == "two");
 }
 
+TEST_CASE("counters are read where the descriptor is long enough to have them, and checked") {
+    Parts parts;
+    weir_column_v1 columns[3] = {parts.columns[0], parts.columns[1], parts.columns[1]};
+    columns[1].name = view("amount");
+    columns[1].type = WEIR_TYPE_INT64;
+    columns[1].flags = columns[1].precision = columns[1].scale = 0;
+    columns[1].default_kind = WEIR_DEFAULT_NONE;
+    columns[2] = columns[1];
+    columns[2].name = view("at");
+    columns[2].type = WEIR_TYPE_TIMESTAMP;
+    parts.tables[0].columns = columns;
+    parts.tables[0].column_count = 3;
+    weir_counter_v1 counters[2] = {{view("count_one"), 0, 1, 2, 0}, {view("count_other"), 0, 1, WEIR_NO_COLUMN, 0}};
+    columns[2].flags = WEIR_COLUMN_NULLABLE;
+    parts.descriptor.counters = counters;
+    parts.descriptor.counter_count = 2;
+    parts.descriptor.counter_stride = sizeof(weir_counter_v1);
+    plugin::Description description;
+    REQUIRE(plugin::describe(parts.descriptor, description).value_or("") == "");
+    REQUIRE(description.schema.counters.size() == 2);
+    CHECK(description.schema.counters[0].time_column == 2u);
+    CHECK_FALSE(description.schema.counters[1].time_column);
+
+    parts.descriptor.size = offsetof(weir_plugin_descriptor_v1, counters); // as 1.0 made it: what lies behind isn't the plugin's
+    REQUIRE_FALSE(plugin::describe(parts.descriptor, description));
+    CHECK(description.schema.counters.empty());
+    parts.descriptor.size = sizeof(weir_plugin_descriptor_v1);
+
+    const auto wrong = [&](auto change) {
+        const weir_counter_v1 before = counters[1];
+        change(counters[1]);
+        const std::string reason = parts.wrong();
+        counters[1] = before;
+        return reason;
+    };
+    CHECK(mentions(wrong([](auto &counter) { counter.table = 1; }), "count_other"));
+    CHECK(mentions(wrong([](auto &counter) { counter.count_column = 0; }), "int64"));
+    CHECK(mentions(wrong([](auto &counter) { counter.count_column = 9; }), "int64"));
+    CHECK(mentions(wrong([](auto &counter) { counter.time_column = 1; }), "timestamp"));
+    CHECK(mentions(wrong([](auto &counter) { counter.name = view("count_one"); }), "two"));
+    CHECK(mentions(wrong([](auto &counter) { counter.name = view("Count"); }), "counter Count"));
+    columns[2].flags = 0; // nobody would fill it in
+    CHECK(mentions(parts.wrong(), "neither nullable"));
+}
+
 TEST_CASE("what is wrong with a descriptor is said with its place") {
     using Spoil = void (*)(Parts &);
     const std::vector<std::pair<std::string, Spoil>> cases{

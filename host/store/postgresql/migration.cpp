@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migration.hpp"
 
+#include "counters.hpp"
 #include "ddl.hpp"
 #include "ledger_view.hpp"
 #include "plan.hpp"
@@ -206,13 +207,17 @@ MigrationSteps migrate(Connection &connection, const Place &place, const Schema 
         apply(connection, place, plan.steps());
         existing = read_existing(connection, place);
     }
+    const std::vector<Step> counters = counter_steps(connection, place, schema, existing);
+    apply(connection, place, counters);
     grant_tables(connection, place, table_names(schema));
     auto made = std::make_shared<Layout>();
     read_into(*made, place, schema, existing);
     transaction.commit();
     layout = std::move(made);
-    for (const Step &step : plan.steps()) {
-        done.push_back(step.text);
+    for (const auto *steps : {&plan.steps(), &counters}) {
+        for (const Step &step : *steps) {
+            done.push_back(step.text);
+        }
     }
     return done;
 }
@@ -250,9 +255,12 @@ MigrationSteps preview(Connection &connection, const Place &place, const Schema 
     if (!plan.misfits().empty()) {
         throw SchemaWrong(refusal(place, plan.misfits()));
     }
+    const std::vector<Step> counters = counter_steps(connection, place, schema, existing);
     MigrationSteps steps;
-    for (const Step &step : plan.steps()) {
-        steps.push_back(step.text);
+    for (const auto *planned : {&plan.steps(), &counters}) {
+        for (const Step &step : *planned) {
+            steps.push_back(step.text);
+        }
     }
     return steps;
 }

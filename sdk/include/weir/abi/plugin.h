@@ -121,8 +121,15 @@ typedef struct weir_plugin_descriptor_v1 {
     void (*drain)(void *instance);
     /** to closed: frees the instance; no handler runs. NULL: nothing to do. [control-thread] */
     void (*destroy)(void *instance);
-    /** An extension that the plugin offers, by "weir.<name>/<revision>", or NULL. NULL: none. [control-thread] */
+    /** An extension that the plugin offers, by "weir.<name>/<revision>", or NULL. NULL: none. Of plugins whose `abi_minor` is 1 or more it
+     * is asked for with a NULL instance as well, before there is any, where the extension's header says that it belongs to the plugin and
+     * not to an instance. [control-thread] */
     const void *(*extension)(void *instance, weir_view id);
+
+    /* since ABI 1.1 */
+    const weir_counter_v1 *counters; /**< functions for other clients of the database */
+    uint32_t counter_count;          /**< how many of `counters` */
+    uint32_t counter_stride;         /**< of `counters`, in bytes */
 } weir_plugin_descriptor_v1;
 
 /** The entry: returns the descriptor, or NULL where the plugin can't describe itself: it is refused then. Called first, and must do

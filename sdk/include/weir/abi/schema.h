@@ -97,6 +97,23 @@ typedef struct weir_read_v1 {
     const weir_view *key_pointers;
 } weir_read_v1;
 
+#define WEIR_NO_COLUMN 0xFFFFFFFFu /**< where a column index may be left out */
+
+/**
+ * A function for other clients of the same database, since ABI 1.1: `select <schema>.<name>(<the primary key's columns>)` adds 1 to the
+ * count of the row with this key, which it makes where it is missing, puts the time on its time column, and returns the new count. It runs
+ * with the rights of who calls it, beside the host's own batches, and is no event: a rebuild doesn't know of it. Stores without
+ * functions (SQLite) have none. One of this name and these parameters that is there already stays as it is. The key is not
+ * case-insensitive, and all other columns are nullable or have a literal default. An array element: its stride stands for its size.
+ */
+typedef struct weir_counter_v1 {
+    weir_view name;        /**< `[a-z_][a-z0-9_]{0,62}`, unique among the plugin's counters */
+    uint32_t table;        /**< table index */
+    uint32_t count_column; /**< an int64 column, not of the key */
+    uint32_t time_column;  /**< a timestamp column, not of the key, or WEIR_NO_COLUMN */
+    uint32_t reserved;     /**< 0 */
+} weir_counter_v1;
+
 #ifdef __cplusplus
 }
 #endif

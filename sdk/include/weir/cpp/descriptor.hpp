@@ -155,6 +155,21 @@ public:
         return *this;
     }
 
+    /// A function for other clients of the same database, where the store has functions: `<schema>.<name>(<the table's primary key>)` adds
+    /// 1 to `count` of the row with this key, which it makes where it is missing, and puts the time on `time`. See `weir_counter_v1`.
+    /// @param name  `[a-z_][a-z0-9_]{0,62}`
+    /// @param table one of those given to `tables`
+    template <detail::IsTable T>
+    Plugin &counter(std::string_view name, const T &table, const typename T::Int64 &count, const typename T::Timestamp &time) {
+        weir_counter_v1 out{};
+        out.name = detail::view(name);
+        out.table = table_index(&table);
+        out.count_column = count.index();
+        out.time_column = time.index();
+        counters_.push_back(out);
+        return *this;
+    }
+
     /// A domain that it serves where no configuration says otherwise. None: it serves only where a configuration names it.
     Plugin &domain(const Domain &domain) {
         const auto &topics = keep(views(domain.topics));
@@ -208,6 +223,9 @@ public:
         descriptor_.domains = domains_.data();
         descriptor_.domain_count = static_cast<std::uint32_t>(domains_.size());
         descriptor_.domain_stride = sizeof(weir_domain_v1);
+        descriptor_.counters = counters_.data();
+        descriptor_.counter_count = static_cast<std::uint32_t>(counters_.size());
+        descriptor_.counter_stride = sizeof(weir_counter_v1);
         descriptor_.create = make_instance_ ? create : nullptr;
         return &descriptor_;
     }
@@ -328,6 +346,7 @@ private:
     std::vector<std::vector<Reference>> references_;
     std::vector<weir_read_v1> reads_;
     std::vector<weir_domain_v1> domains_;
+    std::vector<weir_counter_v1> counters_;
     std::vector<std::shared_ptr<void>> kept_;
 };
 

@@ -5,6 +5,8 @@
 
 #include "values.hpp"
 
+#include <vector>
+
 namespace weir {
 
 /// A setting that can't be used; what() names it and says what it must be. The instance is not made then, and the host tells the operator.
@@ -16,7 +18,7 @@ public:
 /**
  * Reads the members of a flat JSON object. A member that the domain's configuration doesn't set has the value that
  * `Plugin::settings` declares; one that neither has is an error in the plugin and throws SettingsError as well.
- * Members that are arrays or objects can be had as JSON text only: bring a parser for more.
+ * Members that are objects, or arrays of anything but texts, can be had as JSON text only: bring a parser for more.
  */
 class Settings {
 public:
@@ -58,6 +60,26 @@ public:
             wrong(name, "text");
         }
         return unescape(raw.substr(1, raw.size() - 2));
+    }
+    /// A member that is a list of texts, up to `most` of them.
+    std::vector<std::string> texts(std::string_view name, std::size_t most = 1000) const {
+        const auto raw = get(name);
+        std::vector<std::string> out;
+        std::size_t at = skip_space(raw, 1);
+        bool right = raw.front() == '[';
+        while (right && at < raw.size() && raw[at] != ']') {
+            const std::size_t end = std::min(skip_text(raw, at), raw.size());
+            right = raw[at] == '"' && out.size() < most;
+            if (right) {
+                out.push_back(unescape(raw.substr(at + 1, end - at - 2)));
+                at = skip_space(raw, end);
+                at = at < raw.size() && raw[at] == ',' ? skip_space(raw, at + 1) : at;
+            }
+        }
+        if (!right) {
+            wrong(name, "a list of up to " + std::to_string(most) + " texts");
+        }
+        return out;
     }
     /// A member as JSON text, whatever it is. Borrowed from the settings: copy it to keep it.
     Json json(std::string_view name) const { return Json(get(name)); }
