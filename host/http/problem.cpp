@@ -53,6 +53,7 @@ Response Problem::response() const {
         response.body += "," + json_string(name) + ":" + value;
     }
     response.body += "}";
+    response.wants_instance = instance.empty();
     return response;
 }
 

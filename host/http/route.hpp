@@ -19,16 +19,24 @@ namespace weir::http {
 /// which is logged.
 using Handler = std::function<Response(const Request &)>;
 
+/// Where a handler runs.
+enum class Runs : std::uint8_t {
+    worker,  ///< on the pool that all routes share
+    reserve, ///< on workers kept for operations, so that they answer while handlers of plugins hang
+    at_once  ///< on the thread that reads and writes connections: for what never waits
+};
+
 /// The way to answer a request later. Copyable and thread-safe; the first answer counts, others are dropped, and where the last copy goes
 /// unanswered the client gets a 500. Answering after the deadline does nothing.
 class Reply {
 public:
+    /// The one answer that a request gets, wherever it goes to.
     struct Pending;
     explicit Reply(std::shared_ptr<Pending> pending);
 
     void operator()(Response response) const;
 
-    /// False once it was answered, timed out, or the client has left: work that is only for the answer may be saved.
+    /// False once it was answered: another answer would be dropped.
     bool wanted() const;
 
 private:
@@ -45,6 +53,7 @@ enum class Access : std::uint8_t {
 
 struct RouteOptions {
     Access access = Access::open;
+    Runs runs = Runs::worker;
     std::optional<std::size_t> max_body_bytes;             ///< smaller or greater than the server's, for this route
     std::optional<std::chrono::milliseconds> timeout;      ///< until 504; the server's handler timeout otherwise
     std::vector<std::string> consumes{"application/json"}; ///< media types of a request's body; others are 415; empty: any

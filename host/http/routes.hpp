@@ -34,6 +34,7 @@ public:
     /// @param segments decoded segments of the path; "/" has none
     Match match(Method method, const std::vector<std::string> &segments) const;
 
+    /// In the order given to `build`; hidden ones too.
     const std::vector<Route> &all() const { return routes_; }
 
     /// Answers kept for routes with `max_age`; it lives and dies with the table.
@@ -45,9 +46,11 @@ public:
 
 private:
     struct Node;
+    struct Place;
     Routes();
 
     std::vector<Route> routes_;
+    std::vector<std::unique_ptr<Place>> places_;
     std::unique_ptr<Node> root_;
     std::unique_ptr<ResponseCache> cache_;
 };

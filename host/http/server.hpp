@@ -72,8 +72,10 @@ struct ServerOptions {
     Limits limits;
     unsigned io_threads = 1;
     unsigned workers = 4;
+    unsigned reserve_workers = 1;                                                ///< for routes that run on `Runs::reserve`
     std::function<void(const Served &)> observe;                                 ///< any thread; must be quick
     std::function<void(std::string_view route, std::string_view reason)> failed; ///< a handler threw; for the log
+    std::function<void(std::string_view reason)> trouble;                        ///< connections can't be taken for now; for the log
 };
 
 /// Serves HTTP/1.1 (RFC 9112). TLS is a reverse proxy's. Thread-safe, but for `start` and `stop`, which one thread calls.

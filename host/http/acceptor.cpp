@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/acceptor.hpp"
+
+#include "http/connection.hpp"
+#include "http/problem.hpp"
+#include "http/problem_types.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <utility>
+
+namespace weir::http {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kPause = std::chrono::milliseconds(100);
+constexpr auto kSayEvery = std::chrono::seconds(10);
+constexpr int kBacklog = 4096;
+
+const std::string &too_many() {
+    static const std::string kAnswer = [] {
+        const Response full = problem(503, "There are as many connections as http.max_connections, or its bound by address, allows",
+                                      problem_types::kOverloaded);
+        return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\nRetry-After: 5\r\n"
+               "X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: " +
+               std::to_string(full.body.size()) + "\r\n\r\n" + full.body;
+    }();
+    return kAnswer;
+}
+
+[[noreturn]] void fail(const ListenerOptions &options, const std::string &why) {
+    throw ListenFailure(options.config_key + ": can't listen on " + options.address + ": " + why);
+}
+
+tcp::endpoint endpoint_of(asio::io_context &io, const ListenerOptions &options) {
+    const std::string &text = options.address;
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string::npos || colon + 1 == text.size() || text.find_first_not_of("0123456789", colon + 1) != std::string::npos) {
+        fail(options, "write it as address:port, such as 127.0.0.1:8080 or [::]:8080");
+    }
+    std::string host = text.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+        host = host.substr(1, host.size() - 2);
+    }
+    error_code failure;
+    const auto found =
+        tcp::resolver(io).resolve(host, text.substr(colon + 1), tcp::resolver::passive | tcp::resolver::numeric_service, failure);
+    if (failure || found.empty()) {
+        fail(options, failure ? failure.message() : "the name has no address");
+    }
+    return found.begin()->endpoint();
+}
+
+} // namespace
+
+Acceptor::Acceptor(std::vector<std::shared_ptr<Loop>> loops, std::shared_ptr<Listener> listener, const ListenerOptions &options,
+                   std::function<void(std::string_view)> trouble)
+    : loops_(std::move(loops)), listener_(std::move(listener)), trouble_(std::move(trouble)), acceptor_(loops_.front()->io()),
+      timer_(loops_.front()->io()) {
+    const tcp::endpoint endpoint = endpoint_of(loops_.front()->io(), options);
+    error_code failure;
+    acceptor_.open(endpoint.protocol(), failure);
+    if (!failure) {
+        acceptor_.set_option(asio::socket_base::reuse_address(true), failure);
+    }
+    if (!failure) {
+        acceptor_.bind(endpoint, failure);
+    }
+    if (!failure) {
+        acceptor_.listen(kBacklog, failure);
+    }
+    if (failure == asio::error::address_in_use) {
+        fail(options, "the port is in use; stop what has it, or choose another one (port 0: any that is free)");
+    }
+    if (failure == asio::error::access_denied) {
+        fail(options, "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE");
+    }
+    if (failure) {
+        fail(options, failure.message());
+    }
+    port_ = acceptor_.local_endpoint().port();
+}
+
+void Acceptor::accept() {
+    if (closed_) {
+        return;
+    }
+    const std::shared_ptr<Loop> loop = loops_[next_++ % loops_.size()];
+    acceptor_.async_accept(loop->io(), [self = shared_from_this(), loop](error_code failure, tcp::socket socket) {
+        if (self->closed_ || failure == asio::error::operation_aborted) {
+            return;
+        }
+        if (failure == asio::error::connection_aborted) {
+            return self->accept();
+        }
+        if (failure) {
+            return self->pause(failure.message());
+        }
+        self->accepted(std::move(socket), loop);
+        self->accept();
+    });
+}
+
+void Acceptor::accepted(tcp::socket socket, const std::shared_ptr<Loop> &loop) {
+    Shared &shared = loop->shared();
+    ++shared.accepted;
+    error_code failure;
+    const tcp::endpoint peer = socket.remote_endpoint(failure);
+    if (failure) {
+        return; // it has left already
+    }
+    std::string address = peer.address().to_string(failure);
+    const auto limits = listener_->now().limits;
+    if (shared.connections >= limits->max_connections || !shared.enter(address, limits->max_connections_per_address)) {
+        ++shared.refused;
+        socket.non_blocking(true, failure);
+        socket.write_some(asio::buffer(too_many()), failure);
+        socket.shutdown(tcp::socket::shutdown_send, failure);
+        return;
+    }
+    ++shared.connections;
+    auto moved = std::make_shared<tcp::socket>(std::move(socket));
+    loop->post([loop = loop.get(), moved, listener = listener_, address = std::move(address), port = peer.port()]() mutable {
+        loop->add(std::move(*moved), std::move(listener), std::move(address), port);
+    });
+}
+
+// Out of descriptors or memory: connections wait in the backlog, and the next look is a little later.
+void Acceptor::pause(std::string_view reason) {
+    const auto now = std::chrono::steady_clock::now();
+    if (trouble_ && now >= said_ + kSayEvery) {
+        said_ = now;
+        trouble_(reason);
+    }
+    timer_.expires_after(kPause);
+    timer_.async_wait([self = shared_from_this()](error_code failure) {
+        if (!failure) {
+            self->accept();
+        }
+    });
+}
+
+void Acceptor::close() {
+    closed_ = true;
+    error_code ignored;
+    acceptor_.close(ignored);
+    timer_.cancel();
+}
+
+} // namespace weir::http

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "http/connection.hpp"
+
+#include <optional>
+#include <string>
+
+namespace weir::http {
+
+struct Connection::Exchange {
+    InForce in_force;
+    const Route *route = nullptr;           ///< of `in_force.routes`
+    std::optional<Response> decided;        ///< by its header alone: the answer as soon as the body is read
+    std::shared_ptr<const Request> request; ///< from `dispatch` on; it keeps the table alive
+    Clock::time_point complete;             ///< when its last byte was there
+    std::size_t request_bytes = 0;
+    bool head = false;
+    bool http_1_0 = false;
+    bool close = false;
+};
+
+/// A request as handlers share it: with the table that it was matched by.
+struct Held {
+    Request request;
+    std::shared_ptr<const Routes> routes;
+};
+
+/// What every answer gets before it is sent or kept, on the thread that made it.
+void finish(Response &response, const Request &request, const Route *route);
+
+/// Unique in the process and most likely beyond.
+std::string new_request_id();
+
+} // namespace weir::http
