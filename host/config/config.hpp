@@ -54,11 +54,39 @@ struct StoreConfig {
     std::uint32_t lock_timeout_ms = 5000;
 };
 
+/// The HTTP server. Addresses: empty is off.
+struct HttpConfig {
+    std::string listen;            ///< of plugins' routes, and of operations where they have none of their own
+    std::string operations_listen; ///< of operations alone
+    std::string operations_token;  ///< of the configuration, or of the file
+    std::filesystem::path operations_token_file;
+    bool operations_trust_local = true;
+    std::vector<std::string> host_names;
+    std::vector<std::string> cors_origins;
+    std::uint64_t stalled_after_ms = 30000; ///< not ready where lag has grown for so long without a commit
+    std::uint64_t max_body_bytes = 1u << 20;
+    std::uint64_t max_header_bytes = 16u << 10;
+    std::uint64_t max_connections = 12000;
+    std::uint64_t max_connections_per_address = 0; ///< 0: no bound
+    std::uint64_t max_requests_per_connection = 100000;
+    std::uint64_t max_queue = 1024;
+    std::uint64_t header_timeout_ms = 10000;
+    std::uint64_t body_timeout_ms = 30000;
+    std::uint64_t idle_timeout_ms = 60000;
+    std::uint64_t write_timeout_ms = 30000;
+    std::uint64_t handler_timeout_ms = 10000;
+    std::uint64_t stop_timeout_ms = 5000;
+    std::uint64_t io_threads = 1;
+    std::uint64_t workers = 4;
+    friend bool operator==(const HttpConfig &, const HttpConfig &) = default;
+};
+
 struct HostConfig {
     std::filesystem::path file;
     std::string broker_url; ///< of every domain that names no other; empty: domains have different ones, and there is none for the rest
     std::string store_url;
     StoreConfig store;
+    HttpConfig http;
     std::filesystem::path plugins_directory;
     std::filesystem::path domains_directory;   ///< empty: none
     std::filesystem::path state_directory;     ///< private copies of plugins, crash marks, status

@@ -36,6 +36,46 @@ std::vector<Key> engine_keys() {
     };
 }
 
+std::vector<Key> http_keys() {
+    return {
+        {"http.listen", Type::address, "off",
+         "Where HTTP is served: HOST:PORT, [ADDRESS]:PORT, 0.0.0.0:8080 for every interface, or off. Port 0: any that is free."},
+        {"http.operations.listen", Type::address, "off",
+         "An address of their own for operations (/health, /ready, /metrics, /api/...); http.listen then has the routes of plugins alone. "
+         "off: "
+         "they are at http.listen."},
+        {"http.operations.token", Type::secret, "",
+         "The bearer token of everything that changes something. Default: none; only local requests may."},
+        {"http.operations.token_file", Type::file, "",
+         "A file that holds the token, instead of http.operations.token; read again at SIGHUP."},
+        {"http.operations.trust_local", Type::boolean, "true",
+         "Requests from this machine (loopback address and Host, no proxy, no page of another origin) need no token."},
+        {"http.operations.stalled_after_ms", Type::integer, "30000",
+         "Milliseconds after which a domain whose lag grows while it commits nothing is not ready.", 1000, kDayMs},
+        {"http.host_names", Type::host_list, "",
+         "Further names of this machine that a local request's Host header may have, beside localhost and loopback addresses."},
+        {"http.cors.origins", Type::origin_list, "",
+         "Origins whose pages may read answers, each in full (https://app.example); no wildcards. Default: none."},
+        {"http.max_body_bytes", Type::integer, "1048576", "Bytes of a request's body; more is a 413.", 0, 1024 * kMebibyte},
+        {"http.max_header_bytes", Type::integer, "16384", "Bytes of a request line and its header fields; more is a 431.", 256, kMebibyte},
+        {"http.max_connections", Type::integer, "12000", "Connections at a time; further ones get a 503 and are closed.", 1, 1000000},
+        {"http.max_connections_per_address", Type::integer, "0", "The same bound for one client's address; 0: none.", 0, 1000000},
+        {"http.max_requests_per_connection", Type::integer, "100000", "Requests after which a connection is closed.", 1, 1000000000},
+        {"http.max_queue", Type::integer, "1024", "Requests that wait for a worker; further ones get a 503.", 0, 1000000},
+        {"http.header_timeout_ms", Type::integer, "10000",
+         "Milliseconds from the first byte of a request to the end of its header; later is a 408.", 10, kDayMs},
+        {"http.body_timeout_ms", Type::integer, "30000", "Milliseconds to the end of its body; later is a 408.", 10, kDayMs},
+        {"http.idle_timeout_ms", Type::integer, "60000", "Milliseconds without a request after which a connection is closed.", 10, kDayMs},
+        {"http.write_timeout_ms", Type::integer, "30000",
+         "Milliseconds that a client may take to accept an answer, and one more for each 16 bytes.", 10, kDayMs},
+        {"http.handler_timeout_ms", Type::integer, "10000",
+         "Milliseconds after which the server answers 504 in a handler's place; a route may have its own.", 10, kDayMs},
+        {"http.stop_timeout_ms", Type::integer, "5000", "Milliseconds that requests have to end when the host stops.", 0, kDayMs},
+        {"http.io_threads", Type::integer, "1", "Threads that read and write connections.", 1, 64},
+        {"http.workers", Type::integer, "4", "Threads that run handlers.", 1, 256},
+    };
+}
+
 } // namespace
 
 const std::vector<Key> &host_keys() {
@@ -78,8 +118,8 @@ const std::vector<Key> &host_keys() {
             {"log.level", Type::choice, "info", "The least important lines that are written.", 0, 0, "debug|info|warn|error"},
             {"log.format", Type::choice, "auto", "auto: text on a terminal, JSON lines elsewhere.", 0, 0, "auto|json|text"},
         };
-        for (const Key &key : engine_keys()) {
-            all.push_back(key);
+        for (const auto &section : {http_keys(), engine_keys()}) {
+            all.insert(all.end(), section.begin(), section.end());
         }
         return all;
     }();

@@ -11,6 +11,9 @@ namespace weir::config {
 /// What a key's value may be. Reading, overriding, refusing, docs/configuration.md and the JSON Schemas all follow from it.
 enum class Type : std::uint8_t {
     text,
+    secret,       ///< visible ASCII, 16 to 1000 characters
+    file,         ///< a file; relative as a path is
+    address,      ///< HOST:PORT, [ADDRESS]:PORT, or off
     path,         ///< a directory; relative to the host file's directory, or from a variable to the working directory
     broker_url,   ///< embedded://FILE, redis://..., redis+unix://...
     store_url,    ///< sqlite://DIRECTORY, postgresql://...
@@ -25,6 +28,8 @@ enum class Type : std::uint8_t {
     integer,      ///< between `least` and `most`
     integer_list, ///< each between `least` and `most`
     topic_list,   ///< names, [A-Za-z0-9._-]{1,200}
+    origin_list,  ///< of web pages, "https://app.example", without wildcards
+    host_list,    ///< host names, without port
     object,       ///< any JSON object
     bindings,     ///< topic -> members of a binding
     domains,      ///< domain name -> domain, or an array of domains

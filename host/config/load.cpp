@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "domains.hpp"
+#include "http.hpp"
 #include "text.hpp"
 #include "urls.hpp"
 
@@ -32,7 +33,7 @@ public:
         }
         override_from_environment(host_keys(), {}, load_, leaves_);
         for (const Key &key : host_keys()) {
-            if (!key.path.starts_with("engine.")) {
+            if (!key.path.starts_with("engine.") && !key.path.starts_with("http.")) {
                 key_of(key);
             }
         }
@@ -44,6 +45,7 @@ public:
                                                         ", more than store.pool.max, " + std::to_string(host_.store.pool_max) +
                                                         ": lower the one or raise the other"});
         }
+        read_http(leaves_, load_, host_.http);
         read_engine(host_keys(), {}, leaves_, true, load_, host_.engine);
         const auto own = leaves_.find("domains");
         read_domains(own == leaves_.end() ? nullptr : &own->second, broker_, load_, host_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "values.hpp"
 
+#include "http.hpp"
 #include "text.hpp"
 #include "urls.hpp"
 
@@ -88,7 +89,9 @@ public:
         case Type::integer_list:
             return integers();
         case Type::topic_list:
-            return topics();
+        case Type::origin_list:
+        case Type::host_list:
+            return texts();
         case Type::object:
             return object();
         case Type::bindings:
@@ -170,19 +173,25 @@ private:
     /// A pointer to an element, where the list stands in a file and not in one text.
     std::string element(std::size_t index) const { return leaf_.value.is_array() ? "/" + std::to_string(index) : std::string(); }
 
-    bool topics() {
+    bool texts() {
         const nlohmann::json list = leaf_.from_text && leaf_.value.is_string() ? list_of(leaf_.value.get<std::string>()) : leaf_.value;
-        if (!list.is_array() || list.empty()) {
-            return refuse(is() + ": write an array of topics, such as [\"identity.user.v1\"], or leave the key out to take the plugin's");
+        const bool topics = key_.type == Type::topic_list;
+        const std::string one = topics ? "topic" : key_.type == Type::origin_list ? "origin" : "host name";
+        if (!list.is_array() || (topics && list.empty())) {
+            const std::string example = topics                           ? "identity.user.v1"
+                                        : key_.type == Type::origin_list ? "https://app.example"
+                                                                         : "weir.example";
+            return refuse(is() + ": write an array of " + one + "s, such as [\"" + example + "\"], or leave the key out" +
+                          (topics ? " to take the plugin's" : ""));
         }
         bool good = true;
         for (std::size_t i = 0; i < list.size(); ++i) {
             const std::string name = list[i].is_string() ? list[i].get<std::string>() : std::string();
-            const std::string wrong = list[i].is_string() ? check_name(Type::topic_list, name) : "write a text";
+            const std::string wrong = list[i].is_string() ? check_name(key_.type, name) : "write a text";
             if (!wrong.empty()) {
-                good = refuse("the topic is " + shown(key_, leaf_, list[i]) + ": " + wrong, element(i));
+                good = refuse("the " + one + " is " + shown(key_, leaf_, list[i]) + ": " + wrong, element(i));
             } else if (std::find(out_.list.begin(), out_.list.end(), name) != out_.list.end()) {
-                good = refuse("the topic " + in_quotes(name) + " stands here twice: keep one", element(i));
+                good = refuse("the " + one + " " + in_quotes(name) + " stands here twice: keep one", element(i));
             } else {
                 out_.list.push_back(name);
             }
@@ -215,6 +224,7 @@ private:
     bool text_of_type() {
         switch (key_.type) {
         case Type::path:
+        case Type::file:
             return path(out_.text);
         case Type::choice:
             return choice();
@@ -254,7 +264,8 @@ private:
 
     bool path(std::string &text) {
         if (text.empty()) {
-            return refuse(std::string(key_.path) + " is empty: write a directory's path, or leave the key out");
+            return refuse(std::string(key_.path) + " is empty: write a " + (key_.type == Type::file ? "file" : "directory") +
+                          "'s path, or leave the key out");
         }
         text = (base() / text).lexically_normal().string(); // an absolute one replaces the base
         while (text.size() > 1 && text.back() == '/') {
@@ -329,6 +340,14 @@ std::string check_name(Type type, const std::string &name) {
             return "the databases keep this name for themselves; write another";
         }
         return "";
+    case Type::address:
+        return check_address(name);
+    case Type::secret:
+        return check_secret(name);
+    case Type::origin_list:
+        return check_origin(name);
+    case Type::host_list:
+        return consists_of(name, "aA0", "aA0.-", 253) ? "" : "write a host's name without scheme and port, such as weir.example";
     default:
         return "";
     }
@@ -351,6 +370,8 @@ std::string display(const Key &key, const Leaf &leaf, const Value &value) {
         return joined(parts);
     }
     case Type::topic_list:
+    case Type::origin_list:
+    case Type::host_list:
         return joined(value.list);
     case Type::object:
     case Type::bindings:

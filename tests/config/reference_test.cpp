@@ -14,6 +14,16 @@ std::string type_text(const config::Key &key) {
     switch (key.type) {
     case config::Type::text:
         return "text";
+    case config::Type::secret:
+        return "text of 16 to 1000 ASCII characters";
+    case config::Type::file:
+        return "file";
+    case config::Type::address:
+        return "`HOST:PORT` or `off`";
+    case config::Type::origin_list:
+        return "array of origins";
+    case config::Type::host_list:
+        return "array of host names";
     case config::Type::path:
         return "directory";
     case config::Type::broker_url:

@@ -28,6 +28,14 @@ std::string pattern(config::Type type) {
         return "^(sqlite|postgres|postgresql(\\+[a-z0-9_]+)?)://";
     case config::Type::redis_url:
         return "^(rediss?|redis\\+unix)://";
+    case config::Type::address:
+        return "^(off|[^:/ ]+:[0-9]{1,5}|\\[[^\\]]+\\]:[0-9]{1,5})$";
+    case config::Type::secret:
+        return "^[!-~]{16,1000}$";
+    case config::Type::origin_list:
+        return "^https?://[a-z0-9.:\\[\\]-]+$";
+    case config::Type::host_list:
+        return "^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$";
     case config::Type::domain_name:
         return "^[a-z][a-z0-9_-]{0,62}$";
     case config::Type::schema_name:
@@ -76,6 +84,10 @@ Json value_schema(const config::Key &key) {
         return or_variable({{"type", "array"},
                             {"minItems", 1},
                             {"items", or_variable({{"type", "integer"}, {"minimum", key.least}, {"maximum", key.most}})}});
+    case config::Type::origin_list:
+    case config::Type::host_list:
+        return or_variable(
+            {{"type", "array"}, {"uniqueItems", true}, {"items", or_variable({{"type", "string"}, {"pattern", pattern(key.type)}})}});
     case config::Type::topic_list:
         return or_variable({{"type", "array"},
                             {"minItems", 1},
@@ -194,6 +206,8 @@ TEST_CASE("what the host accepts satisfies the schema, and what the schema refus
             R"({"log": {"level": "${L:-warn}"}, "store": {"url": "${S:-sqlite:///s}"}})",
             R"({"domains": {"a": {"order": "parallel", "topics": ["t", "${T:-u}"], "settings": {"x": [1]}, "bindings": {"t": {"event_id": "position", "keys": ["/a", "${K:-/b}"]}}}}})",
             R"({"domains": [{"service": {"domain": "a"}}]})",
+            R"({"http": {"listen": "[::1]:8080", "operations": {"listen": "127.0.0.1:0", "token": "0123456789abcdef"}, "max_body_bytes": 10}})",
+            R"({"http": {"listen": "off", "host_names": ["weir.example"], "cors": {"origins": ["https://a.example", "http://b.example:81"]}}})",
         }) {
         INFO(content);
         CHECK(test::text(files.load_host(content).problems) == "");
@@ -211,6 +225,14 @@ TEST_CASE("what the host accepts satisfies the schema, and what the schema refus
              R"({"broker": {"url": "mqtt://x"}})",
              R"({"log": {"level": "loud"}})",
              R"({"domains": 5})",
+             R"({"http": {"listen": "8080"}})",
+             R"({"http": {"listen": "::1:8080"}})",
+             R"({"http": {"operations": {"token": "short"}}})",
+             R"({"http": {"cors": {"origins": ["*"]}}})",
+             R"({"http": {"cors": {"origins": ["https://*.example"]}}})",
+             R"({"http": {"cors": {"origins": ["https://a.example/"]}}})",
+             R"({"http": {"host_names": ["weir.example:80"]}})",
+             R"({"http": {"max_header_bytes": 1}})",
              R"({"domains": {"a": {"topics": ["t", "t"]}}})",
              R"({"domains": {"a": {"service": {"schema": "S"}}}})",
              R"({"domains": {"a": {"bindings": {"t": {"event_idd": "/x"}}}}})",
