@@ -238,3 +238,104 @@ TEST_CASE("an entry that is trimmed while it is pending becomes a refused messag
         CHECK(test::read_rest(*reader("after")).empty());
     }
 }
+
+TEST_CASE("what another took comes first and in order, though a trimmed entry in hand was acknowledged by a host that is late") {
+    const test::RedisServer server;
+    const auto broker = test::open_redis(server);
+    broker->publish("t", test::numbered(0, 3));
+    {
+        const auto dead = test::subscribe(*broker, "dead");
+        test::claim_all(*dead);
+        REQUIRE(test::read_count(*dead, 2, {2, 1u << 20}).size() == 2);
+    }
+    server.command({"XTRIM", "t", "MAXLEN", "=", "1"}); // 0 and 1 are gone, and pending
+    const auto consumer = test::subscribe(*broker, "c");
+    test::claim_all(*consumer);
+    Batch got = test::read_count(*consumer, 3);
+    REQUIRE(got.size() == 3);
+    CHECK((got[0]->lost && got[1]->lost && !got[2]->lost));
+    for (int round = 0; round < 2; ++round) {
+        const int from = 3 + 2 * round;
+        const broker::Position lost = got[static_cast<std::size_t>(round)]->position;
+        server.command({"XACK", "t", "g", std::to_string(lost.high) + "-" + std::to_string(lost.low)});
+        broker->publish("t", test::numbered(from, 1));
+        server.command({"XREADGROUP", "GROUP", "g", "zombie", "COUNT", "1", "STREAMS", "t", ">"});
+        broker->publish("t", test::numbered(from + 1, 1));
+        const Batch more = test::read_count(*consumer, 2);
+        CHECK(test::bodies(more) == test::expected(from, 2));
+        got.insert(got.end(), more.begin(), more.end());
+    }
+    CHECK(test::read_rest(*consumer).empty());
+    consumer->ack(got);
+    CHECK(pending(server) == "0");
+}
+
+TEST_CASE("trimmed entries in hand are handed out once, however often others' entries are looked through beside them") {
+    const test::RedisServer server;
+    const auto broker = test::open_redis(server);
+    broker->publish("t", test::numbered(0, 6));
+    {
+        const auto dead = test::subscribe(*broker, "dead");
+        test::claim_all(*dead);
+        REQUIRE(test::read_count(*dead, 6).size() == 6);
+    }
+    server.command({"XTRIM", "t", "MAXLEN", "=", "4"});
+    const auto consumer = test::subscribe(*broker, "c");
+    test::claim_all(*consumer);
+    Batch got = test::read_count(*consumer, 6);
+    REQUIRE(got.size() == 6);
+    const auto id = [&](std::size_t at) { return std::to_string(got[at]->position.high) + "-" + std::to_string(got[at]->position.low); };
+    // An entry that is in hand is taken by another and then removed; what is in hand stays there alone.
+    server.command({"XCLAIM", "t", "g", "zombie", "0", id(3)});
+    server.command({"XDEL", "t", id(3)});
+    server.command({"XDEL", "t", id(4)}); // and one that is still ours
+    for (int round = 0; round < 4; ++round) {
+        broker->publish("t", test::numbered(6 + round, 1));
+        const Batch more = test::read_count(*consumer, 1);
+        CHECK(test::bodies(more) == test::expected(6 + round, 1));
+        got.insert(got.end(), more.begin(), more.end());
+        if (round == 1) {
+            test::claim_all(*consumer); // everything pending is looked through once more
+        }
+        CHECK(test::read_rest(*consumer).empty());
+    }
+    // Whoever comes after a crash is given each of them once, and those that are gone as lost.
+    const auto successor = test::subscribe(*broker, "after");
+    test::claim_all(*successor);
+    const Batch all = test::read_rest(*successor);
+    CHECK(all.size() == 10);
+    CHECK(std::count_if(all.begin(), all.end(), [](const auto &message) { return message->lost; }) == 4);
+    consumer->ack(got);
+    CHECK(pending(server) == "0");
+}
+
+TEST_CASE("what was fetched and not handed out when another claimed later comes again to a consumer that claims anew") {
+    const test::RedisServer server;
+    const auto broker = test::open_redis(server);
+    broker->publish("t", test::numbered(0, 5));
+    {
+        const auto dead = test::subscribe(*broker, "dead");
+        test::claim_all(*dead);
+        REQUIRE(test::read_count(*dead, 5).size() == 5);
+    }
+    server.command({"XTRIM", "t", "MAXLEN", "=", "2"}); // 0, 1, 2
+    const auto first = test::subscribe(*broker, "c1");
+    test::claim_all(*first);
+    Batch got = test::read_count(*first, 1, {1, 1u << 20});
+    REQUIRE(got.size() == 1); // it has fetched more than that
+    {
+        const auto second = test::subscribe(*broker, "c2");
+        test::claim_all(*second);
+        CHECK(test::read_count(*second, 5).size() == 5);
+        CHECK(test::eventually([&] { return first->read({100, 1u << 20}, 10ms).empty(); })); // it has seen that it is not the latest
+    }
+    test::claim_all(*first);
+    for (const auto &message : test::read_count(*first, 4)) {
+        got.push_back(message);
+    }
+    REQUIRE(got.size() == 5);
+    CHECK((got[0]->lost && got[1]->lost && got[2]->lost));
+    CHECK((got[3]->body == "3" && got[4]->body == "4"));
+    first->ack(got);
+    CHECK(pending(server) == "0");
+}

@@ -91,7 +91,7 @@ void RedisConsumer::forget_fetched() {
     for (const auto &message : fetched_) {
         const auto share = shares_.find({message->topic, message->partition});
         if (share != shares_.end()) {
-            share->second.in_hand.acknowledge(message->position);
+            put_back(share->second, message->position);
             read_history_from(share->second, before(message->position));
         }
     }
@@ -99,9 +99,20 @@ void RedisConsumer::forget_fetched() {
     fetched_bytes_ = 0;
 }
 
+/// One that was fetched and is not handed out is in nobody's hand: it is to come again.
+void RedisConsumer::put_back(Share &share, const Position &position) {
+    share.in_hand.acknowledge(position);
+    share.gone_in_hand.erase(position);
+}
+
 void RedisConsumer::drop_fetched(const Partition &partition) {
+    const auto share = shares_.find(partition);
     const auto of_partition = [&](const auto &message) {
-        return message->partition == partition.number && message->topic == partition.topic;
+        const bool is = message->partition == partition.number && message->topic == partition.topic;
+        if (is && share != shares_.end()) {
+            put_back(share->second, message->position);
+        }
+        return is;
     };
     fetched_.erase(std::remove_if(fetched_.begin(), fetched_.end(), of_partition), fetched_.end());
     fetched_bytes_ = 0;

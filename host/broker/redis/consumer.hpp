@@ -105,6 +105,8 @@ private:
 
     // takeover.cpp: with control_mutex_ held
     void settle(const Partition &partition);
+    void settled(const Partition &partition);
+    bool has_foreign(const Partition &partition, const std::vector<std::string> &others);
     void take_over(const Partition &partition, const std::string &key);
     void take_left(const Partition &partition, std::chrono::milliseconds idle, std::size_t pages);
     void keep_own(const std::string &key, std::chrono::milliseconds idle);
@@ -117,6 +119,7 @@ private:
     void fetch_gone(Share &share, const Position &before);
     void read_history_from(Share &share, const Position &cursor);
     void drop_fetched(const Partition &partition);
+    static void put_back(Share &share, const Position &position);
     void forget_fetched();
     Share *share_of(const Asked::Part &part);
     static bool is_read(const Share &share) { return share.bound && !share.superseded; }

@@ -175,7 +175,7 @@ void RedisConsumer::take_history(std::span<const Reply *const> answers) {
 /// lost) stand before those that came now. Parallel: a stream may be another one by now.
 void RedisConsumer::look_for_theft(std::span<const Reply *const> answers) {
     std::vector<Partition> lost;
-    std::vector<Partition> stolen;
+    std::vector<std::pair<Partition, std::vector<std::string>>> foreign; // partitions of which others hold something
     {
         const std::lock_guard state(state_mutex_);
         for (std::size_t at = 0; at < asked_.parts.size(); ++at) {
@@ -195,7 +195,7 @@ void RedisConsumer::look_for_theft(std::span<const Reply *const> answers) {
                 }
                 continue;
             }
-            std::uint64_t others = 0;
+            std::vector<std::string> others;
             for (const Reply &consumer : answer[3].array()) {
                 if (claim_of(consumer[0].text) > claim_) {
                     share->superseded = Clock::now();
@@ -207,25 +207,28 @@ void RedisConsumer::look_for_theft(std::span<const Reply *const> answers) {
                                {"group", subscription_.group},
                                {"consumer", consumer[0].text}});
                 }
-                std::uint64_t count = 0;
-                for (const char digit : consumer[1].text) {
-                    count = 10 * count + static_cast<std::uint64_t>(digit - '0');
+                if (consumer[0].text != name_ && consumer[1].text != "0") {
+                    others.emplace_back(consumer[0].text);
                 }
-                others += consumer[0].text == name_ ? 0 : count;
             }
-            if (!share->superseded && others > share->gone_in_hand.size() + share->gone.size()) {
-                share->settled = false;
-                stolen.push_back(asked_.parts[at].partition);
+            if (!share->superseded && !others.empty()) {
+                share->settled = false; // until it is known that they are gone, and known
+                foreign.emplace_back(asked_.parts[at].partition, std::move(others));
             }
         }
     }
-    if (!lost.empty() || !stolen.empty()) {
-        const std::lock_guard control(control_mutex_);
-        for (const Partition &partition : lost) {
-            restore(partition);
-        }
-        for (const Partition &partition : stolen) {
+    if (lost.empty() && foreign.empty()) {
+        return;
+    }
+    const std::lock_guard control(control_mutex_);
+    for (const Partition &partition : lost) {
+        restore(partition);
+    }
+    for (const auto &[partition, others] : foreign) {
+        if (has_foreign(partition, others)) {
             settle(partition);
+        } else {
+            settled(partition);
         }
     }
 }

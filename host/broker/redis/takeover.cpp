@@ -128,8 +128,47 @@ void RedisConsumer::settle(const Partition &partition) {
     } else {
         take_over(partition, key);
     }
+    settled(partition);
+}
+
+void RedisConsumer::settled(const Partition &partition) {
     const std::lock_guard state(state_mutex_);
-    shares_[partition].settled = true;
+    if (const auto share = shares_.find(partition); share != shares_.end()) { // it may have been released meanwhile
+        share->second.settled = true;
+    }
+}
+
+/// Ordered: whether others hold something that isn't known to be gone from the stream. By their ids: how many they are says nothing, since
+/// those that are known leave when somebody who was taken over acknowledges them late.
+bool RedisConsumer::has_foreign(const Partition &partition, const std::vector<std::string> &others) {
+    std::string key;
+    {
+        const std::lock_guard state(state_mutex_);
+        const auto share = shares_.find(partition);
+        if (share == shares_.end() || !share->second.bound) {
+            return false;
+        }
+        key = share->second.key;
+    }
+    for (const std::string &consumer : others) {
+        Position cursor;
+        for (std::size_t count = kPage; count == kPage;) {
+            const auto page = pending_after(control_, key, subscription_.group, cursor, consumer);
+            count = page.size();
+            const std::lock_guard state(state_mutex_);
+            const auto share = shares_.find(partition);
+            if (share == shares_.end()) {
+                return false;
+            }
+            for (const Pending &entry : page) {
+                cursor = entry.position;
+                if (!share->second.gone_in_hand.contains(entry.position) && !share->second.gone.contains(entry.position)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
 }
 
 /// Gives to this consumer everything that is pending under other names; what of it is not in hand comes with the history.
