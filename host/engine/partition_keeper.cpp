@@ -54,7 +54,10 @@ void PartitionKeeper::take(store::Session &session, const broker::Partition &par
     std::optional<event::Position> stored;
     for (const store::StoredPosition &position : session.positions()) {
         if (position.topic == partition.topic && position.partition == partition.number && position.incarnation == progress.incarnation) {
-            stored = position.position;
+            progress.reached = position.reached;
+            if (position.position != event::Position{}) {
+                stored = position.position;
+            }
         }
     }
     progress.saved = stored;
@@ -94,7 +97,7 @@ void PartitionKeeper::seen(const event::Message &message) {
         return;
     }
     if (found->second.incarnation != message.incarnation) {
-        found->second = {message.incarnation, {}, std::nullopt};
+        found->second = {message.incarnation, {}, std::nullopt, {}};
     }
     found->second.tracker.seen(message.position);
 }
@@ -108,12 +111,13 @@ void PartitionKeeper::reach(const event::Message &message, std::vector<store::St
         if (place->incarnation != message.incarnation || place->position < message.position) {
             place->incarnation = message.incarnation;
             place->position = message.position;
+            place->reached = message.position;
         }
         return;
     }
     const auto saved = reached_.find({message.topic, message.partition});
     if (saved == reached_.end() || saved->second.incarnation != message.incarnation || saved->second.position < message.position) {
-        positions.insert(place, {message.topic, message.partition, message.incarnation, message.position});
+        positions.insert(place, {message.topic, message.partition, message.incarnation, message.position, message.position});
     }
 }
 
@@ -136,9 +140,13 @@ std::vector<store::StoredPosition> PartitionKeeper::positions_with(std::span<con
             }
         }
         std::sort(decided.begin(), decided.end());
-        const auto through = progress.tracker.through_with(decided);
-        if (through && (!progress.saved || *progress.saved < *through)) {
-            result.push_back({partition.topic, partition.number, progress.incarnation, *through});
+        const auto through = std::max(progress.saved, progress.tracker.through_with(decided));
+        event::Position reached = std::max(progress.reached, through.value_or(event::Position{}));
+        if (!decided.empty()) {
+            reached = std::max(reached, decided.back());
+        }
+        if (progress.saved < through || progress.reached < reached) {
+            result.push_back({partition.topic, partition.number, progress.incarnation, through.value_or(event::Position{}), reached});
         }
     }
     return result;
@@ -151,7 +159,10 @@ void PartitionKeeper::saved(std::span<const store::StoredPosition> positions) {
         }
         const auto found = progress_.find({position.topic, position.partition});
         if (found != progress_.end() && found->second.incarnation == position.incarnation) {
-            found->second.saved = position.position;
+            if (position.position != event::Position{}) {
+                found->second.saved = position.position;
+            }
+            found->second.reached = position.reached;
         }
     }
 }

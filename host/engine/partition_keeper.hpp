@@ -49,7 +49,7 @@ public:
 
     void seen(const event::Message &message);
     void decided(const event::Message &message);
-    /// How far the partitions are decided when these messages are as well, where that is further than was saved.
+    /// How far the partitions are decided when these messages are as well, where that is further than was saved; an ordered domain's.
     std::vector<store::StoredPosition> positions_with(std::span<const event::Message *const> messages) const;
     /// Those have been committed.
     void saved(std::span<const store::StoredPosition> positions);
@@ -59,6 +59,7 @@ private:
         std::string incarnation; // a topic may be made anew while its partition is held
         PositionTracker tracker;
         std::optional<event::Position> saved;
+        event::Position reached{}; // the furthest that was saved as decided
     };
     void take(store::Session &session, const broker::Partition &partition);
     void stop_reading(const broker::Partition &partition);

@@ -25,6 +25,10 @@ inline constexpr std::string_view kLedgerGenerations = "event_ledger_generations
 inline constexpr std::string_view kLedgerPruned = "event_ledger_pruned";           ///< one row a partition incarnation
 inline constexpr std::string_view kWholeLedger = "event_ledger_all";               ///< a view for people and reports: every generation
 
+/// Halves of the furthest position that a row of `positions` knows to be decided: so far ids may be among what is pruned.
+inline constexpr std::string_view kFurthestHigh = "case when (reached_high, reached_low) > (high, low) then reached_high else high end";
+inline constexpr std::string_view kFurthestLow = "case when (reached_high, reached_low) > (high, low) then reached_low else low end";
+
 /// The table of a sealed generation.
 std::string generation_table(std::int64_t number);
 

@@ -102,13 +102,14 @@ struct OutboxEntry {
     event::Micros created_at = 0;
 };
 
-/// How far a partition is decided: every position up to this one is in the ledger or was before. In a parallel domain: the furthest that was decided; some
-/// before it may not be.
+/// How far a partition is decided: every position up to `position` is in the ledger or was before; nothing where that is zero. In a
+/// parallel domain: the furthest that was decided; some before it may not be.
 struct StoredPosition {
     std::string topic;
     std::uint32_t partition = 0;
     std::string incarnation;
     event::Position position;
+    event::Position reached{}; ///< the furthest that was decided, where that is further: behind an event that waits
 };
 
 /// The right to read a partition for a domain. Expires unless renewed; a higher epoch fences the lower.
@@ -138,7 +139,8 @@ struct LedgerCounts {
 
 /// How a ledger is to be kept. Times in microseconds; `now` is the wall clock's, a parameter so that tests need not wait.
 struct LedgerPolicy {
-    std::chrono::microseconds horizon{0}; ///< how long an id is known at least, by its event's append time and by the wall clock; 0: for ever
+    std::chrono::microseconds horizon{
+        0}; ///< how long an id is known at least, by its event's append time and by the wall clock; 0: for ever
     event::Micros now = 0;
     event::Micros keep_from = event::kLatest; ///< ids of events appended since then stay, such as those behind an event that waits
     std::uint64_t generation_events = 0;      ///< a generation is sealed at so many; 0: what the store finds best
@@ -146,17 +148,17 @@ struct LedgerPolicy {
 
 /// What one call of `maintain_ledger` did.
 struct LedgerUpkeep {
-    std::int64_t sealed = 0;             ///< the number of the generation that takes no more events; 0: none
-    std::uint64_t indexed = 0;           ///< sealed generations that have got their filter
-    std::uint64_t pruned_events = 0;     ///< ids that are no longer known
-    event::Micros pruned_through = 0;    ///< where any were: the append time of the last event among them
-    std::uint64_t generations = 0;       ///< sealed ones that are kept
-    bool more = false;                   ///< something is left, or was put off because others were in the way: call again soon
-    std::string refused;                 ///< what the store won't let happen, and what to do about it; the rest was done all the same. Empty: nothing
+    std::int64_t sealed = 0;          ///< the number of the generation that takes no more events; 0: none
+    std::uint64_t indexed = 0;        ///< sealed generations that have got their filter
+    std::uint64_t pruned_events = 0;  ///< ids that are no longer known
+    event::Micros pruned_through = 0; ///< where any were: the append time of the last event among them
+    std::uint64_t generations = 0;    ///< sealed ones that are kept
+    bool more = false;                ///< something is left, or was put off because others were in the way: call again soon
+    std::string refused; ///< what the store won't let happen, and what to do about it; the rest was done all the same. Empty: nothing
 };
 
-/// Where in a partition ids have been pruned: an event that stands at or before `position`, was appended at or before `appended_through`, and isn't in the
-/// ledger may have been decided.
+/// Where in a partition ids have been pruned, as far as it was `reached` then: an event that stands at or before `position`, was appended
+/// at or before `appended_through`, and isn't in the ledger may have been decided.
 struct PrunedRange {
     std::string topic;
     std::uint32_t partition = 0;
@@ -166,8 +168,8 @@ struct PrunedRange {
 };
 
 /**
- * One connection to a domain's schema, used by one thread at a time. Everything between `begin` and `commit` is one transaction; any exception but
- * DataRefused leaves it to be ended by `rollback`. Never holds a statement open between calls.
+ * One connection to a domain's schema, used by one thread at a time. Everything between `begin` and `commit` is one transaction; any
+ * exception but DataRefused leaves it to be ended by `rollback`. Never holds a statement open between calls.
  */
 class Session {
 public:
@@ -189,12 +191,13 @@ public:
     virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
     /// What the last `decided` could not know any more. Empty where nothing was ever pruned.
     virtual const std::vector<PrunedRange> &pruned();
-    /// Writes decided events; ids are sorted and unique. One that is there already, or a ledger that was changed since `decided`, is RunAgain.
+    /// Writes decided events; ids are sorted and unique. One that is there already, or a ledger that was changed since `decided`, is
+    /// RunAgain.
     virtual void record(std::span<const LedgerEntry> entries) = 0;
     /**
-     * Keeps the ledger small where events are recorded, and prunes what is beyond the horizon: one step a call, in a short transaction of its own. To be called
-     * now and then, by any host, on a session that runs no batches. Ids with dead letters stay known. Harmless to repeat, and to be killed in. A store that
-     * doesn't do it keeps everything.
+     * Keeps the ledger small where events are recorded, and prunes what is beyond the horizon: one step a call, in a short transaction of
+     * its own. To be called now and then, by any host, on a session that runs no batches. Ids with dead letters stay known. Harmless to
+     * repeat, and to be killed in. A store that doesn't do it keeps everything.
      */
     virtual LedgerUpkeep maintain_ledger(const LedgerPolicy &policy);
 
@@ -205,7 +208,7 @@ public:
 
     virtual void add_dead_letters(std::span<const DeadLetter> letters) = 0;
     virtual void add_outbox(std::span<const OutboxEntry> entries) = 0;
-    /// A position that is stored and further on, of the same incarnation, stays.
+    /// What is stored and further on, of the same incarnation, stays: either of the two for itself.
     virtual void save_positions(std::span<const StoredPosition> positions) = 0;
     virtual void save_attempts(std::span<const Attempts> attempts) = 0;
     virtual void forget_attempts(std::span<const event::Uuid> ids) = 0;
@@ -220,9 +223,10 @@ public:
     /// Removes entries that have been published.
     virtual void remove_outbox(std::span<const std::int64_t> ids) = 0;
 
-    /// Takes the lease where it is free, expired, its holder's already, or its holder is known to be gone; bumps the epoch unless it was the holder's. Nothing where
-    /// another holds it.
-    virtual std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder, std::chrono::milliseconds time_to_live) = 0;
+    /// Takes the lease where it is free, expired, its holder's already, or its holder is known to be gone; bumps the epoch unless it was
+    /// the holder's. Nothing where another holds it.
+    virtual std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder,
+                                               std::chrono::milliseconds time_to_live) = 0;
     /// Puts the expiry off. Throws Fenced.
     virtual void renew_leases(std::span<const Lease> leases, std::chrono::milliseconds time_to_live) = 0;
     /// Gives leases back; those that are another's by now are left alone.
@@ -260,17 +264,19 @@ class DomainStore {
 public:
     virtual ~DomainStore() = default;
 
-    /// Creates and additively changes the tables, the standard ones included, in one transaction. Throws SchemaWrong, with everything that doesn't fit, before it changed anything.
-    /// Sessions opened afterwards know the schema. Repeating is harmless; two hosts may do it at once.
+    /// Creates and additively changes the tables, the standard ones included, in one transaction. Throws SchemaWrong, with everything that
+    /// doesn't fit, before it changed anything. Sessions opened afterwards know the schema. Repeating is harmless; two hosts may do it at
+    /// once.
     virtual MigrationSteps migrate(const Schema &schema) = 0;
-    /// What `migrate` would do now, without doing it; empty: nothing, so that it would change nothing either. Throws SchemaWrong where it would, with everything
-    /// that doesn't fit. The domain's schema has to be there.
+    /// What `migrate` would do now, without doing it; empty: nothing, so that it would change nothing either. Throws SchemaWrong where it
+    /// would, with everything that doesn't fit. The domain's schema has to be there.
     virtual MigrationSteps preview(const Schema &schema) = 0;
 
     /// Opens a session for the schema last migrated (or, for operators' commands before any migration, for the standard tables alone).
     virtual std::unique_ptr<Session> open() = 0;
 
-    /// Those of a plugin's tables that another program had made, and that were not made anew from events since: their rows may come from no event.
+    /// Those of a plugin's tables that another program had made, and that were not made anew from events since: their rows may come from no
+    /// event.
     virtual std::vector<std::string> adopted_tables(const Schema &) { return {}; }
 };
 
@@ -288,7 +294,8 @@ struct ReplacementCounts {
 
 /**
  * Puts what a shadow holds in the place of what a domain holds, in one transaction. From the time it is made to its end no other session
- * commits a batch to the domain; readers go on reading what was there. One thread at a time. Where `commit` hasn't returned, the domain is as it was.
+ * commits a batch to the domain; readers go on reading what was there. One thread at a time. Where `commit` hasn't returned, the domain is
+ * as it was.
  */
 class Replacement {
 public:
@@ -301,10 +308,11 @@ public:
     virtual LedgerCounts ledger_counts() = 0;
 
     /**
-     * Writes what differs, and commits. Rows of the domain's own tables are the shadow's afterwards; columns that no plugin declared stay in the rows that
-     * stay. Ledger: what the shadow has decided, decided so; ids that the shadow doesn't know stay. Dead letters: see ReplacementCounts; what an operator
-     * dropped stays dropped, what was replayed and is dead in the shadow is pending again, and letters of events that the shadow has not decided stay. Outbox,
-     * positions, leases and attempts stay. Throws what `Session::commit` throws, Unavailable, RunAgain, SchemaWrong.
+     * Writes what differs, and commits. Rows of the domain's own tables are the shadow's afterwards; columns that no plugin declared stay
+     * in the rows that stay. Ledger: what the shadow has decided, decided so; ids that the shadow doesn't know stay. Dead letters: see
+     * ReplacementCounts; what an operator dropped stays dropped, what was replayed and is dead in the shadow is pending again, and letters
+     * of events that the shadow has not decided stay. Outbox, positions, leases and attempts stay. Throws what `Session::commit` throws,
+     * Unavailable, RunAgain, SchemaWrong.
      */
     virtual ReplacementCounts commit() = 0;
 };
@@ -319,8 +327,8 @@ class Store {
 public:
     virtual ~Store() = default;
 
-    /// Begins to replace what a domain holds by its shadow. Both have been migrated to `tables`. Throws what `Session::begin` throws; RunAgain where others hold
-    /// the domain for too long.
+    /// Begins to replace what a domain holds by its shadow. Both have been migrated to `tables`. Throws what `Session::begin` throws;
+    /// RunAgain where others hold the domain for too long.
     virtual std::unique_ptr<Replacement> replace_by_shadow(const std::string &schema_name, const Schema &tables);
     /// Removes a domain's shadow with everything in it; harmless where there is none. Nobody has it open.
     virtual void remove_shadow(const std::string &schema_name);

@@ -83,6 +83,25 @@ std::vector<Promise> ledger_promises() {
              CHECK(positions[1].position == event::Position{kAll, kAll - 1});
              CHECK(positions[2].topic == "b");
          }},
+        {"of a position and how far a partition was reached, each stays at the furthest that was said of an incarnation",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             const auto after = [&](const StoredPosition &said) {
+                 transact(*session, [&] { session->save_positions(std::span(&said, 1)); });
+                 const auto positions = session->positions();
+                 REQUIRE(positions.size() == 1);
+                 CHECK(positions[0].incarnation == said.incarnation);
+                 return std::pair(positions[0].position, positions[0].reached);
+             };
+             using Both = std::pair<event::Position, event::Position>;
+             CHECK(after({"a", 0, "x", {0, 0}, {9, 1}}) == Both{{0, 0}, {9, 1}}); // the first event waits
+             CHECK(after({"a", 0, "x", {5, 0}, {7, 0}}) == Both{{5, 0}, {9, 1}});
+             CHECK(after({"a", 0, "x", {4, 0}, {9, 2}}) == Both{{5, 0}, {9, 2}});
+             CHECK(after({"a", 0, "x", {4, 0}, {4, 0}}) == Both{{5, 0}, {9, 2}});
+             CHECK(after({"a", 0, "x", {9, 2}, {9, 2}}) == Both{{9, 2}, {9, 2}});
+             CHECK(after({"a", 0, "y", {1, 0}, {2, 0}}) == Both{{1, 0}, {2, 0}});
+         }},
         {"attempts are kept until they are forgotten",
          [](StorePlace &place) {
              auto store = place.open();

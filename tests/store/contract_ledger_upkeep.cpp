@@ -70,7 +70,7 @@ void pruned_by_the_horizon(StorePlace &place) {
     auto domain = contract_domain(*store);
     auto session = domain->open();
     auto keeper = domain->open();
-    const std::vector<StoredPosition> positions = {{"t", 0, "x", {100, 3}}, {"u", 2, "y", {7, 0}}};
+    const std::vector<StoredPosition> positions = {{"t", 0, "x", {100, 3}, {100, 3}}, {"u", 2, "y", {7, 0}, {9, 4}}, {"v", 0, "z", {8, 1}}};
     transact(*session, [&] {
         session->record(entries(0, 100));
         session->save_positions(positions);
@@ -88,17 +88,19 @@ void pruned_by_the_horizon(StorePlace &place) {
     CHECK(done.pruned_events == 100);
     CHECK(done.pruned_through == kStart);
     CHECK(session->decided(ids(0, 200)) == ids(100, 200));
-    REQUIRE(session->pruned().size() == 2);
+    REQUIRE(session->pruned().size() == 3);
     CHECK(session->pruned()[0].topic == "t");
     CHECK(session->pruned()[0].incarnation == "x");
     CHECK(session->pruned()[0].position == event::Position{100, 3});
     CHECK(session->pruned()[0].appended_through == kStart);
     CHECK(session->pruned()[1].partition == 2);
+    CHECK(session->pruned()[1].position == event::Position{9, 4});                            // what was decided behind an event that waits
+    CHECK(session->pruned()[2].position == event::Position{8, 1});                            // as an older host left it
     CHECK(session->ledger_counts().applied == 200);                                           // counts are of all that was ever decided
     CHECK(maintain(*keeper, policy_of(100, kHour, kStart + 100 * kHour)).pruned_events == 0); // the newest always stay
     auto late = domain->open();
     CHECK(late->decided(ids(0, 200)) == ids(100, 200));
-    CHECK(late->pruned().size() == 2);
+    CHECK(late->pruned().size() == 3);
     record(*session, entries(0, 100, kStart + 10 * kHour)); // an id that isn't known any more can be recorded again
     CHECK(session->decided(ids(0, 200)).size() == 200);
 }

@@ -14,21 +14,32 @@ void PostgresqlSession::save_positions(std::span<const StoredPosition> positions
         Array incarnations(Form::text);
         Array highs(Form::int8);
         Array lows(Form::int8);
+        Array reached_highs(Form::int8);
+        Array reached_lows(Form::int8);
         for (const StoredPosition &position : positions) {
             topics.text(position.topic);
             partitions.integer(position.partition);
             incarnations.text(position.incarnation);
             highs.integer(static_cast<std::int64_t>(position.position.high)); // all 64 bits: above 2^63 it reads as negative
             lows.integer(static_cast<std::int64_t>(position.position.low));
+            reached_highs.integer(static_cast<std::int64_t>(position.reached.high));
+            reached_lows.integer(static_cast<std::int64_t>(position.reached.low));
         }
-        constexpr Form kForms[] = {Form::text, Form::int8, Form::text, Form::int8, Form::int8};
-        defer(Command{"insert into " + qualified("positions") +
-                          " as target (topic, partition, incarnation, high, low, updated_at) select *, clock_timestamp() from " +
-                          given(kForms) +
-                          " on conflict (topic, partition) do update set incarnation = excluded.incarnation, high = excluded.high, "
-                          "low = excluded.low, updated_at = excluded.updated_at where target.incarnation <> excluded.incarnation or "
-                          "(target.high, target.low) < (excluded.high, excluded.low)",
-                      {topics.take(), partitions.take(), incarnations.take(), highs.take(), lows.take()}});
+        constexpr Form kForms[] = {Form::text, Form::int8, Form::text, Form::int8, Form::int8, Form::int8, Form::int8};
+        const std::string anew = "target.incarnation <> excluded.incarnation or ";
+        const std::string further = anew + "(target.high, target.low) < (excluded.high, excluded.low)";
+        const std::string reached = anew + "(target.reached_high, target.reached_low) < (excluded.reached_high, excluded.reached_low)";
+        const auto later = [](const std::string &condition, const std::string &column) {
+            return column + " = case when " + condition + " then excluded." + column + " else target." + column + " end, ";
+        };
+        defer(Command{
+            "insert into " + qualified("positions") +
+                " as target (topic, partition, incarnation, high, low, reached_high, reached_low, updated_at) select *, "
+                "clock_timestamp() from " +
+                given(kForms) + " on conflict (topic, partition) do update set incarnation = excluded.incarnation, " +
+                later(further, "high") + later(further, "low") + later(reached, "reached_high") + later(reached, "reached_low") +
+                "updated_at = excluded.updated_at where " + further + " or " + reached,
+            {topics.take(), partitions.take(), incarnations.take(), highs.take(), lows.take(), reached_highs.take(), reached_lows.take()}});
     });
 }
 
@@ -38,8 +49,9 @@ std::vector<StoredPosition> PostgresqlSession::positions() {
         Connection &connection = live();
         connection.guard([&] {
             connection
-                .query("select topic, partition, incarnation, high, low from " + qualified("positions") + " order by topic, partition", 0,
-                       5)
+                .query("select topic, partition, incarnation, high, low, reached_high, reached_low from " + qualified("positions") +
+                           " order by topic, partition",
+                       0, 7)
                 .each([&](Query &row) {
                     StoredPosition &position = positions.emplace_back();
                     position.topic = row.take_text(0);
@@ -47,6 +59,8 @@ std::vector<StoredPosition> PostgresqlSession::positions() {
                     position.incarnation = row.take_text(2);
                     position.position.high = static_cast<std::uint64_t>(row.take_integer(3));
                     position.position.low = static_cast<std::uint64_t>(row.take_integer(4));
+                    position.reached.high = static_cast<std::uint64_t>(row.take_integer(5));
+                    position.reached.low = static_cast<std::uint64_t>(row.take_integer(6));
                 });
         });
     });

@@ -158,10 +158,8 @@ private:
         }
         const LedgerGeneration &oldest = known.front();
         ask("insert into " + own(kLedgerPruned) +
-                " as pruned (topic, partition, incarnation, high, low, appended_through) select topic, partition, incarnation, high, low, "
-                "cast($1 as "
-                "timestamptz) from " +
-                own("positions") +
+                " as pruned (topic, partition, incarnation, high, low, appended_through) select topic, partition, incarnation, " +
+                std::string(kFurthestHigh) + ", " + std::string(kFurthestLow) + ", cast($1 as timestamptz) from " + own("positions") +
                 " on conflict (topic, partition, incarnation) do update set high = excluded.high, low = excluded.low, appended_through = "
                 "greatest(pruned.appended_through, excluded.appended_through)",
             {{0, event::format_time(oldest.received_through)}});

@@ -118,8 +118,14 @@ TableForm outbox() {
 TableForm positions() {
     TableForm form;
     form.table.name = "positions";
-    form.table.columns = {plain("topic", Type::text), plain("partition", Type::int64), plain("incarnation", Type::text),
-                          plain("high", Type::int64), plain("low", Type::int64),       plain("updated_at", Type::timestamp)};
+    form.table.columns = {plain("topic", Type::text),
+                          plain("partition", Type::int64),
+                          plain("incarnation", Type::text),
+                          plain("high", Type::int64),
+                          plain("low", Type::int64),
+                          plain("updated_at", Type::timestamp),
+                          with_default("reached_high", Type::int64, std::int64_t{0}),
+                          with_default("reached_low", Type::int64, std::int64_t{0})};
     form.table.primary_key = {0, 1};
     return form;
 }

@@ -9,13 +9,20 @@ void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
     }
     connection_.within_transaction([&] {
         connection_.guard([&] {
+            const std::string anew = "incarnation <> excluded.incarnation or ";
+            const std::string further = anew + "(high, low) < (excluded.high, excluded.low)";
+            const std::string reached = anew + "(reached_high, reached_low) < (excluded.reached_high, excluded.reached_low)";
+            const auto later = [](const std::string &condition, const std::string &column) {
+                return column + " = case when " + condition + " then excluded." + column + " else " + column + " end, ";
+            };
             Bulk &bulk = connection_.bulk(
                 "insert into " + connection_.qualified("positions") +
-                    " (topic, partition, incarnation, high, low, updated_at) values (?, ?, ?, ?, ?, ?) on conflict (topic, partition) do "
-                    "update set "
-                    "incarnation = excluded.incarnation, high = excluded.high, low = excluded.low, updated_at = excluded.updated_at where "
-                    "incarnation <> excluded.incarnation or (high, low) < (excluded.high, excluded.low)",
-                {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::time});
+                    " (topic, partition, incarnation, high, low, updated_at, reached_high, reached_low) values (?, ?, ?, ?, ?, ?, ?, ?) on "
+                    "conflict (topic, partition) do update set incarnation = excluded.incarnation, " +
+                    later(further, "high") + later(further, "low") + later(reached, "reached_high") + later(reached, "reached_low") +
+                    "updated_at = excluded.updated_at where " + further + " or " + reached,
+                {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::integer,
+                 Storage::integer});
             const event::Micros now = event::now();
             for (const StoredPosition &position : positions) {
                 bulk.text(0, position.topic);
@@ -24,6 +31,8 @@ void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
                 bulk.integer(3, static_cast<std::int64_t>(position.position.high)); // all 64 bits: above 2^63 it reads as negative
                 bulk.integer(4, static_cast<std::int64_t>(position.position.low));
                 bulk.time(5, now);
+                bulk.integer(6, static_cast<std::int64_t>(position.reached.high));
+                bulk.integer(7, static_cast<std::int64_t>(position.reached.low));
             }
             bulk.run();
         });
@@ -34,9 +43,10 @@ std::vector<StoredPosition> SqliteSession::positions() {
     std::vector<StoredPosition> positions;
     connection_.guard([&] {
         connection_
-            .query("select topic, partition, incarnation, high, low from " + connection_.qualified("positions") +
+            .query("select topic, partition, incarnation, high, low, reached_high, reached_low from " + connection_.qualified("positions") +
                        " order by topic, partition",
-                   {}, {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer})
+                   {},
+                   {Storage::text, Storage::integer, Storage::text, Storage::integer, Storage::integer, Storage::integer, Storage::integer})
             .each([&](Query &row) {
                 StoredPosition &position = positions.emplace_back();
                 position.topic = row.take_text(0);
@@ -44,6 +54,8 @@ std::vector<StoredPosition> SqliteSession::positions() {
                 position.incarnation = row.take_text(2);
                 position.position.high = static_cast<std::uint64_t>(row.take_integer(3));
                 position.position.low = static_cast<std::uint64_t>(row.take_integer(4));
+                position.reached.high = static_cast<std::uint64_t>(row.take_integer(5));
+                position.reached.low = static_cast<std::uint64_t>(row.take_integer(6));
             });
     });
     return positions;

@@ -165,9 +165,8 @@ bool SqliteSession::prune(const LedgerPolicy &policy, LedgerUpkeep &done) {
     const LedgerGeneration &oldest = known.front();
     connection_
         .query("insert into " + connection_.qualified(std::string(kLedgerPruned)) +
-                   " as pruned (topic, partition, incarnation, high, low, appended_through) select topic, partition, incarnation, high, "
-                   "low, ? from " +
-                   connection_.qualified("positions") +
+                   " as pruned (topic, partition, incarnation, high, low, appended_through) select topic, partition, incarnation, " +
+                   std::string(kFurthestHigh) + ", " + std::string(kFurthestLow) + ", ? from " + connection_.qualified("positions") +
                    " where true on conflict (topic, partition, incarnation) do update set high = excluded.high, low = excluded.low, "
                    "appended_through = "
                    "max(pruned.appended_through, excluded.appended_through)",
