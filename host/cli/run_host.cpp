@@ -9,6 +9,7 @@
 #include "event/uuid.hpp"
 #include "log/log.hpp"
 #include "plugin/catalog.hpp"
+#include "process_usage.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,7 +18,6 @@
 #include <cstdlib>
 #include <limits>
 #include <mutex>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace weir::cli {
@@ -341,14 +341,12 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
         log::error("host.not_drained",
                    "Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`");
     }
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto milliseconds = [](const timeval &time) { return time.tv_sec * 1000 + time.tv_usec / 1000; };
+    const ProcessUsage usage = process_usage();
     log::info("host.stopped", "Weir has stopped",
               {{"exit_code", static_cast<int>(status)},
                {"elapsed_ms", std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count()},
-               {"cpu_ms", milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime)},
-               {"peak_resident_kib", usage.ru_maxrss}});
+               {"cpu_ms", usage.cpu_milliseconds},
+               {"peak_resident_kib", usage.peak_resident_kib}});
     if (!clean) {
         std::_Exit(static_cast<int>(status)); // a handler still runs in its thread: nothing that it uses may be taken down
     }
