@@ -14,6 +14,7 @@ engine::Options options_of(const config::EngineConfig &config) {
         options.retry_delays.emplace_back(delay);
     }
     options.max_retries = config.max_retries;
+    options.shards = config.shards;
     options.hold_max_events = config.hold_max_events;
     options.hold_max_bytes = config.hold_max_bytes;
     options.handler_budget = std::chrono::milliseconds(config.handler_budget_ms);

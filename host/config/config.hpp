@@ -19,6 +19,7 @@ struct EngineConfig {
     std::uint64_t batch_max_bytes = 4u << 20;
     std::vector<std::uint32_t> retry_delays_ms{1000, 2000, 3000}; ///< the last one repeats
     std::uint32_t max_retries = 3;
+    std::uint32_t shards = 2;              ///< batches of a domain under way at once
     std::uint32_t hold_max_events = 10000; ///< events held back behind retries; at the bound the domain stops reading
     std::uint64_t hold_max_bytes = 64u << 20;
     std::uint32_t handler_budget_ms = 1000;

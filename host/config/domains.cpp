@@ -278,6 +278,8 @@ void read_engine(const std::vector<Key> &keys, const std::string &prefix, const 
             engine.retry_delays_ms.assign(value.integers.begin(), value.integers.end());
         } else if (name == "max_retries") {
             engine.max_retries = number;
+        } else if (name == "shards") {
+            engine.shards = number;
         } else if (name == "hold_max_events") {
             engine.hold_max_events = number;
         } else if (name == "hold_max_bytes") {

@@ -13,6 +13,10 @@ std::vector<Key> engine_keys() {
         {"engine.batch_max_events", Type::integer, "1000", "Events of one transaction at most.", 1, 100000},
         {"engine.batch_max_bytes", Type::integer, "4194304",
          "Bytes of one transaction's messages at most; a message that is larger goes alone.", 1024, 1024 * kMebibyte},
+        {"engine.shards", Type::integer, "2",
+         "Batches of a domain under way at once, each with keys of its own, on a connection of its own. One where the store is SQLite, or "
+         "where the plugin's tables have references or unique indexes.",
+         1, 8},
         {"engine.retry_delays_ms", Type::integer_list, "1000,2000,3000",
          "Milliseconds before each further try of an event whose handler asked for one; the last repeats.", 0, kDayMs},
         {"engine.max_retries", Type::integer, "3", "Further tries before such an event becomes a dead letter; 0: none.", 0, 1000},

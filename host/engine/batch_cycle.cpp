@@ -45,23 +45,23 @@ BatchCycle::BatchCycle(const DomainSpec &spec, const plugin::Description &descri
                        PartitionKeeper &partitions, OutboxRelay &relay)
     : spec_(spec), description_(description), lanes_(lanes), gate_(gate), partitions_(partitions), relay_(relay) {}
 
-std::vector<std::shared_ptr<const event::Message>> BatchCycle::run(store::Session &session, std::span<const WorkPtr> batch,
-                                                                   Counts &counts) {
-    Attempt attempt;
+std::shared_ptr<BatchCycle::Attempt> BatchCycle::run(store::Session &session, std::span<const WorkPtr> batch,
+                                                     std::span<const store::Lease> leases) {
+    auto attempt = std::make_shared<Attempt>();
     try {
-        session.begin(partitions_.leases());
+        session.begin(leases);
         Settlement settlement(session, description_, lanes_);
         const std::vector<Ran> ran = settlement.settle(batch);
-        sort_out(settlement, batch, attempt);
-        decide(attempt, ran, settlement.stale());
-        write(session, batch, attempt);
+        sort_out(settlement, batch, *attempt);
+        decide(*attempt, ran, settlement.stale());
+        write(session, batch, *attempt);
         pass(KillPoint::commit);
         session.commit();
     } catch (...) {
         session.rollback();
         throw;
     }
-    return after_commit(batch, attempt, counts);
+    return attempt;
 }
 
 // What the settlement found: events that are decided already, copies, and those that it ran.
@@ -228,17 +228,30 @@ void BatchCycle::say_doubtful(const Attempt &attempt) const {
     }
 }
 
-std::vector<std::shared_ptr<const event::Message>> BatchCycle::after_commit(std::span<const WorkPtr> batch, Attempt &attempt,
-                                                                            Counts &counts) {
-    std::vector<std::shared_ptr<const event::Message>> decided;
-    decided.reserve(batch.size());
-    ++counts.batches;
+std::vector<std::shared_ptr<const event::Message>> BatchCycle::complete(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts) {
     partitions_.saved(attempt.positions);
     if (!attempt.outbox.empty()) {
         relay_.ring();
     }
+    count(batch, attempt, counts);
+    std::vector<std::shared_ptr<const event::Message>> decided;
+    decided.reserve(batch.size());
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        const event::Event &event = *batch[i]->event;
+        if (attempt.decisions[i] != Decision::none) {
+            decided.push_back(batch[i]->event->message);
+            partitions_.decided(*batch[i]->event->message);
+            gate_.decided(batch[i]);
+        }
+    }
+    say_doubtful(attempt);
+    say_dead(attempt);
+    put_behind_gate(batch, attempt, counts);
+    return decided;
+}
+
+void BatchCycle::count(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts) {
+    ++counts.batches;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
         switch (attempt.decisions[i]) {
         case Decision::none:
             continue;
@@ -253,18 +266,17 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::after_commit(std:
             break;
         case Decision::ignored:
             ++counts.ignored;
-            say_ignored(event);
+            say_ignored(*batch[i]->event);
             break;
         case Decision::dead:
             ++counts.dead_letters;
             break;
         }
         ++counts.messages;
-        decided.push_back(event.message);
-        partitions_.decided(*event.message);
-        gate_.decided(batch[i]);
     }
-    say_doubtful(attempt);
+}
+
+void BatchCycle::say_dead(const Attempt &attempt) const {
     for (std::size_t i = 0; i < attempt.dead_letters.size(); ++i) {
         const store::DeadLetter &letter = attempt.dead_letters[i];
         if (letter.error_type == kBeyondHorizon) {
@@ -280,8 +292,11 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::after_commit(std:
                    {"error_type", letter.error_type},
                    {"reason", letter.error_message}});
     }
+}
+
+void BatchCycle::put_behind_gate(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts) {
     const auto now = KeyGate::Clock::now();
-    for (Attempt::Wait &wait : attempt.waits) {
+    for (const Attempt::Wait &wait : attempt.waits) {
         if (wait.overdue) {
             gate_.wait_for_handler(wait.work);
         } else if (wait.held) {
@@ -299,7 +314,6 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::after_commit(std:
             gate_.hold_behind(batch[i]); // a copy of one that waits; when it runs, the ledger or the first's fate decides
         }
     }
-    return decided;
 }
 
 } // namespace weir::engine

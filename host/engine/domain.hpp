@@ -17,6 +17,7 @@ namespace weir::engine {
 struct Options {
     std::size_t batch_max_events = 1000;
     std::size_t batch_max_bytes = 4u << 20;
+    std::size_t shards = 2; ///< batches under way at once, each of other keys; fewer where the store or the tables don't take so many
     std::vector<std::chrono::milliseconds> retry_delays{std::chrono::milliseconds(1000), std::chrono::milliseconds(2000),
                                                         std::chrono::milliseconds(3000)};
     std::uint32_t max_retries = 3;

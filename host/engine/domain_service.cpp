@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/domain_service.hpp"
 
+#include "engine/crash_attribution.hpp"
 #include "log/log.hpp"
 
 #include <algorithm>
 
 namespace weir::engine {
-
-namespace {
-
-constexpr std::uint32_t kRunAgainAtOnce = 5; // then with a pause: whoever is in the way may need the processor
-constexpr auto kRunAgainPause = std::chrono::milliseconds(20);
-
-} // namespace
 
 struct DomainService::LateBox {
     std::mutex mutex;
@@ -38,21 +32,22 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     }
     session_ = domain_store_->open();
     marks_ = std::make_shared<CrashMarks>(environment_.state_directory / "marks", spec_.name);
-    attribute_crashes();
+    attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
     consumer_ = environment_.broker->subscribe({spec_.group, spec_.consumer, spec_.topics, spec_.parallel});
     acknowledger_ = std::make_unique<Acknowledger>(*consumer_, spec_.name);
     reader_ = std::make_unique<EventReader>(
         *consumer_, decoders_, EventReader::Limits{spec_.options.batch_max_events, spec_.options.batch_max_bytes, spec_.name}, bell_);
     partitions_ = std::make_unique<PartitionKeeper>(spec_, *consumer_, *reader_, [this] {
-        attribute_crashes();
-        load_attempts();
+        attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
+        dealer_->load_attempts(*session_);
     });
-    load_attempts();
+    dealer_ = std::make_unique<EventDealer>(spec_, *reader_, *partitions_, *environment_.budget);
+    dealer_->load_attempts(*session_);
     relay_ = std::make_unique<OutboxRelay>(spec_, *domain_store_, *environment_.broker);
     if (!store::is_shadow_schema(spec_.schema)) { // a shadow's ledger is taken over whole
         ledger_keeper_ = std::make_unique<LedgerKeeper>(spec_, *domain_store_);
     }
-    make_lanes(std::move(instance));
+    serve_with(std::move(instance));
 }
 
 DomainService::~DomainService() {
@@ -61,14 +56,37 @@ DomainService::~DomainService() {
         late_->serving = nullptr;
     }
     ledger_keeper_.reset();
-    cycle_.reset();
-    lanes_.reset();
+    for (const auto &shard : shards_) {
+        shard->close();
+    }
+    shards_.clear();
     relay_.reset();
     reader_.reset();
     acknowledger_.reset();
 }
 
-void DomainService::make_lanes(std::unique_ptr<plugin::Instance> instance) {
+// One where keys may depend on each other: a row that refers to another key's, or a value that only one of them may have.
+std::size_t DomainService::shards_wanted() const {
+    const store::Schema &schema = module_->description().schema;
+    const bool is_entangled = std::any_of(schema.tables.begin(), schema.tables.end(), [](const store::Table &table) {
+        return !table.references.empty() ||
+               std::any_of(table.indexes.begin(), table.indexes.end(), [](const store::Index &index) { return index.unique; });
+    });
+    return is_entangled ? 1 : std::min<std::size_t>(spec_.options.shards, domain_store_->batches_at_once());
+}
+
+void DomainService::make_shards(std::size_t number) {
+    for (const auto &shard : shards_) {
+        shard->close();
+    }
+    std::vector<std::unique_ptr<Shard>> shards;
+    for (std::size_t i = 0; i < number; ++i) {
+        shards.push_back(std::make_unique<Shard>(*domain_store_, bell_, spec_.name, number > 1));
+    }
+    shards_ = std::move(shards);
+}
+
+HandlerLanes::Setup DomainService::handlers_setup(std::shared_ptr<plugin::Instance> instance) const {
     HandlerLanes::Setup setup;
     setup.instance = std::move(instance);
     setup.marks = marks_;
@@ -91,58 +109,30 @@ void DomainService::make_lanes(std::unique_ptr<plugin::Instance> instance) {
         box->arrived.emplace_back(work, result ? std::make_shared<const HandlerResult>(std::move(*result)) : nullptr);
         box->bell->ring();
     };
+    return setup;
+}
+
+// The current module's handlers, in every shard.
+void DomainService::serve_with(std::unique_ptr<plugin::Instance> instance) {
     {
         const std::lock_guard lock(late_->mutex);
         late_->serving = module_.get();
         late_->bell = &bell_;
     }
-    cycle_.reset();
-    lanes_ = std::make_unique<HandlerLanes>(std::move(setup));
-    cycle_ = std::make_unique<BatchCycle>(spec_, module_->description(), *lanes_, gate_, *partitions_, *relay_);
-}
-
-// Hosts that died in a handler are counted against the event, in the store, before anything of it runs again.
-void DomainService::attribute_crashes() {
-    const auto directory = environment_.state_directory / "marks";
-    const std::vector<CrashMarks::Found> found = CrashMarks::find(directory, spec_.name);
-    if (!found.empty()) {
-        std::map<event::Uuid, store::Attempts> known;
-        for (const store::Attempts &entry : session_->attempts()) {
-            known[entry.event_id] = entry;
-        }
-        std::vector<store::Attempts> changed;
-        for (const CrashMarks::Found &mark : found) {
-            store::Attempts &entry = known[mark.event_id];
-            entry.event_id = mark.event_id;
-            ++entry.crashes;
-            entry.last_error =
-                "host died in " + mark.handler + " of " + mark.plugin + (mark.signal ? ", signal " + std::to_string(mark.signal) : "");
-            std::erase_if(changed, [&](const store::Attempts &other) { return other.event_id == entry.event_id; });
-            changed.push_back(entry);
-            log::error("handler.crashed", "A host died while a handler ran",
-                       {{"domain", spec_.name},
-                        {"plugin", mark.plugin},
-                        {"handler", mark.handler},
-                        {"event_id", mark.event_id.text()},
-                        {"topic", mark.topic},
-                        {"position", mark.position},
-                        {"signal", mark.signal},
-                        {"crashes", entry.crashes},
-                        {"crash_limit", spec_.options.crash_limit}});
-        }
-        session_->save_attempts(changed);
+    if (shards_.empty()) {
+        make_shards(shards_wanted());
     }
-    CrashMarks::forget(directory, spec_.name);
-}
-
-void DomainService::load_attempts() {
-    attempts_.clear();
-    for (store::Attempts &entry : session_->attempts()) {
-        attempts_[entry.event_id] = std::move(entry);
+    const std::shared_ptr<plugin::Instance> shared = std::move(instance); // its handlers may run on several threads [weir/abi/plugin.h]
+    const HandlerLanes::Setup setup = handlers_setup(shared);
+    for (const auto &shard : shards_) {
+        shard->serve(std::make_unique<HandlerLanes>(setup), [this](HandlerLanes &handlers, KeyGate &gate) {
+            return std::make_unique<BatchCycle>(spec_, module_->description(), handlers, gate, *partitions_, *relay_);
+        });
     }
 }
 
-bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next) {
+bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next, Counts &counts) {
+    settle_down(counts);
     const plugin::Description &about = next->description();
     std::string reason;
     std::unique_ptr<plugin::Instance> instance;
@@ -169,11 +159,13 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next) {
     }
     session_ = domain_store_->open();
     module_ = next;
-    make_lanes(std::move(instance));
-    gate_.give_up_handlers();
-    for (const WorkPtr &work : unfinished_) {
-        work->running_alone = false;
+    for (const auto &shard : shards_) {
+        shard->gate().give_up_handlers();
+        for (const WorkPtr &work : shard->unfinished()) {
+            work->running_alone = false;
+        }
     }
+    serve_with(std::move(instance));
     log::info("plugin.swapped", "A new generation serves",
               {{"domain", spec_.name}, {"plugin", about.name}, {"version", about.version}, {"generation", next->generation()}});
     return true;
@@ -188,156 +180,171 @@ void DomainService::take_late() {
     for (auto &[work, result] : arrived) {
         work->running_alone = false;
         work->late = std::move(result);
-        gate_.returned(work);
-    }
-}
-
-void DomainService::admit(EventReader::Read read, std::vector<WorkPtr> &batch) {
-    const event::Message &message = *read.event->message;
-    if (read.claim != reader_->claim_of(message.topic, message.partition)) {
-        return; // read under a lease that was lost since
-    }
-    auto work = std::make_shared<Work>();
-    work->claim = read.claim;
-    if (!spec_.parallel) {
-        partitions_->seen(message);
-        work->order_key.reserve(message.topic.size() + read.event->key.size() + 12);
-        work->order_key.append(message.topic)
-            .append(1, '\0')
-            .append(std::to_string(message.partition))
-            .append(1, '\0')
-            .append(read.event->key);
-    }
-    work->event = std::move(read.event);
-    if (!attempts_.empty()) {
-        if (const auto found = attempts_.find(work->event->id); found != attempts_.end()) {
-            work->retries = found->second.retries;
-            work->crashes = found->second.crashes;
-            work->has_attempts = true;
-            // Bounded by the longest delay, in case the clock was set back.
-            const auto &delays = spec_.options.retry_delays;
-            const auto longest = delays.empty() ? std::chrono::milliseconds(0) : *std::max_element(delays.begin(), delays.end());
-            const auto left =
-                std::min<std::chrono::microseconds>(std::chrono::microseconds(found->second.retry_at - event::now()), longest);
-            attempts_.erase(found);
-            if (left.count() > 0) {
-                if (!gate_.hold(work)) {
-                    gate_.wait_until(work, Clock::now() + left);
-                }
-                return;
-            }
+        for (const auto &shard : shards_) {
+            shard->gate().returned(work); // the others don't know it
         }
     }
-    if (!gate_.hold(work)) {
-        batch.push_back(std::move(work));
-    }
-}
-
-// What is due again comes first, then what was read.
-std::vector<WorkPtr> DomainService::assemble() {
-    const Options &options = spec_.options;
-    const bool full = gate_.events() >= options.hold_max_events || gate_.bytes() >= options.hold_max_bytes;
-    reader_->pause(full);
-    const std::size_t granted = environment_.budget->take(options.batch_max_events);
-    std::vector<WorkPtr> batch = gate_.due(Clock::now(), granted);
-    std::size_t bytes = 0;
-    for (const WorkPtr &work : batch) {
-        bytes += work->event->message->bytes();
-    }
-    if (!full && batch.size() < granted && bytes < options.batch_max_bytes) {
-        for (EventReader::Read &read : reader_->take(granted - batch.size(), options.batch_max_bytes - bytes)) {
-            admit(std::move(read), batch);
-        }
-    }
-    environment_.budget->give_back(granted - batch.size());
-    more_ = !batch.empty();
-    return batch;
 }
 
 std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
+    look_at_ended(counts);
     const auto now = Clock::now();
     if (now >= partitions_->next()) {
         try {
             partitions_->keep(*session_);
         } catch (const store::Fenced &) {
+            settle_down(counts);
             on_fenced();
         }
     }
     if (ledger_keeper_) {
-        ledger_keeper_->look(counts.messages, [this] { return gate_.oldest_appended(); });
+        ledger_keeper_->look(counts.messages, [this] {
+            event::Micros oldest = event::kLatest;
+            for (const auto &shard : shards_) {
+                oldest = std::min(oldest, shard->gate().oldest_appended());
+            }
+            return oldest;
+        });
     }
     take_late();
-    if (lanes_->exhausted()) { // nothing further is begun until one returns or another generation comes
-        reader_->pause(true);
+    if (std::any_of(shards_.begin(), shards_.end(), [](const auto &shard) { return shard->handlers().exhausted(); })) {
+        reader_->pause(true); // nothing further is begun until one returns or another generation comes
         return partitions_->next();
     }
-    std::vector<WorkPtr> batch = unfinished_.empty() ? assemble() : std::move(unfinished_);
-    unfinished_.clear();
-    if (!batch.empty()) {
-        run_batch(std::move(batch), counts);
-        if (run_again_ > kRunAgainAtOnce) {
-            return Clock::now() + kRunAgainPause;
-        }
+    if (begin_batches()) {
         return Clock::time_point::min();
     }
+    if (is_idle()) {
+        save_positions();
+    }
     auto wake = partitions_->next();
-    if (const auto due = gate_.next_due(); due && *due < wake) {
-        wake = *due;
+    for (const auto &shard : shards_) {
+        if (!shard->is_idle()) {
+            continue; // it will ring
+        }
+        if (shard->has_unfinished()) {
+            wake = std::min(wake, shard->again_at());
+        } else if (const auto due = shard->gate().next_due()) {
+            wake = std::min(wake, *due);
+        }
     }
     return wake;
 }
 
-void DomainService::run_batch(std::vector<WorkPtr> batch, Counts &counts) {
-    std::vector<std::shared_ptr<const event::Message>> decided;
-    try {
-        decided = cycle_->run(*session_, batch, counts);
-        environment_.budget->give_back(batch.size() - decided.size());
-        run_again_ = 0;
-    } catch (const store::RunAgain &reason) {
-        if (++run_again_ == kRunAgainAtOnce) {
-            log::warn("batch.contended", "A batch runs again and again; something else writes the same rows",
-                      {{"domain", spec_.name}, {"reason", reason.what()}});
+// @return whether one has ended already
+bool DomainService::begin_batches() {
+    bool ended = false;
+    for (const auto &shard : shards_) {
+        if (!shard->is_idle() || (shard->has_unfinished() && Clock::now() < shard->again_at())) {
+            continue;
         }
-        unfinished_ = std::move(batch);
-    } catch (const store::InDoubt &reason) {
-        log::warn("batch.in_doubt", "A commit's answer was lost; the ledger will tell",
-                  {{"domain", spec_.name}, {"reason", reason.what()}});
-        session_ = domain_store_->open();
-        unfinished_ = std::move(batch);
-    } catch (const store::Fenced &) {
-        environment_.budget->give_back(batch.size());
-        on_fenced();
-    } catch (...) {
-        environment_.budget->give_back(batch.size());
-        throw;
+        std::vector<WorkPtr> batch = shard->has_unfinished() ? shard->take_unfinished() : dealer_->assemble(shards_, *shard);
+        if (!batch.empty()) {
+            shard->start(std::move(batch), partitions_->leases());
+            ended = ended || shard->has_ended();
+        }
     }
-    if (!decided.empty()) {
-        acknowledger_->push({std::move(decided), std::move(batch)});
+    return ended;
+}
+
+void DomainService::look_at_ended(Counts &counts) {
+    bool fenced = false;
+    std::exception_ptr failure;
+    for (const auto &shard : shards_) {
+        if (shard->has_ended()) {
+            take_end(shard->look(counts), fenced, failure);
+        }
+    }
+    if (fenced || failure) { // what others have done is counted before anything is dropped
+        for (const auto &shard : shards_) {
+            shard->wait();
+            if (shard->has_ended()) {
+                take_end(shard->look(counts), fenced, failure);
+            }
+        }
+    }
+    if (fenced) {
+        on_fenced();
+    }
+    if (failure) {
+        std::rethrow_exception(failure);
+    }
+}
+
+// Afterwards no batch runs.
+void DomainService::settle_down(Counts &counts) {
+    for (const auto &shard : shards_) {
+        shard->wait();
+    }
+    look_at_ended(counts);
+}
+
+void DomainService::take_end(Shard::Ended ended, bool &fenced, std::exception_ptr &failure) {
+    environment_.budget->give_back(ended.undecided);
+    fenced = fenced || ended.fenced;
+    failure = failure ? failure : ended.failure;
+    if (!ended.decided.empty()) {
+        try {
+            acknowledger_->push({std::move(ended.decided), std::move(ended.batch)});
+        } catch (...) {
+            failure = failure ? failure : std::current_exception();
+        }
     }
 }
 
 void DomainService::on_fenced() {
     const std::vector<store::Lease> lost = partitions_->leases();
     partitions_->fenced();
-    for (const store::Lease &lease : lost) {
-        gate_.drop_claims_before(lease.topic, lease.partition, reader_->claim_of(lease.topic, lease.partition));
+    for (const auto &shard : shards_) {
+        for (const store::Lease &lease : lost) {
+            shard->gate().drop_claims_before(lease.topic, lease.partition, reader_->claim_of(lease.topic, lease.partition));
+        }
+        environment_.budget->give_back(shard->drop_unfinished());
     }
-    unfinished_.clear();
+}
+
+bool DomainService::is_idle() const {
+    return std::all_of(shards_.begin(), shards_.end(), [](const auto &shard) { return shard->is_idle() && !shard->has_unfinished(); });
+}
+
+// Each batch saves what it reaches by itself; of two that ended together, neither knew of the other's events.
+void DomainService::save_positions() {
+    if (spec_.parallel || shards_.size() == 1) {
+        return;
+    }
+    if (const auto positions = partitions_->positions_with({}); !positions.empty()) {
+        session_->save_positions(positions);
+        partitions_->saved(positions);
+    }
+}
+
+std::vector<Overdue> DomainService::overdue_handlers() const {
+    std::vector<Overdue> all;
+    for (const auto &shard : shards_) {
+        const std::vector<Overdue> some = shard->handlers().overdue();
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
 }
 
 void DomainService::drain(Counts &counts) {
     const auto deadline = Clock::now() + spec_.options.drain_timeout;
     reader_->pause(true);
-    while (!lanes_->overdue().empty() && Clock::now() < deadline) {
+    settle_down(counts);
+    while (overdue() > 0 && Clock::now() < deadline) {
         bell_.wait_until(std::min(deadline, Clock::now() + std::chrono::milliseconds(100)));
         take_late();
     }
-    std::vector<WorkPtr> returned = gate_.due(Clock::now(), spec_.options.batch_max_events);
-    if (std::any_of(returned.begin(), returned.end(), [](const WorkPtr &work) { return work->late != nullptr; })) {
-        run_batch(std::move(returned), counts);
+    for (const auto &shard : shards_) {
+        std::vector<WorkPtr> returned = shard->gate().due(Clock::now(), spec_.options.batch_max_events);
+        if (std::any_of(returned.begin(), returned.end(), [](const WorkPtr &work) { return work->late != nullptr; })) {
+            shard->start(std::move(returned), partitions_->leases());
+        }
     }
+    settle_down(counts);
+    save_positions();
     acknowledger_->flush();
-    for (const Overdue &left : lanes_->overdue()) {
+    for (const Overdue &left : overdue_handlers()) {
         log::error("handler.abandoned", "A handler did not return before the drain timeout; its event stays unacknowledged",
                    {{"domain", spec_.name}, {"handler", left.handler}, {"event_id", left.event_id.text()}});
     }
@@ -353,8 +360,10 @@ DomainStatus DomainService::status() const {
     status.plugin_version = about.version;
     status.generation = module_->generation();
     status.partitions = partitions_->reading();
-    status.held = gate_.events();
-    const std::vector<Overdue> overdue = lanes_->overdue();
+    for (const auto &shard : shards_) {
+        status.held += shard->gate().events();
+    }
+    const std::vector<Overdue> overdue = overdue_handlers();
     status.overdue = overdue.size();
     const std::string broker_error = reader_->error();
     status.phase = partitions_->standby() ? Phase::standby : Phase::serving;
@@ -365,7 +374,7 @@ DomainStatus DomainService::status() const {
         status.reason = broker_error;
     } else if (const std::string relay_error = relay_->error(); !relay_error.empty()) {
         status.reason = "emitted events can't be published: " + relay_error;
-    } else if (run_again_ > kRunAgainAtOnce) {
+    } else if (std::any_of(shards_.begin(), shards_.end(), [](const auto &shard) { return shard->is_contended(); })) {
         status.reason = "a batch can't be committed: something else writes the same rows";
     }
     status.ready = status.reason.empty();

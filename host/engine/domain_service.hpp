@@ -2,11 +2,12 @@
 #pragma once
 
 #include "engine/acknowledger.hpp"
-#include "engine/batch_cycle.hpp"
 #include "engine/domain_worker.hpp"
+#include "engine/event_dealer.hpp"
 #include "engine/event_reader.hpp"
 #include "engine/ledger_keeper.hpp"
 #include "engine/outbox_relay.hpp"
+#include "engine/shard.hpp"
 #include "engine/wakeup.hpp"
 
 #include <chrono>
@@ -24,7 +25,7 @@ public:
 };
 
 /**
- * A domain while its broker and store answer: sessions, reader, handlers, partitions. Thrown away whole when one of them fails, and made
+ * A domain while its broker and store answer: sessions, reader, shards, partitions. Thrown away whole when one of them fails, and made
  * anew. One thread, but for `drained`.
  */
 class DomainService {
@@ -35,33 +36,41 @@ public:
     DomainService(const DomainService &) = delete;
     DomainService &operator=(const DomainService &) = delete;
 
-    /// One turn: leases, then a batch where there is one. @return when to call again at the latest; the bell may ring before
+    /// One turn: looks at batches that have ended, keeps leases, begins a batch in each shard that is idle and has something to do.
+    /// @return when to call again at the latest; the bell may ring before
     std::chrono::steady_clock::time_point step(Counts &counts);
 
-    /// Takes over a new generation. False where it is refused (and said); the old one goes on.
-    bool swap(const std::shared_ptr<const plugin::Module> &next);
+    /// Takes over a new generation, when the batches that run have ended. False where it is refused (and said); the old one goes on.
+    bool swap(const std::shared_ptr<const plugin::Module> &next, Counts &counts);
+    /// Whether the generation wants more shards or fewer than there are: make another service.
+    bool is_outgrown() const { return shards_wanted() != shards_.size(); }
     /// What the last refused one was, and why.
     const std::string &refused() const { return refused_; }
 
-    /// Waits for overdue handlers until the drain timeout, commits what they came to, gives leases back.
+    /// Ends the batches that run, waits for overdue handlers until the drain timeout, commits what they came to, gives leases back.
     void drain(Counts &counts);
 
     DomainStatus status() const; ///< without counts
-    std::size_t overdue() const { return lanes_ ? lanes_->overdue().size() : 0; }
+    std::size_t overdue() const { return overdue_handlers().size(); }
     bool drained();
 
 private:
     using Clock = std::chrono::steady_clock;
     struct LateBox; // what overdue handlers came to, until the thread takes it
 
-    void make_lanes(std::unique_ptr<plugin::Instance> instance);
-    void attribute_crashes();
-    void load_attempts();
+    std::size_t shards_wanted() const;
+    void make_shards(std::size_t number);
+    void serve_with(std::unique_ptr<plugin::Instance> instance);
+    HandlerLanes::Setup handlers_setup(std::shared_ptr<plugin::Instance> instance) const;
     void take_late();
-    std::vector<WorkPtr> assemble();
-    void admit(EventReader::Read read, std::vector<WorkPtr> &batch);
-    void run_batch(std::vector<WorkPtr> batch, Counts &counts);
+    bool begin_batches();
+    void look_at_ended(Counts &counts);
+    void settle_down(Counts &counts);
+    void take_end(Shard::Ended ended, bool &fenced, std::exception_ptr &failure);
     void on_fenced();
+    void save_positions();
+    bool is_idle() const;
+    std::vector<Overdue> overdue_handlers() const;
 
     const DomainSpec &spec_;
     const Environment &environment_;
@@ -71,21 +80,16 @@ private:
     std::shared_ptr<CrashMarks> marks_;
     std::shared_ptr<LateBox> late_;
     std::map<std::string, std::unique_ptr<event::Decoder>> decoders_;
-    std::unique_ptr<store::Session> session_;
+    std::unique_ptr<store::Session> session_; // for leases and what is known of attempts; batches have their shards'
     std::unique_ptr<broker::Consumer> consumer_;
     std::unique_ptr<Acknowledger> acknowledger_;
     std::unique_ptr<EventReader> reader_;
-    std::unique_ptr<HandlerLanes> lanes_;
-    KeyGate gate_;
+    std::vector<std::unique_ptr<Shard>> shards_;
     std::unique_ptr<PartitionKeeper> partitions_;
-    std::unique_ptr<BatchCycle> cycle_;
+    std::unique_ptr<EventDealer> dealer_;
     std::unique_ptr<OutboxRelay> relay_;
     std::unique_ptr<LedgerKeeper> ledger_keeper_;
-    std::map<event::Uuid, store::Attempts> attempts_;
-    std::vector<WorkPtr> unfinished_; // a batch that has to run again
-    std::uint32_t run_again_ = 0;
     std::string refused_;
-    bool more_ = false; // the last batch was full
 };
 
 } // namespace weir::engine

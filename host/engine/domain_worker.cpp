@@ -75,7 +75,7 @@ public:
 
 private:
     void loop() {
-        name_thread("commit", spec_.name);
+        name_thread("domain", spec_.name);
         auto backoff = kFirstBackoff;
         while (!stop_) {
             std::string reason;
@@ -125,6 +125,9 @@ private:
         while (!stop_) {
             if (auto next = take_offered()) {
                 swap(*service, next);
+                if (service->is_outgrown()) {
+                    break; // in good order: another service goes on
+                }
             }
             const std::uint64_t batches = counts_.batches;
             stepping_ = true;
@@ -145,7 +148,7 @@ private:
 
     void swap(DomainService &service, const std::shared_ptr<const plugin::Module> &next) {
         try {
-            if (service.swap(next)) {
+            if (service.swap(next, counts_)) {
                 module_ = next;
                 refused_.clear();
             } else {

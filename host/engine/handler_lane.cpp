@@ -34,10 +34,11 @@ struct HandlerLanes::Common {
     void add_overdue(const Overdue &entry) {
         const std::lock_guard lock(mutex);
         overdue.push_back(entry);
+        ++*setup.overdue;
     }
     void remove_overdue(const event::Uuid &id) {
         const std::lock_guard lock(mutex);
-        std::erase_if(overdue, [&](const Overdue &entry) { return entry.event_id == id; });
+        *setup.overdue -= std::erase_if(overdue, [&](const Overdue &entry) { return entry.event_id == id; });
         overdue_changed.notify_all();
     }
 };
@@ -267,7 +268,9 @@ std::shared_ptr<HandlerLanes::Lane> HandlerLanes::make_lane() {
     return made;
 }
 
-bool HandlerLanes::exhausted() const { return overdue().size() >= common_->setup.max_overdue || left_behind_threads >= kMostLeftBehind; }
+bool HandlerLanes::exhausted() const {
+    return *common_->setup.overdue >= common_->setup.max_overdue || left_behind_threads >= kMostLeftBehind;
+}
 
 int HandlerLanes::left_behind_in_process() noexcept { return left_behind_threads; }
 

@@ -5,6 +5,7 @@
 #include "engine/work.hpp"
 #include "plugin/module.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -38,6 +39,8 @@ public:
         const event::Contracts *contracts = nullptr; ///< for what handlers emit; outlives the process's handlers
         std::chrono::milliseconds budget{1000};
         std::size_t max_overdue = 8;
+        /// How many are overdue, where several users of one instance share the bound; one may go over it for each other user.
+        std::shared_ptr<std::atomic<std::size_t>> overdue = std::make_shared<std::atomic<std::size_t>>(0);
         std::uint32_t crash_limit = 3;
         /// Reads a row for an overdue handler, on its thread, on a connection of its own.
         std::function<std::optional<store::Row>(std::uint32_t table, const store::Key &key)> read_alone;

@@ -62,7 +62,10 @@ void PartitionKeeper::take(store::Session &session, const broker::Partition &par
     }
     progress.saved = stored;
     reader_.next_claim(partition, [&] { consumer_.claim(partition, stored); });
-    progress_[partition] = std::move(progress);
+    {
+        const std::lock_guard lock(mutex_);
+        progress_[partition] = std::move(progress);
+    }
     log::info("partition.claimed", "Reading a partition",
               {{"domain", spec_.name}, {"topic", partition.topic}, {"partition", partition.number}, {"epoch", lease->epoch}});
     leases_.push_back(std::move(*lease));
@@ -70,6 +73,7 @@ void PartitionKeeper::take(store::Session &session, const broker::Partition &par
 
 void PartitionKeeper::stop_reading(const broker::Partition &partition) {
     reader_.next_claim(partition, [&] { consumer_.release(partition); });
+    const std::lock_guard lock(mutex_);
     progress_.erase(partition);
 }
 
@@ -92,6 +96,7 @@ void PartitionKeeper::release(store::Session &session) {
 }
 
 void PartitionKeeper::seen(const event::Message &message) {
+    const std::lock_guard lock(mutex_);
     const auto found = progress_.find({message.topic, message.partition});
     if (found == progress_.end()) {
         return;
@@ -103,6 +108,7 @@ void PartitionKeeper::seen(const event::Message &message) {
 }
 
 void PartitionKeeper::reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const {
+    const std::lock_guard lock(mutex_);
     const auto place =
         std::lower_bound(positions.begin(), positions.end(), message, [](const store::StoredPosition &one, const event::Message &other) {
             return std::tie(one.topic, one.partition) < std::tie(other.topic, other.partition);
@@ -122,6 +128,7 @@ void PartitionKeeper::reach(const event::Message &message, std::vector<store::St
 }
 
 void PartitionKeeper::decided(const event::Message &message) {
+    const std::lock_guard lock(mutex_);
     const auto found = progress_.find({message.topic, message.partition});
     if (found != progress_.end() && found->second.incarnation == message.incarnation) {
         found->second.tracker.decided(message.position);
@@ -129,6 +136,7 @@ void PartitionKeeper::decided(const event::Message &message) {
 }
 
 std::vector<store::StoredPosition> PartitionKeeper::positions_with(std::span<const event::Message *const> messages) const {
+    const std::lock_guard lock(mutex_);
     std::vector<store::StoredPosition> result;
     std::vector<event::Position> decided;
     for (const auto &[partition, progress] : progress_) {
@@ -153,16 +161,22 @@ std::vector<store::StoredPosition> PartitionKeeper::positions_with(std::span<con
 }
 
 void PartitionKeeper::saved(std::span<const store::StoredPosition> positions) {
+    const std::lock_guard lock(mutex_);
     for (const store::StoredPosition &position : positions) {
         if (spec_.parallel) {
-            reached_[{position.topic, position.partition}] = position;
+            store::StoredPosition &reached = reached_[{position.topic, position.partition}];
+            if (reached.incarnation != position.incarnation || reached.position < position.position) {
+                reached = position;
+            }
         }
         const auto found = progress_.find({position.topic, position.partition});
         if (found != progress_.end() && found->second.incarnation == position.incarnation) {
-            if (position.position != event::Position{}) {
-                found->second.saved = position.position;
+            // Of two batches under way the later may be the first to end.
+            Progress &progress = found->second;
+            if (position.position != event::Position{} && (!progress.saved || *progress.saved < position.position)) {
+                progress.saved = position.position;
             }
-            found->second.reached = position.reached;
+            progress.reached = std::max(progress.reached, position.reached);
         }
     }
 }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace weir::engine {
 /**
  * The partitions that a domain reads: finds them, takes their leases, claims them, and gives them back. In an ordered domain a partition is
  * read only under its lease, and what a predecessor left pending comes before anything new. A parallel domain has no leases: its readers
- * share. One thread.
+ * share. One thread, but for what its comment calls thread-safe.
  */
 class PartitionKeeper {
 public:
@@ -45,11 +46,13 @@ public:
     bool standby() const { return !spec_.parallel && known_ > 0 && leases_.empty(); }
 
     /// A parallel domain's: puts the message's position among `positions`, one a partition, where it is further on than what was saved.
+    /// Thread-safe.
     void reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const;
 
     void seen(const event::Message &message);
     void decided(const event::Message &message);
     /// How far the partitions are decided when these messages are as well, where that is further than was saved; an ordered domain's.
+    /// Thread-safe.
     std::vector<store::StoredPosition> positions_with(std::span<const event::Message *const> messages) const;
     /// Those have been committed.
     void saved(std::span<const store::StoredPosition> positions);
@@ -69,6 +72,7 @@ private:
     EventReader &reader_;
     std::function<void()> taken_over_;
     std::vector<store::Lease> leases_;
+    mutable std::mutex mutex_; // of the next two
     std::map<broker::Partition, Progress> progress_;
     std::map<broker::Partition, store::StoredPosition> reached_; // a parallel domain's: what was saved
     std::size_t known_ = 0;

@@ -275,6 +275,9 @@ public:
     /// Opens a session for the schema last migrated (or, for operators' commands before any migration, for the standard tables alone).
     virtual std::unique_ptr<Session> open() = 0;
 
+    /// How many sessions are worth having a batch under way at once, each with other keys.
+    virtual std::size_t batches_at_once() const { return 1; }
+
     /// Those of a plugin's tables that another program had made, and that were not made anew from events since: their rows may come from no
     /// event.
     virtual std::vector<std::string> adopted_tables(const Schema &) { return {}; }

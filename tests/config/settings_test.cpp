@@ -29,6 +29,7 @@ TEST_CASE("an empty host file gives the defaults that the structs have") {
     CHECK(host.engine.batch_max_bytes == standard.engine.batch_max_bytes);
     CHECK(host.engine.retry_delays_ms == standard.engine.retry_delays_ms);
     CHECK(host.engine.max_retries == standard.engine.max_retries);
+    CHECK(host.engine.shards == standard.engine.shards);
     CHECK(host.engine.hold_max_events == standard.engine.hold_max_events);
     CHECK(host.engine.hold_max_bytes == standard.engine.hold_max_bytes);
     CHECK(host.engine.handler_budget_ms == standard.engine.handler_budget_ms);
@@ -49,7 +50,7 @@ TEST_CASE("without a host file, defaults and variables make a configuration rela
 TEST_CASE("every engine key reaches its own member") {
     Files files;
     const config::Loaded loaded = files.load_host(
-        R"({"engine": {"batch_max_events": 11, "batch_max_bytes": 12345, "retry_delays_ms": [13, 14], "max_retries": 15, "hold_max_events": 16,
+        R"({"engine": {"batch_max_events": 11, "batch_max_bytes": 12345, "shards": 3, "retry_delays_ms": [13, 14], "max_retries": 15, "hold_max_events": 16,
         "hold_max_bytes": 17000, "handler_budget_ms": 18, "crash_limit": 19, "lease_ttl_ms": 2000, "drain_timeout_ms": 21, "ledger_horizon_hours": 22}})");
     REQUIRE(test::text(loaded.problems) == "");
     const config::EngineConfig &engine = loaded.config.engine;
@@ -57,6 +58,7 @@ TEST_CASE("every engine key reaches its own member") {
     CHECK(engine.batch_max_bytes == 12345);
     CHECK(engine.retry_delays_ms == std::vector<std::uint32_t>{13, 14});
     CHECK(engine.max_retries == 15);
+    CHECK(engine.shards == 3);
     CHECK(engine.hold_max_events == 16);
     CHECK(engine.hold_max_bytes == 17000);
     CHECK(engine.handler_budget_ms == 18);

@@ -4,8 +4,8 @@
 #include "broker/embedded/embedded_broker.hpp"
 #include "engine/domain_worker.hpp"
 #include "engine/supervisor.hpp"
+#include "engine_store.hpp"
 #include "event/contracts.hpp"
-#include "store/sqlite/sqlite_store.hpp"
 #include "support.hpp"
 #include "test_module.hpp"
 
@@ -28,11 +28,7 @@ struct EngineFixture {
         broker_options.file = directory / "broker.db";
         broker_options.synchronous = broker::Synchronous::normal;
         broker = broker::open_embedded_broker(broker_options);
-        store::sqlite::SqliteOptions store_options;
-        store_options.directory = directory / "store";
-        store_options.synchronous = store::sqlite::Synchronous::normal;
-        store_options.busy_timeout = busy_timeout;
-        store = store::sqlite::open_sqlite_store(store_options);
+        store = open_test_store(directory / "store", busy_timeout);
     }
 
     engine::Environment environment() { return {broker.get(), store.get(), &contracts, directory / "state", &budget}; }

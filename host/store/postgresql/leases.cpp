@@ -35,7 +35,12 @@ std::optional<Lease> PostgresqlSession::acquire_lease(const std::string &topic, 
             return std::nullopt;
         }
         std::optional<Lease> taken;
-        connection.guard([&] {
+        connection.guard([&] { // batches hold a share of the row until they end, which the change below would not wait for
+            connection
+                .query("select epoch from " + qualified("lease") + " where topic = :a and partition = cast(:b as bigint) for update", 2, 1)
+                .text(0, topic)
+                .integer(1, partition)
+                .each([](Query &) {});
             connection
                 .query("insert into " + qualified("lease") +
                            " as lease (topic, partition, epoch, holder, expires_at) values (:a, cast(:b as bigint), 1, :c, "

@@ -33,6 +33,8 @@ bool has_tables(Connection &connection, const std::string &schema) {
     return found;
 }
 
+constexpr std::size_t kBatchesAtOnce = 8; // beyond that they wait for each other
+
 class PostgresqlDomain final : public DomainStore {
 public:
     PostgresqlDomain(std::shared_ptr<Shared> shared, const std::string &schema)
@@ -52,6 +54,8 @@ public:
     std::unique_ptr<Session> open() override {
         return std::make_unique<PostgresqlSession>(place_, layout(), shared_->presence, filters_, shared_);
     }
+
+    std::size_t batches_at_once() const override { return kBatchesAtOnce; }
 
     std::vector<std::string> adopted_tables(const Schema &schema) override {
         const Pool::Lent connection = shared_->pool.take();

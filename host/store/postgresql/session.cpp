@@ -72,6 +72,7 @@ void PostgresqlSession::begin(std::span<const Lease> leases) {
     if (leases.empty()) {
         return;
     }
+    // A share: batches of one holder run side by side, and its renewal goes on; a takeover waits for them (leases.cpp).
     Array topics(Form::text);
     Array partitions(Form::int8);
     Array epochs(Form::int8);
@@ -85,7 +86,7 @@ void PostgresqlSession::begin(std::span<const Lease> leases) {
     constexpr Form kForms[] = {Form::text, Form::int8, Form::int8, Form::text};
     Command lock{"select given.n from " + given(kForms, true) + " join " + qualified("lease") +
                      " target on target.topic = given.c0 and target.partition = given.c1 and target.epoch = given.c2 and "
-                     "target.holder = given.c3 order by given.n for no key update of target",
+                     "target.holder = given.c3 order by given.n for key share of target",
                  {topics.take(), partitions.take(), epochs.take(), holders.take()}};
     try {
         std::vector<Command> commands;

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/event_dealer.hpp"
+
+#include <algorithm>
+#include <functional>
+
+namespace weir::engine {
+
+EventDealer::EventDealer(const DomainSpec &spec, EventReader &reader, PartitionKeeper &partitions, EventBudget &budget)
+    : spec_(spec), reader_(reader), partitions_(partitions), budget_(budget) {}
+
+void EventDealer::load_attempts(store::Session &session) {
+    attempts_.clear();
+    for (store::Attempts &entry : session.attempts()) {
+        attempts_[entry.event_id] = std::move(entry);
+    }
+}
+
+bool EventDealer::is_held_full(std::span<const std::unique_ptr<Shard>> shards) const {
+    std::size_t events = 0;
+    std::size_t bytes = 0;
+    for (const auto &shard : shards) {
+        events += shard->gate().events();
+        bytes += shard->gate().bytes();
+    }
+    return events >= spec_.options.hold_max_events || bytes >= spec_.options.hold_max_bytes;
+}
+
+std::vector<WorkPtr> EventDealer::assemble(std::span<const std::unique_ptr<Shard>> shards, Shard &shard) {
+    const Options &options = spec_.options;
+    const bool full = is_held_full(shards);
+    reader_.pause(full);
+    last_.is_known = false;
+    const std::size_t granted = budget_.take(options.batch_max_events);
+    std::vector<WorkPtr> batch = shard.gate().due(Clock::now(), granted);
+    std::size_t bytes = 0;
+    for (const WorkPtr &work : batch) {
+        bytes += work->event->message->bytes();
+    }
+    if (!full && batch.size() < granted && bytes < options.batch_max_bytes) {
+        const std::size_t wanted = granted - batch.size();
+        if (shard.queue().size() < wanted) {
+            deal(shards, shard, wanted);
+        }
+        std::deque<WorkPtr> &queue = shard.queue();
+        for (std::size_t taken = 0; taken < wanted && !queue.empty(); ++taken) {
+            const std::size_t next = queue.front()->event->message->bytes();
+            if (taken > 0 && bytes + next > options.batch_max_bytes) {
+                break;
+            }
+            bytes += next;
+            WorkPtr work = std::move(queue.front());
+            queue.pop_front();
+            admit(std::move(work), shard, batch);
+        }
+    }
+    budget_.give_back(granted - batch.size());
+    return batch;
+}
+
+// Takes from the reader what `wanting` can do with, and lays aside what is others'. What lies aside is bounded, and with it a shard's wait
+// for one whose keys are busier.
+void EventDealer::deal(std::span<const std::unique_ptr<Shard>> shards, Shard &wanting, std::size_t events) {
+    std::size_t most = events * shards.size();
+    std::size_t most_bytes = spec_.options.batch_max_bytes * shards.size();
+    for (const auto &shard : shards) {
+        most -= std::min(most, shard->queue().size());
+        for (const WorkPtr &work : shard->queue()) {
+            most_bytes -= std::min(most_bytes, work->event->message->bytes());
+        }
+    }
+    if (most_bytes == 0) {
+        return;
+    }
+    for (EventReader::Read &read : reader_.take(most, most_bytes)) {
+        if (read.claim != claim_of(*read.event->message)) {
+            continue; // read under a lease that was lost since
+        }
+        WorkPtr work = work_of(std::move(read));
+        Shard &shard = shards.size() == 1 || spec_.parallel ? wanting : *shards[std::hash<std::string>()(work->order_key) % shards.size()];
+        shard.queue().push_back(std::move(work));
+    }
+}
+
+std::uint64_t EventDealer::claim_of(const event::Message &message) {
+    if (!last_.is_known || last_.partition.number != message.partition || last_.partition.topic != message.topic) {
+        last_ = {{message.topic, message.partition}, reader_.claim_of(message.topic, message.partition), true};
+    }
+    return last_.claim;
+}
+
+WorkPtr EventDealer::work_of(EventReader::Read read) const {
+    const event::Message &message = *read.event->message;
+    auto work = std::make_shared<Work>();
+    work->claim = read.claim;
+    if (!spec_.parallel) {
+        partitions_.seen(message);
+        work->order_key.reserve(message.topic.size() + read.event->key.size() + 12);
+        work->order_key.append(message.topic)
+            .append(1, '\0')
+            .append(std::to_string(message.partition))
+            .append(1, '\0')
+            .append(read.event->key);
+    }
+    work->event = std::move(read.event);
+    return work;
+}
+
+void EventDealer::admit(WorkPtr work, Shard &shard, std::vector<WorkPtr> &batch) {
+    if (work->claim != claim_of(*work->event->message)) {
+        return; // its lease was lost while it lay aside
+    }
+    if (!attempts_.empty()) {
+        if (const auto found = attempts_.find(work->event->id); found != attempts_.end()) {
+            work->retries = found->second.retries;
+            work->crashes = found->second.crashes;
+            work->has_attempts = true;
+            // Bounded by the longest delay, in case the clock was set back.
+            const auto &delays = spec_.options.retry_delays;
+            const auto longest = delays.empty() ? std::chrono::milliseconds(0) : *std::max_element(delays.begin(), delays.end());
+            const auto left =
+                std::min<std::chrono::microseconds>(std::chrono::microseconds(found->second.retry_at - event::now()), longest);
+            attempts_.erase(found);
+            if (left.count() > 0) {
+                if (!shard.gate().hold(work)) {
+                    shard.gate().wait_until(work, Clock::now() + left);
+                }
+                return;
+            }
+        }
+    }
+    if (!shard.gate().hold(work)) {
+        batch.push_back(std::move(work));
+    }
+}
+
+} // namespace weir::engine

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/domain.hpp"
+#include "engine/event_reader.hpp"
+#include "engine/partition_keeper.hpp"
+#include "engine/shard.hpp"
+
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace weir::engine {
+
+/**
+ * Deals out to a domain's shards what its reader has read: an event's key says which shard it goes to, so that all events of a key go the
+ * same way in their order. The domain's thread alone.
+ */
+class EventDealer {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    EventDealer(const DomainSpec &spec, EventReader &reader, PartitionKeeper &partitions, EventBudget &budget);
+
+    /// Reads anew what the store knows of events that aren't decided.
+    void load_attempts(store::Session &session);
+
+    /// A batch for a shard that is idle: what is due again comes first, then what was read. Empty where there is nothing to do.
+    std::vector<WorkPtr> assemble(std::span<const std::unique_ptr<Shard>> shards, Shard &shard);
+
+private:
+    bool is_held_full(std::span<const std::unique_ptr<Shard>> shards) const;
+    void deal(std::span<const std::unique_ptr<Shard>> shards, Shard &wanting, std::size_t events);
+    std::uint64_t claim_of(const event::Message &message);
+    WorkPtr work_of(EventReader::Read read) const;
+    void admit(WorkPtr work, Shard &shard, std::vector<WorkPtr> &batch);
+
+    const DomainSpec &spec_;
+    EventReader &reader_;
+    PartitionKeeper &partitions_;
+    EventBudget &budget_;
+    std::map<event::Uuid, store::Attempts> attempts_;
+    struct {
+        broker::Partition partition;
+        std::uint64_t claim = 0;
+        bool is_known = false;
+    } last_; // claims don't change while a batch is put together
+};
+
+} // namespace weir::engine

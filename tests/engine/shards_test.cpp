@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <random>
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+constexpr std::size_t kShards = 3;
+
+std::shared_ptr<TestModule> module_of(const plugin::Description &description, std::map<std::string, weir_handler_v1, std::less<>> more = {},
+                                      std::uint32_t generation = 1) {
+    more.try_emplace("item.marked.v1", handlers::append);
+    more.try_emplace("item.failing.v1", handlers::fail_first);
+    return std::make_shared<TestModule>(description, std::move(more), generation);
+}
+
+std::string mark(const std::string &id, const std::string &mark) { return R"({"id":")" + id + R"(","mark":")" + mark + R"("})"; }
+
+engine::DomainSpec sharded() {
+    engine::DomainSpec spec = EngineFixture::spec_for(items_plugin());
+    spec.options.shards = kShards;
+    spec.options.batch_max_events = 20;
+    return spec;
+}
+
+std::vector<std::string> marks(int number, const std::string &type) {
+    std::vector<std::string> bodies;
+    for (int i = 0; i < number; ++i) {
+        bodies.push_back(item_event(i, type, mark("k" + std::to_string(i), std::to_string(i))));
+    }
+    return bodies;
+}
+
+/// Handlers wait here until so many are in at once, or for as long as a test may take.
+struct Meeting {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int inside = 0;
+    int most = 0;
+    int wanted = 0;
+} meeting;
+
+weir_status meet(void *instance, const weir_event_v1 *event, const weir_call_v1 *call) {
+    {
+        std::unique_lock lock(meeting.mutex);
+        meeting.most = std::max(meeting.most, ++meeting.inside);
+        meeting.changed.notify_all();
+        meeting.changed.wait_for(lock, std::chrono::seconds(20), [] { return meeting.most >= meeting.wanted; });
+        --meeting.inside;
+    }
+    return handlers::append(instance, event, call);
+}
+
+void expect_to_meet(int handlers) {
+    const std::lock_guard lock(meeting.mutex);
+    meeting.inside = meeting.most = 0;
+    meeting.wanted = handlers;
+}
+
+} // namespace
+
+TEST_CASE("with several shards every key keeps its order, through retries, second deliveries and a new generation") {
+    EngineFixture fixture;
+    std::mt19937_64 random(seed());
+    std::vector<std::string> bodies;
+    std::map<std::string, std::string> expected;
+    for (int i = 0; i < 1500; ++i) {
+        const std::string id = "k" + std::to_string(random() % 17);
+        const std::string letter(1, static_cast<char>('a' + i % 26));
+        const bool fails = random() % 100 == 0;
+        bodies.push_back(fails ? item_event(i, "item.failing.v1", R"({"id":")" + id + R"(","mark":")" + letter + R"(","times":2})")
+                               : item_event(i, "item.marked.v1", mark(id, letter)));
+        expected[id] += letter;
+        if (random() % 50 == 0) {
+            const std::string again = bodies[random() % bodies.size()];
+            bodies.push_back(again);
+        }
+    }
+    const auto half = bodies.begin() + static_cast<std::ptrdiff_t>(bodies.size() / 2);
+    fixture.publish({bodies.begin(), half});
+    engine::DomainWorker worker(sharded(), module_of(items_plugin()), fixture.environment());
+    REQUIRE(eventually([&] { return worker.status().counts.messages > 100; }));
+    worker.offer(module_of(items_plugin(), {}, 2));
+    fixture.publish({half, bodies.end()});
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    CHECK(worker.status().generation == 2);
+    for (const auto &[id, trail] : expected) {
+        CHECK(fixture.trail(items_plugin(), id) == trail);
+    }
+    const engine::Counts counts = worker.status().counts;
+    CHECK(counts.applied == 1500);
+    CHECK(counts.messages == bodies.size());
+    CHECK(counts.dead_letters == 0);
+}
+
+TEST_CASE("keys of different shards are worked at at the same time, where the store takes several writers") {
+    EngineFixture fixture;
+    expect_to_meet(on_postgresql() ? 2 : 1);
+    fixture.publish(marks(40, "item.met.v1"));
+    engine::DomainSpec spec = sharded();
+    spec.options.handler_budget = std::chrono::seconds(60);
+    engine::DomainWorker worker(spec, module_of(items_plugin(), {{"item.met.v1", meet}}), fixture.environment());
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    CHECK(meeting.most >= meeting.wanted);
+    CHECK(meeting.most <= (on_postgresql() ? static_cast<int>(kShards) : 1));
+}
+
+TEST_CASE("a table with a unique index has its events in the partition's order, in one shard; a generation that drops it has more") {
+    EngineFixture fixture;
+    plugin::Description unique = items_plugin();
+    unique.schema.tables[0].indexes.push_back({"items_trail", {2}, true});
+    expect_to_meet(1);
+    fixture.publish(marks(200, "item.met.v1"));
+    engine::DomainSpec spec = sharded();
+    spec.options.handler_budget = std::chrono::seconds(60);
+    engine::DomainWorker worker(spec, module_of(unique, {{"item.met.v1", meet}}), fixture.environment());
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(60)));
+    CHECK(meeting.most == 1);
+    CHECK(worker.status().counts.applied == 200);
+
+    expect_to_meet(on_postgresql() ? 2 : 1);
+    worker.offer(module_of(items_plugin(), {{"item.met.v1", meet}}, 2));
+    REQUIRE(eventually([&] { return worker.status().generation == 2; }));
+    std::vector<std::string> more;
+    for (int i = 0; i < 40; ++i) {
+        more.push_back(item_event(1000 + i, "item.met.v1", mark("m" + std::to_string(i), "m" + std::to_string(i))));
+    }
+    fixture.publish(more);
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    CHECK(meeting.most >= meeting.wanted);
+    CHECK(worker.status().counts.applied == 240);
+}
+
+TEST_CASE("what the last batches reached is stored when a domain with several shards falls idle") {
+    EngineFixture fixture;
+    fixture.publish(marks(200, "item.marked.v1"));
+    engine::DomainWorker worker(sharded(), module_of(items_plugin()), fixture.environment());
+    REQUIRE(EngineFixture::drain(worker));
+    const std::vector<event::Message> messages = fixture.broker->browse({"items.v1", 0}, std::nullopt, 1000);
+    REQUIRE(messages.size() == 200);
+    const auto session = fixture.session(items_plugin());
+    CHECK(eventually([&] {
+        const auto positions = session->positions();
+        return positions.size() == 1 && positions[0].position == messages.back().position;
+    }));
+}
