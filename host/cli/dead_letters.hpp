@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "operations/letters.hpp"
 #include "store/store.hpp"
 
 #include <functional>
@@ -21,17 +22,15 @@ struct LetterChoice {
     std::optional<store::DeadLetterStatus> status = store::DeadLetterStatus::pending;
 };
 
-std::string_view status_name(store::DeadLetterStatus status) noexcept;
-std::optional<store::DeadLetterStatus> status_named(std::string_view name) noexcept;
+using operations::drop_letter;
+using operations::status_name;
+using operations::status_named;
 
-/// The dead letter of that id, or of that event's id; nothing where there is none.
+/// The dead letter of that id, or of that event's id; nothing where there is none. Throws Failure for a text that is no id.
 std::optional<store::DeadLetter> find_letter(store::Session &session, const std::string &id);
 
 /// Calls `take` for each, in the order of their ids, until it returns false. Reads page by page, so letters may be settled meanwhile.
 /// Throws Failure for an id that isn't there.
 void each_letter(store::Session &session, const LetterChoice &choice, const std::function<bool(store::DeadLetter)> &take);
-
-/// Marks one as dropped. @return false where it isn't pending any more
-bool drop_letter(store::Session &session, const store::DeadLetter &letter);
 
 } // namespace weir::cli

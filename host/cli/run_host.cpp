@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_host.hpp"
 
+#include "cli/http_service.hpp"
 #include "cli/plan.hpp"
+#include "cli/plugin_states.hpp"
 #include "cli/status_report.hpp"
 #include "config/watch.hpp"
 #include "engine/crash_marks.hpp"
@@ -64,46 +66,22 @@ private:
     sigset_t set_{};
 };
 
-/// The files that are refused now; told by the catalog's thread, asked by the main one.
-class Refusals {
-public:
-    void add(const plugin::PluginRefusal &refusal) {
-        const std::lock_guard lock(mutex_);
-        by_file_[refusal.file.string()] = refusal;
-    }
-    void remove(const std::string &file) {
-        const std::lock_guard lock(mutex_);
-        by_file_.erase(file);
-    }
-    /// Those whose file is still there.
-    RefusedPlugins now() const {
-        const std::lock_guard lock(mutex_);
-        RefusedPlugins there = by_file_;
-        std::error_code failure;
-        std::erase_if(there, [&](const auto &entry) { return !std::filesystem::exists(entry.first, failure); });
-        return there;
-    }
-
-private:
-    mutable std::mutex mutex_;
-    RefusedPlugins by_file_;
-};
-
-plugin::CatalogListener listen(engine::Supervisor &supervisor, Refusals &refusals) {
+plugin::CatalogListener listen(engine::Supervisor &supervisor, PluginStates &plugins) {
     plugin::CatalogListener listener;
-    listener.loaded = [&supervisor, &refusals](std::shared_ptr<const plugin::Module> module) {
+    listener.loaded = [&supervisor, &plugins](std::shared_ptr<const plugin::Module> module) {
         const plugin::Description &about = module->description();
-        refusals.remove(module->origin());
+        plugins.loaded(*module);
         log::info("plugin.loaded", "A plugin was loaded",
                   {{"plugin", about.name}, {"version", about.version}, {"generation", module->generation()}, {"file", module->origin()}});
         supervisor.plugin_loaded(std::move(module));
     };
-    listener.removed = [&supervisor](const std::string &name) {
+    listener.removed = [&supervisor, &plugins](const std::string &name) {
+        plugins.removed(name);
         log::info("plugin.removed", "A plugin's file is gone; its domains drain and leave", {{"plugin", name}});
         supervisor.plugin_removed(name);
     };
-    listener.refused = [&refusals](const plugin::PluginRefusal &refusal) {
-        refusals.add(refusal);
+    listener.refused = [&plugins](const plugin::PluginRefusal &refusal) {
+        plugins.refused(refusal);
         log::error("plugin.refused", refusal.message,
                    {{"file", refusal.file.string()}, {"code", refusal.code}, {"remedy", refusal.remedy}});
     };
@@ -150,6 +128,27 @@ engine::Environment environment_of(const config::HostConfig &config, const Broke
     return environment;
 }
 
+operations::Sources sources_of(const config::HostConfig &config, const Brokers &brokers, store::Store &store,
+                               const event::Contracts &contracts, const engine::Supervisor &supervisor, const PluginStates &plugins) {
+    operations::Sources sources;
+    sources.version = WEIR_VERSION;
+    sources.domains = [&supervisor] { return supervisor.status(); };
+    sources.served = [&supervisor] {
+        std::map<std::string, std::string> unserved;
+        return supervisor.planned(unserved);
+    };
+    sources.plugins = [&plugins] { return plugins.all(); };
+    for (const auto &[url, broker] : brokers) {
+        sources.brokers[url] = broker.get();
+    }
+    sources.common_broker = config.broker_url;
+    sources.masked_url = [](const std::string &url) { return config::masked_url(url); };
+    sources.store = &store;
+    sources.contracts = &contracts;
+    sources.state_directory = config.state_directory;
+    return sources;
+}
+
 // Brokers are opened at the start: a domain whose url has changed goes on with the one that it had.
 void keep_brokers(const config::HostConfig &running, config::HostConfig &next) {
     const auto open = [&](const std::string &url) {
@@ -172,7 +171,7 @@ void keep_brokers(const config::HostConfig &running, config::HostConfig &next) {
 }
 
 // Takes over a changed configuration, where it is right and changes nothing that needs a restart of the process.
-void take_over(engine::Supervisor &supervisor, const config::HostConfig &running, const config::Loaded &changed) {
+void take_over(engine::Supervisor &supervisor, HttpService &http, const config::HostConfig &running, const config::Loaded &changed) {
     if (!changed.problems.empty()) {
         for (const config::Problem &problem : changed.problems) {
             log::error("config.refused", "The changed configuration is wrong; the old one stays",
@@ -200,6 +199,7 @@ void take_over(engine::Supervisor &supervisor, const config::HostConfig &running
     if (log::parse_level(next.log_level, level)) {
         configure_log(next);
     }
+    http.take_over(next.http);
     supervisor.apply(plan_of(next));
     log::info("config.taken_over", "The changed configuration is in force",
               {{"file", next.file.string()}, {"domains", next.domains.size()}});
@@ -235,7 +235,9 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     log::info("host.starting", "Weir starts",
               {{"config", config.file.string()}, {"plugins", config.plugins_directory.string()}, {"pid", getpid()}});
 
-    Refusals refusals;
+    PluginStates plugins;
+    HttpService http(config.http, sources_of(config, brokers, store, contracts, supervisor, plugins));
+    http.start();
     std::optional<StatusFile> status_file(std::in_place, config.state_directory);
     bool clean = true;
     bool drained = false;
@@ -244,7 +246,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     {
         supervisor.pause(true); // plugins of the first look are gathered, so that each domain starts once, on the right one
         supervisor.apply(plan_of(config));
-        plugin::Catalog catalog(std::move(catalog_options), listen(supervisor, refusals));
+        plugin::Catalog catalog(std::move(catalog_options), listen(supervisor, plugins));
         catalog.start();
         supervisor.pause(false);
         config::WatchOptions watch_options;
@@ -253,7 +255,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
         std::optional<config::Watch> watch; // without a file there is nothing to watch
         const auto changed_configuration = [&](const config::Loaded &changed) {
             try {
-                take_over(supervisor, config, changed);
+                take_over(supervisor, http, config, changed);
             } catch (const std::exception &failure) {
                 log::error("config.refused", "The changed configuration could not be taken over",
                            {{"where", config.file.string()}, {"reason", failure.what()}});
@@ -282,7 +284,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                 const auto domains = supervisor.status();
                 const bool ready = all_ready(domains);
                 if (now >= status_at || ready) {
-                    status_file->write(status_json(domains, refusals.now()));
+                    status_file->write(status_json(domains, plugins.refused_now()));
                     status_at = now + kStatusEvery;
                 }
                 if (ready && !ready_said) {
@@ -315,7 +317,9 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
         }
     }
     signals.end_at_once(); // whoever asks a second time doesn't want to wait
+    http.stopping();
     clean = supervisor.stop();
+    clean = http.stop() && clean;
     const auto domains = supervisor.status();
     status_file.reset();
     if (options.json) {

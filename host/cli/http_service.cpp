@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/http_service.hpp"
+
+#include "cli/command.hpp"
+#include "log/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <sys/resource.h>
+#include <utility>
+
+namespace weir::cli {
+
+namespace {
+
+constexpr const char *kPublic = "public";
+constexpr const char *kOperations = "operations";
+constexpr std::uint64_t kOtherDescriptors = 1024; // of stores, brokers, plugins, files
+
+http::Limits limits_of(const config::HttpConfig &config) {
+    http::Limits limits;
+    limits.max_body_bytes = config.max_body_bytes;
+    limits.max_header_bytes = config.max_header_bytes;
+    limits.max_connections = config.max_connections;
+    limits.max_connections_per_address = config.max_connections_per_address;
+    limits.max_requests_per_connection = config.max_requests_per_connection;
+    limits.max_queue = config.max_queue;
+    limits.header_timeout_ms = static_cast<std::uint32_t>(config.header_timeout_ms);
+    limits.body_timeout_ms = static_cast<std::uint32_t>(config.body_timeout_ms);
+    limits.idle_timeout_ms = static_cast<std::uint32_t>(config.idle_timeout_ms);
+    limits.write_timeout_ms = static_cast<std::uint32_t>(config.write_timeout_ms);
+    limits.handler_timeout_ms = static_cast<std::uint32_t>(config.handler_timeout_ms);
+    return limits;
+}
+
+std::vector<http::ListenerOptions> listeners_of(const config::HttpConfig &config) {
+    std::vector<http::ListenerOptions> listeners;
+    const std::array<const std::string *, 2> addresses{&config.listen, &config.operations_listen};
+    constexpr std::array<const char *, 2> kNames{kPublic, kOperations};
+    constexpr std::array<const char *, 2> kKeys{"http.listen", "http.operations.listen"};
+    for (std::size_t index = 0; index < 2; ++index) {
+        if (!addresses[index]->empty()) {
+            http::ListenerOptions listener;
+            listener.name = kNames[index];
+            listener.address = *addresses[index];
+            listener.config_key = kKeys[index];
+            listener.token = config.operations_token;
+            listener.trust_local = config.operations_trust_local;
+            listener.host_names = config.host_names;
+            listener.cors_origins = config.cors_origins;
+            listeners.push_back(std::move(listener));
+        }
+    }
+    return listeners;
+}
+
+/// As many descriptors as connections may need, where the machine lets us have them.
+void raise_descriptor_limit(std::uint64_t connections) {
+    rlimit limit{};
+    const rlim_t wanted = connections + kOtherDescriptors;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = std::min(wanted, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted) {
+        log::warn("http.few_descriptors",
+                  "The process may open fewer files than http.max_connections needs: raise RLIMIT_NOFILE, or lower the key",
+                  {{"allowed", limit.rlim_cur}, {"needed", wanted}});
+    }
+}
+
+} // namespace
+
+HttpService::HttpService(const config::HttpConfig &config, operations::Sources sources) : config_(config) {
+    sources.stalled_after = std::chrono::milliseconds(config.stalled_after_ms);
+    options_.listeners = listeners_of(config);
+    options_.limits = limits_of(config);
+    options_.io_threads = static_cast<unsigned>(config.io_threads);
+    options_.workers = static_cast<unsigned>(config.workers);
+    options_.failed = [](std::string_view route, std::string_view reason) {
+        log::error("http.handler_failed", "A route's handler failed; its client got a 500", {{"route", route}, {"reason", reason}});
+    };
+    options_.trouble = [](std::string_view reason) {
+        log::error("http.not_accepting", "Connections can't be taken for now; they wait", {{"reason", reason}});
+    };
+    if (!options_.listeners.empty()) {
+        sources_ = std::make_shared<const operations::Sources>(std::move(sources));
+        readiness_ = std::make_shared<operations::Readiness>(sources_);
+        operations_ = operations::routes(sources_, readiness_);
+    }
+}
+
+HttpService::~HttpService() = default;
+
+void HttpService::add_operation(http::Route route) {
+    if (sources_) {
+        operations_.push_back(std::move(route));
+    }
+}
+
+void HttpService::observe(std::function<void(const http::Served &)> call) { options_.observe = std::move(call); }
+
+std::vector<http::Route> HttpService::public_routes() const {
+    std::vector<http::Route> all = plugins_;
+    if (config_.operations_listen.empty()) {
+        all.insert(all.end(), operations_.begin(), operations_.end());
+    }
+    return operations::with_document(std::move(all), "Weir", sources_->version);
+}
+
+/// With the mutex held.
+std::vector<std::string> HttpService::rebuild() {
+    if (config_.listen.empty()) {
+        return {};
+    }
+    const http::Routes::Built built = http::Routes::build(public_routes());
+    if (built.routes) {
+        server_->set_routes(kPublic, built.routes);
+    }
+    return built.problems;
+}
+
+std::vector<std::string> HttpService::set_plugin_routes(std::vector<http::Route> routes) {
+    const std::lock_guard lock(mutex_);
+    routes.swap(plugins_);
+    std::vector<std::string> problems = server_ ? rebuild() : std::vector<std::string>();
+    if (!problems.empty()) {
+        routes.swap(plugins_);
+    }
+    return problems;
+}
+
+void HttpService::start() {
+    if (options_.listeners.empty()) {
+        return;
+    }
+    raise_descriptor_limit(config_.max_connections);
+    server_.emplace(options_);
+    {
+        const std::lock_guard lock(mutex_);
+        for (const std::string &problem : rebuild()) {
+            log::error("http.routes_refused", "Routes can't be served together; those of plugins are left out", {{"reason", problem}});
+        }
+    }
+    if (!config_.operations_listen.empty()) {
+        const http::Routes::Built built =
+            http::Routes::build(operations::with_document(operations_, "Operations of Weir", sources_->version));
+        server_->set_routes(kOperations, built.routes);
+    }
+    try {
+        server_->start();
+    } catch (const http::ListenFailure &failure) {
+        throw Failure(Exit::configuration, failure.what());
+    }
+    for (const http::ListenerOptions &listener : options_.listeners) {
+        const std::string host = listener.address.substr(0, listener.address.rfind(':'));
+        log::info("http.listening", "HTTP is served",
+                  {{"listener", listener.name}, {"address", host + ":" + std::to_string(server_->port(listener.name))}});
+    }
+}
+
+void HttpService::take_over(const config::HttpConfig &config) {
+    if (config == config_) {
+        return;
+    }
+    const std::array<std::pair<const char *, bool>, 6> fixed{
+        {{"http.listen", config.listen != config_.listen},
+         {"http.operations.listen", config.operations_listen != config_.operations_listen},
+         {"http.operations.stalled_after_ms", config.stalled_after_ms != config_.stalled_after_ms},
+         {"http.io_threads", config.io_threads != config_.io_threads},
+         {"http.workers", config.workers != config_.workers},
+         {"http.stop_timeout_ms", config.stop_timeout_ms != config_.stop_timeout_ms}}};
+    for (const auto &[key, differs] : fixed) {
+        if (differs) {
+            log::warn("config.needs_restart", "This key is taken over at the next start; the other changes are taken over now",
+                      {{"key", key}});
+        }
+    }
+    if (server_) {
+        std::vector<http::ListenerOptions> listeners = listeners_of(config);
+        for (http::ListenerOptions &listener : listeners) {
+            listener.address = listener.name == kPublic ? config_.listen : config_.operations_listen;
+        }
+        server_->reconfigure(limits_of(config), listeners);
+    }
+}
+
+void HttpService::stopping() {
+    if (readiness_) {
+        readiness_->stopping();
+    }
+}
+
+bool HttpService::stop() { return !server_ || server_->stop(std::chrono::milliseconds(config_.stop_timeout_ms)); }
+
+http::Statistics HttpService::statistics() const { return server_ ? server_->statistics() : http::Statistics(); }
+
+} // namespace weir::cli
