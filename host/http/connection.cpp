@@ -133,8 +133,8 @@ bool Connection::step(std::string_view &bytes) {
     }
     const std::size_t taken = parser_->feed(bytes);
     bytes.remove_prefix(taken);
-    if (parser_->stage() == RequestParser::Stage::headed) {
-        headed(!bytes.empty());
+    if (parser_->stage() == RequestParser::Stage::headed && !headed(!bytes.empty())) {
+        return false;
     }
     switch (parser_->stage()) {
     case RequestParser::Stage::refused:
@@ -143,8 +143,6 @@ bool Connection::step(std::string_view &bytes) {
     case RequestParser::Stage::complete:
         dispatch();
         return true;
-    case RequestParser::Stage::headed:
-        return false; // answered without its body
     default:
         return taken > 0;
     }

@@ -60,7 +60,8 @@ private:
     void flushed();
     void expired(Clock::time_point now);
 
-    void headed(bool more_has_come);
+    /// @return false where the request was answered without its body, and the parser is gone
+    bool headed(bool more_has_come);
     void refuse(const Refusal &refusal);
     void dispatch();
     void dispatch_cached();

@@ -98,7 +98,7 @@ void finish(Response &response, const Request &request, const Route *route) {
     }
 }
 
-void Connection::headed(bool more_has_come) {
+bool Connection::headed(bool more_has_come) {
     exchange_ = std::make_unique<Exchange>();
     Exchange &now = *exchange_;
     now.in_force = listener_->now();
@@ -127,13 +127,15 @@ void Connection::headed(bool more_has_come) {
     }
     if (now.decided && parser_->expects_continue() && !more_has_come) {
         now.close = true; // the client is not asked to send its body
-        return dispatch();
+        dispatch();
+        return false;
     }
     parser_->allow_body(max_body_bytes);
     if (parser_->stage() == RequestParser::Stage::body && parser_->expects_continue() && !more_has_come) {
         output_ += "HTTP/1.1 100 Continue\r\n\r\n";
         begin_to_write();
     }
+    return true;
 }
 
 void Connection::refuse(const Refusal &refusal) {

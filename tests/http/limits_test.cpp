@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving.hpp"
+
+#include "support.hpp"
+
+#include <future>
+
+using namespace weir::http;
+using namespace weir::http::test;
+using weir::test::eventually;
+
+namespace {
+
+constexpr auto kLong = std::chrono::seconds(20);
+
+/// A table whose handlers wait until the gate opens.
+class Gate {
+public:
+    ~Gate() { open(); }
+    void open() {
+        if (!opened_) {
+            opened_ = true;
+            promise_.set_value();
+        }
+    }
+    Route route(const std::string &pattern, RouteOptions how = {}) {
+        return test::route(
+            Method::get, pattern,
+            [gone = future_](const Request &) {
+                gone.wait();
+                return Response::json(200, "\"late\"");
+            },
+            std::move(how));
+    }
+
+private:
+    std::promise<void> promise_;
+    std::shared_future<void> future_ = promise_.get_future().share();
+    bool opened_ = false;
+};
+
+} // namespace
+
+TEST_CASE("A body beyond its limit is 413, by its announced length, in chunks, and by a route's own limit") {
+    ServerOptions how = options();
+    how.limits.max_body_bytes = 1000;
+    std::vector<Route> routes = some_routes();
+    RouteOptions small;
+    small.consumes = {};
+    small.max_body_bytes = 10;
+    routes.push_back(route(
+        Method::post, "/small", [](const Request &) { return Response::empty(204); }, small));
+    Serving serving(std::move(routes), how);
+    const std::string chunked = "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    CHECK(http(serving.port, "POST", "/echo", std::string(1000, 'x')).status == 200);
+    CHECK(http(serving.port, "POST", "/small", std::string(10, 'x')).status == 204);
+    for (const std::string &bytes :
+         {post("/echo", std::string(1001, 'x')), post("/small", std::string(11, 'x')),
+          chunked + "3e8\r\n" + std::string(1000, 'x') + "\r\n1\r\nx\r\n0\r\n\r\n",
+          std::string("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18446744073709551615\r\n\r\n")}) {
+        RawClient client(serving.port);
+        client.send(bytes);
+        const HttpAnswer answer = client.answer();
+        CHECK(answer.status == 413);
+        CHECK(answer.header("Connection") == "close");
+        CHECK(answer.body.find("/problems/body-too-large") != std::string::npos);
+        CHECK(client.closed_within(kLong));
+    }
+    RawClient whole(serving.port);
+    whole.send(chunked + "3e8\r\n" + std::string(1000, 'x') + "\r\n0\r\n\r\n");
+    CHECK(whole.answer().status == 200);
+}
+
+TEST_CASE("A header beyond its limit is 431, whether it is one line or many, and whether it ends or not") {
+    ServerOptions how = options();
+    how.limits.max_header_bytes = 2000;
+    Serving serving(some_routes(), how);
+    std::string many;
+    while (many.size() < 2000) {
+        many += "X-Field: value\r\n";
+    }
+    CHECK(http(serving.port, "GET", "/hello/a", "", {{"X-Big", std::string(1800, 'x')}}).status == 200);
+    for (const std::string &bytes : {get("/hello/a", "X-Big: " + std::string(2000, 'x') + "\r\n"), get("/hello/a", many),
+                                     get("/hello/" + std::string(2000, 'a')), "GET /" + std::string(5000, 'a')}) {
+        RawClient client(serving.port);
+        client.send(bytes);
+        const HttpAnswer answer = client.answer();
+        CHECK(answer.status == 431);
+        CHECK(answer.body.find("http.max_header_bytes (2000 bytes)") != std::string::npos);
+        CHECK(client.closed_within(kLong));
+    }
+}
+
+TEST_CASE("A header or a body that comes too slowly is 408, and a connection that is idle is closed") {
+    ServerOptions how = options();
+    how.limits.header_timeout_ms = 200;
+    how.limits.body_timeout_ms = 200;
+    how.limits.idle_timeout_ms = 200;
+    Serving serving(some_routes(), how);
+    RawClient header(serving.port);
+    header.send("GET /hello/a HTTP/1.1\r\nHost: ");
+    RawClient body(serving.port);
+    body.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");
+    RawClient idle(serving.port);
+    const HttpAnswer late_header = header.answer();
+    CHECK(late_header.status == 408);
+    CHECK(late_header.body.find("http.header_timeout_ms (200)") != std::string::npos);
+    const HttpAnswer late_body = body.answer();
+    CHECK(late_body.status == 408);
+    CHECK(late_body.body.find("http.body_timeout_ms (200)") != std::string::npos);
+    CHECK(idle.closed_within(kLong));
+    CHECK(eventually([&] { return serving.server.statistics().connections == 0; }));
+}
+
+TEST_CASE("Bytes that trickle in don't buy a header more time") {
+    ServerOptions how = options();
+    how.limits.header_timeout_ms = 300;
+    Serving serving(some_routes(), how);
+    RawClient client(serving.port);
+    client.send("GET /hello/a HTTP/1.1\r\n");
+    bool refused = false;
+    const bool ended = eventually([&] {
+        refused = refused || !client.send("X");
+        return refused || serving.server.statistics().connections == 0;
+    });
+    CHECK(ended);
+}
+
+TEST_CASE("A handler that is late is 504 in its place, and its thread is replaced so that others are served") {
+    Gate gate;
+    ServerOptions how = options();
+    how.workers = 1;
+    how.limits.handler_timeout_ms = 200;
+    std::vector<Route> routes = some_routes();
+    routes.push_back(gate.route("/hangs"));
+    Serving serving(std::move(routes), how);
+    RawClient client(serving.port);
+    client.send(get("/hangs"));
+    const HttpAnswer late = client.answer();
+    CHECK(late.status == 504);
+    CHECK(late.body.find("200 ms") != std::string::npos);
+    CHECK(http(serving.port, "GET", "/hello/a").status == 200);
+    client.send(get("/hello/same"));
+    CHECK(client.answer().body == "\"same\"");
+    gate.open();
+    CHECK(eventually([&] { return serving.server.statistics().running == 0; }));
+    client.send(get("/hello/still"));
+    CHECK(client.answer().body == "\"still\"");
+}
+
+TEST_CASE("Requests beyond the queue are 503 with Retry-After, and routes of operations are answered all the same") {
+    Gate gate;
+    ServerOptions how = options();
+    how.workers = 1;
+    how.limits.max_queue = 1;
+    RouteOptions reserve;
+    reserve.runs = Runs::reserve;
+    Serving serving({gate.route("/slow"), route(
+                                              Method::get, "/ready", [](const Request &) { return Response::json(200, "{}"); }, reserve)},
+                    how);
+    RawClient running(serving.port);
+    running.send(get("/slow"));
+    REQUIRE(eventually([&] { return serving.server.statistics().running == 1; }));
+    RawClient queued(serving.port);
+    queued.send(get("/slow"));
+    REQUIRE(eventually([&] { return serving.server.statistics().queued == 1; }));
+    const HttpAnswer full = http(serving.port, "GET", "/slow");
+    CHECK(full.status == 503);
+    CHECK(full.header("Retry-After") == "1");
+    CHECK(full.body.find("http.max_queue allows (1)") != std::string::npos);
+    CHECK(http(serving.port, "GET", "/ready").status == 200);
+    gate.open();
+    CHECK(running.answer().status == 200);
+    CHECK(queued.answer().status == 200);
+}
+
+TEST_CASE("Connections beyond the bound get a 503 and are closed; when one ends another may come") {
+    ServerOptions how = options();
+    const bool by_address = GENERATE(false, true);
+    (by_address ? how.limits.max_connections_per_address : how.limits.max_connections) = 2;
+    Serving serving(some_routes(), how);
+    {
+        RawClient first(serving.port);
+        RawClient second(serving.port);
+        REQUIRE(eventually([&] { return serving.server.statistics().connections == 2; }));
+        RawClient third(serving.port);
+        const HttpAnswer answer = third.answer();
+        CHECK(answer.status == 503);
+        CHECK(answer.body.find("http.max_connections") != std::string::npos);
+        CHECK(third.closed_within(kLong));
+        CHECK(serving.server.statistics().refused == 1);
+    }
+    CHECK(eventually([&] { return http(serving.port, "GET", "/hello/a").status == 200; }));
+}
+
+TEST_CASE("A client that waits to be asked for its body is asked, or refused before it sends it") {
+    Serving serving(some_routes());
+    RawClient client(serving.port);
+    client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    CHECK(client.header().status == 100);
+    client.send("abc");
+    CHECK(client.answer().body == "abc");
+    client.send("POST /nowhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    CHECK(client.answer().status == 404);
+    CHECK(client.closed_within(kLong));
+    RawClient other(serving.port);
+    other.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nContent-Length: 3\r\n\r\n");
+    CHECK(other.answer().status == 417);
+}
+
+TEST_CASE("Limits and tokens change while the server runs") {
+    ServerOptions how = options();
+    Serving serving(some_routes(), how);
+    CHECK(http(serving.port, "POST", "/echo", "0123456789").status == 200);
+    how.limits.max_body_bytes = 5;
+    serving.server.reconfigure(how.limits, how.listeners);
+    CHECK(http(serving.port, "POST", "/echo", "0123456789").status == 413);
+}
