@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A variable of every type of the ABI, so that abidiff sees all of them, also those that are only ever reached through `const void *`. */
-#include <weir/abi.h>
+#include <weir/http.h>
 
 WEIR_EXPORT weir_cell_v1 canary_of_weir_cell_v1;
 WEIR_EXPORT weir_change_v1 canary_of_weir_change_v1;
@@ -29,3 +29,8 @@ WEIR_EXPORT weir_handler_v1 canary_of_weir_handler_v1;
 WEIR_EXPORT weir_plugin_entry_v1 canary_of_weir_plugin_entry_v1;
 WEIR_EXPORT weir_status canary_of_weir_status;
 WEIR_EXPORT weir_answer canary_of_weir_answer;
+WEIR_EXPORT weir_http_request_v1 canary_of_weir_http_request_v1;
+WEIR_EXPORT weir_http_reply_v1 canary_of_weir_http_reply_v1;
+WEIR_EXPORT weir_http_route_v1 canary_of_weir_http_route_v1;
+WEIR_EXPORT weir_http_v1 canary_of_weir_http_v1;
+WEIR_EXPORT weir_http_handler_v1 canary_of_weir_http_handler_v1;

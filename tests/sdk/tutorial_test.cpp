@@ -46,6 +46,7 @@ TEST_CASE("every block of code in the tutorial is a part of an example that is b
         CHECK(tutorial.substr(code, end + 1 - code) == snippet(file, colon == std::string::npos ? "" : inner.substr(colon + 2)));
         at = end + 4;
     }
-    CHECK(blocks == 8);
-    CHECK(files == std::set<std::string>{"counter/counter.c", "members/members.cpp", "members/members_test.cpp"});
+    CHECK(blocks == 10);
+    CHECK(files == std::set<std::string>{"counter/counter.c", "guestbook/guestbook.cpp", "guestbook/guestbook_test.cpp",
+                                         "members/members.cpp", "members/members_test.cpp"});
 }

@@ -89,9 +89,12 @@ weir_status run_handler(const Plugin *plugin, void *instance, const weir_event_v
             try {                                                                                                                          \
                 auto plugin = ::std::make_unique<::weir::Plugin>(name, version);                                                           \
                 weir_describe_##identifier(*plugin);                                                                                       \
-                const auto *finished =                                                                                                     \
-                    plugin->finish([](const weir_host_v1 *host, const weir_setup_v1 *setup, void **instance) noexcept -> weir_status {     \
+                const auto *finished = plugin->finish(                                                                                     \
+                    [](const weir_host_v1 *host, const weir_setup_v1 *setup, void **instance) noexcept -> weir_status {                    \
                         return weir_plugin_object_##identifier()->make_instance(host, setup, instance);                                    \
+                    },                                                                                                                     \
+                    [](void *, weir_view id) noexcept -> const void * {                                                                    \
+                        return weir_plugin_object_##identifier()->extension(::weir::detail::text(id));                                     \
                     });                                                                                                                    \
                 made = plugin.release();                                                                                                   \
                 return finished;                                                                                                           \

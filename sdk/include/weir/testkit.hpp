@@ -15,6 +15,7 @@
 
 #include "testkit/lifecycle.hpp"
 #include "testkit/result.hpp"
+#include "testkit/routes.hpp"
 
 #include <iostream>
 
@@ -91,6 +92,26 @@ public:
         return run(text("/event_type"), *payload, message, given);
     }
 
+    /// Runs the route for a request: `host.request("POST", "/api/vote", {.body = R"({"vote": "cats"})"})`. A body that is no JSON although
+    /// its type says so is answered with 400, a path without a route with 404, as the host does. Throws Misuse.
+    Answer request(const std::string &method, const std::string &path, const Asked &asked = {}) {
+        lifecycle_.expect_running();
+        detail::Routed routed(module_.descriptor(), tables_.schema(), method, path, asked);
+        if (!routed.route) {
+            return routed.answer;
+        }
+        clock_ += 1000000;
+        const Uuid id = routed.id(++events_);
+        auto &run =
+            *past_.emplace_back(std::make_unique<detail::Run>(detail::Shared{&tables_, &violations_, &past_}, routed.body, asked.body));
+        Given given;
+        given.tenant_id.clear();
+        fill(run, "http.request.v1", given, id);
+        routed.run(run, tables_, lifecycle_.instance(), now_.value_or(clock_), id, violations_);
+        throw_violations();
+        return routed.answer;
+    }
+
     /// Sets the clock that handlers see (RFC 3339). Without it, it is each event's time of occurrence.
     void set_now(const std::string &time) { now_ = need_time(time); }
 
@@ -123,7 +144,7 @@ public:
         const std::uint32_t index = table_index(table);
         std::vector<Row> out;
         for (const auto &[key, cells] : tables_.rows(index)) {
-            out.push_back(show_row(tables_.schema()[index], cells));
+            out.push_back(detail::show_row(tables_.schema()[index], cells));
         }
         return out;
     }
@@ -143,7 +164,7 @@ public:
             values.push_back(*value);
         }
         const Cells *found = tables_.find(index, values);
-        return found ? std::optional(show_row(info, *found)) : std::nullopt;
+        return found ? std::optional(detail::show_row(info, *found)) : std::nullopt;
     }
     /// Throws Failed unless the row is there and its cells named here are so.
     void expect_row(const std::string &table, const std::vector<std::string> &key, const Row &expected) const {
@@ -275,7 +296,7 @@ private:
             violations_.push_back("the handler failed without saying why: call->error must come first");
         }
         for (const StatedChange &change : run.changes) {
-            result.changes.push_back(show_change(change));
+            result.changes.push_back(detail::show_change(tables_.schema(), change));
         }
         if (status == WEIR_OK) {
             if (auto broken = tables_.broken_constraint()) {
@@ -296,36 +317,6 @@ private:
         result.log = run.log;
     }
 
-    Change show_change(const StatedChange &stated) const {
-        constexpr const char *kinds[] = {"", "upsert", "insert", "update", "erase"};
-        constexpr const char *operations[] = {"", "set", "keep", "add", "max", "min"};
-        const TableInfo &table = tables_.schema()[stated.table];
-        Change out;
-        out.kind = kinds[stated.kind];
-        out.table = table.name;
-        for (std::size_t i = 0; i < stated.key.size(); ++i) {
-            const ColumnInfo &column = table.columns[table.primary_key[i]];
-            out.cells[column.name] = show(column, stated.key[i]);
-        }
-        for (const CellChange &cell : stated.cells) {
-            const ColumnInfo &column = table.columns[cell.column];
-            out.cells[column.name] = show(column, cell.value);
-            out.operations[column.name] = operations[cell.operation];
-        }
-        if (stated.guard) {
-            const ColumnInfo &column = table.columns[stated.guard->column];
-            out.unless_later = {column.name, show(column, stated.guard->value).value_or("")};
-        }
-        return out;
-    }
-
-    static Row show_row(const TableInfo &table, const Cells &cells) {
-        Row row;
-        for (std::size_t i = 0; i < cells.size(); ++i) {
-            row[table.columns[i].name] = show(table.columns[i], cells[i]);
-        }
-        return row;
-    }
     std::uint32_t table_index(const std::string &name) const {
         const auto &schema = tables_.schema();
         for (std::uint32_t i = 0; i < schema.size(); ++i) {

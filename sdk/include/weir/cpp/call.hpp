@@ -5,59 +5,9 @@
 
 #include "change.hpp"
 #include "descriptor.hpp"
+#include "scan.hpp"
 
 namespace weir {
-
-/// A row that was read, valid until the handler returns.
-template <class T> class Row {
-public:
-    /// @param row as the host handed it over; outlives this
-    explicit Row(const weir_row_v1 &row) noexcept : row_(&row) {}
-
-    /// The value of a column that is never null.
-    template <class K> typename K::Value operator[](const Column<T, K, false> &column) const {
-        const auto value = get<K>(column.index());
-        if (!value) {
-            throw Reject("unexpected_row", "a column that is not nullable was read as null");
-        }
-        return *value;
-    }
-    /// The value of a nullable column; nothing where it is null.
-    template <class K> std::optional<typename K::Value> operator[](const Column<T, K, true> &column) const {
-        return get<K>(column.index());
-    }
-
-private:
-    template <class K> std::optional<typename K::Value> get(std::uint32_t index) const {
-        if (index >= row_->cell_count) {
-            throw Reject("unexpected_row", "a row was read without its last columns");
-        }
-        const auto *cell =
-            reinterpret_cast<const weir_cell_v1 *>(reinterpret_cast<const char *>(row_->cells) + std::size_t{index} * row_->cell_stride);
-        if (cell->flags & WEIR_CELL_IS_NULL) {
-            return std::nullopt;
-        }
-        using V = typename K::Value;
-        if constexpr (std::is_same_v<V, Uuid>) {
-            const auto uuid = Uuid::parse(detail::text(cell->text));
-            if (!uuid) {
-                throw Reject("unexpected_row", "a column of UUIDs was read as something else");
-            }
-            return uuid;
-        } else if constexpr (std::is_same_v<V, Timestamp>) {
-            return Timestamp(std::chrono::microseconds(cell->integer));
-        } else if constexpr (std::is_same_v<V, double>) {
-            return cell->number;
-        } else if constexpr (std::is_same_v<V, std::int64_t> || std::is_same_v<V, bool>) {
-            return static_cast<V>(cell->integer);
-        } else if constexpr (detail::is_decimal<V>) {
-            return V{cell->integer};
-        } else {
-            return V(detail::text(cell->text));
-        }
-    }
-    const weir_row_v1 *row_;
-};
 
 /// A header of an emitted event.
 struct Header {
@@ -67,12 +17,39 @@ struct Header {
 
 /// An event to be published after the commit, at least once, in the order of the commits for one key.
 struct Emission {
-    std::string_view topic;                     ///< where to
-    std::string_view key;                       ///< what orders it; empty: nothing
-    std::string_view type;                      ///< "user.renamed.v1"
-    std::string_view payload;                   ///< JSON text; the host wraps it in an envelope
+    std::string_view topic{};                   ///< where to
+    std::string_view key{};                     ///< what orders it; empty: nothing
+    std::string_view type{};                    ///< "user.renamed.v1"
+    std::string_view payload{};                 ///< JSON text; the host wraps it in an envelope
     std::initializer_list<Header> headers = {}; ///< up to 32
 };
+
+/// @cond internal
+namespace detail {
+
+/// Calls `use` with the emission as the ABI has it.
+template <class Use> void with_emission(const Emission &emission, Use use) {
+    if (emission.headers.size() > 32) {
+        plugin_error("an emitted event has up to 32 headers");
+    }
+    std::array<weir_header_v1, 32> headers{};
+    std::transform(emission.headers.begin(), emission.headers.end(), headers.begin(), [](const Header &header) {
+        return weir_header_v1{view(header.name), view(header.value)};
+    });
+    weir_emit_v1 event{};
+    event.size = sizeof(event);
+    event.header_count = static_cast<std::uint32_t>(emission.headers.size());
+    event.topic = view(emission.topic);
+    event.key = view(emission.key);
+    event.event_type = view(emission.type);
+    event.payload = view(emission.payload);
+    event.headers = headers.data();
+    event.header_stride = sizeof(weir_header_v1);
+    use(event);
+}
+
+} // namespace detail
+/// @endcond
 
 /// How grave a log line is.
 enum class LogLevel : std::uint32_t { debug = WEIR_LOG_DEBUG, info = WEIR_LOG_INFO, warn = WEIR_LOG_WARN, error = WEIR_LOG_ERROR };
@@ -137,28 +114,20 @@ public:
         return std::nullopt;
     }
 
+    /// Walks rows in the order of the primary key or of an index; see `Scan`. Routes only: event handlers read by key.
+    template <detail::IsTable T> Scan<T> scan(const T &table) {
+        settle();
+        return Scan<T>(call_, table, plugin_.table_index(&table));
+    }
+
     /// Publishes an event after the commit, through the domain's outbox.
     void emit(const Emission &emission) {
         settle();
-        if (emission.headers.size() > 32) {
-            detail::plugin_error("an emitted event has up to 32 headers");
-        }
-        std::array<weir_header_v1, 32> headers{};
-        std::transform(emission.headers.begin(), emission.headers.end(), headers.begin(), [](const Header &header) {
-            return weir_header_v1{detail::view(header.name), detail::view(header.value)};
+        detail::with_emission(emission, [this](const weir_emit_v1 &event) {
+            if (call_.emit(&call_, &event) != WEIR_FOUND) {
+                throw Refused{};
+            }
         });
-        weir_emit_v1 event{};
-        event.size = sizeof(event);
-        event.header_count = static_cast<std::uint32_t>(emission.headers.size());
-        event.topic = detail::view(emission.topic);
-        event.key = detail::view(emission.key);
-        event.event_type = detail::view(emission.type);
-        event.payload = detail::view(emission.payload);
-        event.headers = headers.data();
-        event.header_stride = sizeof(weir_header_v1);
-        if (call_.emit(&call_, &event) != WEIR_FOUND) {
-            throw Refused{};
-        }
     }
 
     /// The n-th id of this event, the same in every rerun.
@@ -207,7 +176,7 @@ public:
     }
 
     /// The host refused a call and has noted why; thrown through the handler.
-    struct Refused {};
+    using Refused = detail::Refused;
 
 private:
     template <std::uint32_t Kind, class T, class... KeyParts> Change<T, Kind> change(const T &table, const KeyParts &...key) {

@@ -7,6 +7,7 @@
 #include "table.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <vector>
@@ -211,8 +212,33 @@ public:
         return *this;
     }
 
-    /// For WEIR_PLUGIN: the finished descriptor. `create` is the function that calls `make_instance`.
-    const weir_plugin_descriptor_v1 *finish(decltype(weir_plugin_descriptor_v1::create) create) {
+    /// What an extension's header keeps with the plugin, made at the first call; for headers such as <weir/http.hpp>.
+    /// @param id    "weir.<name>/<revision>"
+    /// @param table what the host is given when it asks
+    template <class T> T &extend(std::string_view id, const void *(*table)(const T &)) {
+        for (const Extension &extension : extensions_) {
+            if (extension.id == id) {
+                return *std::static_pointer_cast<T>(extension.object);
+            }
+        }
+        auto object = std::make_shared<T>();
+        extensions_.push_back({id, object, [object, table] { return table(*object); }});
+        return *object;
+    }
+
+    /// For WEIR_PLUGIN: the extension of this id; null where it has none.
+    const void *extension(std::string_view id) const noexcept {
+        for (const Extension &extension : extensions_) {
+            if (extension.id == id) {
+                return extension.table();
+            }
+        }
+        return nullptr;
+    }
+
+    /// For WEIR_PLUGIN: the finished descriptor. `create` calls `make_instance`, `ask` calls `extension`.
+    const weir_plugin_descriptor_v1 *finish(decltype(weir_plugin_descriptor_v1::create) create,
+                                            decltype(weir_plugin_descriptor_v1::extension) ask) {
         resolve_references();
         descriptor_.tables = tables_.data();
         descriptor_.table_count = static_cast<std::uint32_t>(tables_.size());
@@ -227,6 +253,10 @@ public:
         descriptor_.counter_count = static_cast<std::uint32_t>(counters_.size());
         descriptor_.counter_stride = sizeof(weir_counter_v1);
         descriptor_.create = make_instance_ ? create : nullptr;
+        if (!extensions_.empty()) {
+            descriptor_.abi_minor = 1; // hosts before don't ask without an instance
+            descriptor_.extension = ask;
+        }
         return &descriptor_;
     }
 
@@ -254,6 +284,12 @@ public:
     }
 
 private:
+    struct Extension {
+        std::string_view id;
+        std::shared_ptr<void> object;
+        std::function<const void *()> table;
+    };
+
     /// Keeps a vector at a fixed address for the life of the plugin.
     template <class T> std::vector<T> &keep(std::vector<T> values) {
         auto kept = std::make_shared<std::vector<T>>(std::move(values));
@@ -347,6 +383,7 @@ private:
     std::vector<weir_read_v1> reads_;
     std::vector<weir_domain_v1> domains_;
     std::vector<weir_counter_v1> counters_;
+    std::vector<Extension> extensions_;
     std::vector<std::shared_ptr<void>> kept_;
 };
 

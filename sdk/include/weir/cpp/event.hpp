@@ -22,7 +22,8 @@ template <class T> using Carried = std::optional<std::optional<T>>;
 class Event {
 public:
     /// @param event as the host handed it over; outlives this
-    explicit Event(const weir_event_v1 &event) noexcept : event_(event) {}
+    /// @param place what the pointers in reasons begin with; lives as long
+    explicit Event(const weir_event_v1 &event, std::string_view place = "/payload") noexcept : event_(event), place_(place) {}
     Event(const Event &) = delete;
     Event &operator=(const Event &) = delete;
 
@@ -144,9 +145,11 @@ public:
     /// @}
 
 private:
-    static std::string where(std::string_view pointer) { return std::string("/payload").append(pointer); }
+    std::string where(std::string_view pointer) const {
+        return place_.empty() && pointer.empty() ? "the body" : std::string(place_).append(pointer);
+    }
 
-    [[noreturn]] static void wrong(std::string_view pointer, const char *expected) {
+    [[noreturn]] void wrong(std::string_view pointer, const char *expected) const {
         throw Reject("invalid_field", where(pointer) + ": must be " + expected);
     }
 
@@ -155,8 +158,8 @@ private:
 
     /// Turns an answer into a value; `expected` is for the message.
     template <class T, class Raw, class Convert>
-    static weir_answer take(weir_answer answer, const Raw &raw, std::string_view pointer, const char *expected, std::optional<T> &out,
-                            Convert convert) {
+    weir_answer take(weir_answer answer, const Raw &raw, std::string_view pointer, const char *expected, std::optional<T> &out,
+                     Convert convert) const {
         if (answer == WEIR_FOUND) {
             out = convert(raw);
         }
@@ -167,6 +170,7 @@ private:
     }
 
     const weir_event_v1 &event_;
+    std::string_view place_;
 };
 
 /// @cond internal

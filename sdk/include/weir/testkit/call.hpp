@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <thread>
 
 namespace weir::testkit {
@@ -98,10 +99,14 @@ public:
         call.change = [](const weir_call_v1 *c, const weir_change_v1 *change) { return of(c).state_change(*change); };
         call.read = [](const weir_call_v1 *c, std::uint32_t table, const weir_cell_v1 *key, std::uint32_t count, std::uint32_t stride,
                        const weir_row_v1 **out) { return of(c).read(table, key, count, stride, out); };
-        call.scan = [](const weir_call_v1 *c, const weir_scan_v1 *, weir_row_sink, void *) {
-            return of(c).refuse("scan is not offered to event handlers: read by key");
+        call.scan = [](const weir_call_v1 *c, const weir_scan_v1 *stated, weir_row_sink sink, void *user) {
+            Run &run = of(c);
+            if (!run.scan) {
+                return run.refuse("scan is not offered to event handlers: read by key");
+            }
+            return run.in_use("scan") ? run.scan(*stated, sink, user) : WEIR_REFUSED;
         };
-        call.emit = [](const weir_call_v1 *c, const weir_emit_v1 *emission) { return of(c).emit(*emission); };
+        call.emit = [](const weir_call_v1 *c, const weir_emit_v1 *emission) { return of(c).emit_to(of(c).emitted, *emission); };
         call.new_id = [](const weir_call_v1 *c, std::uint32_t n, weir_view *out) {
             Run &run = of(c);
             return run.in_use("new_id") ? run.give(uuid_v5(run.origin_.event_id, std::to_string(n)).text(), out) : WEIR_REFUSED;
@@ -125,11 +130,15 @@ public:
 
     /// Calls the handler; afterwards nothing of this may be used by the plugin.
     weir_status run(weir_handler_v1 handler, void *instance, std::int64_t now, const Uuid &id) {
+        return run([&] { return handler(instance, &event, &call); }, now, id);
+    }
+    /// The same for what is no event handler.
+    template <class Body> weir_status run(Body body, std::int64_t now, const Uuid &id) {
         origin_ = {now, id};
         call.now_us = now;
         thread_ = std::this_thread::get_id();
         open_ = true;
-        const weir_status status = handler(instance, &event, &call);
+        const weir_status status = body();
         open_ = false;
         lent.take_back();
         return status;
@@ -153,32 +162,14 @@ public:
     std::string error_message;
     std::string refusal; ///< why the host would reject the event whatever the handler returns
     bool stale = false;
+    std::function<weir_answer(const weir_scan_v1 &, weir_row_sink, void *)> scan; ///< of routes
 
-private:
-    struct Undo {
-        std::uint32_t table;
-        std::vector<Value> key;
-        std::optional<Cells> before;
-    };
     struct RowCopy {
         weir_row_v1 row{};
         std::vector<weir_cell_v1> cells;
     };
 
-    static Run &of(const weir_event_v1 *event) { return *const_cast<Run *>(static_cast<const Run *>(event->host)); }
-    static Run &of(const weir_call_v1 *call) { return *static_cast<Run *>(call->host); }
-
-    template <class T> static weir_answer set(bool right, T value, T *out) {
-        if (right) {
-            *out = value;
-        }
-        return right ? WEIR_FOUND : WEIR_WRONG_TYPE;
-    }
-    weir_answer give(std::string_view text, weir_view *out) {
-        *out = lent.lend(text);
-        return WEIR_FOUND;
-    }
-
+    /// Whether the plugin may call this now; notes misuse where not.
     bool in_use(const char *what) {
         if (!open_) {
             shared_.violations->push_back(std::string(what) +
@@ -193,6 +184,82 @@ private:
     weir_answer refuse(const std::string &reason) {
         refusal = refusal.empty() ? reason : refusal;
         return WEIR_REFUSED;
+    }
+    /// Notes a view of an earlier run.
+    void watch(weir_view text) {
+        constexpr std::size_t watched = 32; // the latest ones: enough to see it, and a long test stays quick
+        const std::size_t first = shared_.past->size() > watched ? shared_.past->size() - watched : 0;
+        for (std::size_t i = first; i < shared_.past->size(); ++i) {
+            const Run *run = (*shared_.past)[i].get();
+            if (text.size && run != this && run->lent.holds(text.data)) {
+                shared_.violations->push_back("a view of an earlier event was kept and handed to the host: copy what you keep");
+            }
+        }
+    }
+    /// A row as it is lent to the plugin.
+    RowCopy &copy(const Cells &cells) {
+        RowCopy &made = rows_.emplace_back();
+        for (std::uint32_t i = 0; i < cells.size(); ++i) {
+            weir_cell_v1 cell{};
+            cell.column = i;
+            cell.flags = std::holds_alternative<std::monostate>(cells[i]) ? WEIR_CELL_IS_NULL : 0;
+            if (const auto *integer = std::get_if<std::int64_t>(&cells[i])) {
+                cell.integer = *integer;
+            } else if (const auto *number = std::get_if<double>(&cells[i])) {
+                cell.number = *number;
+            } else if (const auto *text = std::get_if<std::string>(&cells[i])) {
+                cell.text = lent.lend(*text);
+            }
+            made.cells.push_back(cell);
+        }
+        made.row.size = sizeof(made.row);
+        made.row.cell_count = static_cast<std::uint32_t>(made.cells.size());
+        made.row.cells = made.cells.data();
+        made.row.cell_stride = sizeof(weir_cell_v1);
+        return made;
+    }
+    /// Takes an event that is to go out.
+    weir_answer emit_to(std::vector<Emitted> &target, const weir_emit_v1 &raw) {
+        if (!in_use("emit")) {
+            return WEIR_REFUSED;
+        }
+        watch(raw.payload);
+        Emitted out{string(raw.topic), string(raw.key), string(raw.event_type), string(raw.payload), {}};
+        if (out.topic.empty() || !is_event_type(out.event_type)) {
+            return refuse("emit: a topic and an event type such as user.renamed.v1 are needed");
+        }
+        try {
+            JsonParser::parse(out.payload);
+        } catch (const JsonError &error) {
+            return refuse(std::string("emit: the payload: ") + error.what());
+        }
+        for (std::uint32_t i = 0; i < raw.header_count; ++i) {
+            const auto &each = element(raw.headers, raw.header_stride, i);
+            out.headers.emplace_back(string(each.name), string(each.value));
+        }
+        target.push_back(std::move(out));
+        return WEIR_FOUND;
+    }
+
+private:
+    struct Undo {
+        std::uint32_t table;
+        std::vector<Value> key;
+        std::optional<Cells> before;
+    };
+
+    static Run &of(const weir_event_v1 *event) { return *const_cast<Run *>(static_cast<const Run *>(event->host)); }
+    static Run &of(const weir_call_v1 *call) { return *static_cast<Run *>(call->host); }
+
+    template <class T> static weir_answer set(bool right, T value, T *out) {
+        if (right) {
+            *out = value;
+        }
+        return right ? WEIR_FOUND : WEIR_WRONG_TYPE;
+    }
+    weir_answer give(std::string_view text, weir_view *out) {
+        *out = lent.lend(text);
+        return WEIR_FOUND;
     }
 
     std::uint32_t kind(weir_view pointer) {
@@ -220,17 +287,6 @@ private:
             }
         }
         return WEIR_ABSENT;
-    }
-
-    void watch(weir_view text) {
-        constexpr std::size_t watched = 32; // the latest ones: enough to see it, and a long test stays quick
-        const std::size_t first = shared_.past->size() > watched ? shared_.past->size() - watched : 0;
-        for (std::size_t i = first; i < shared_.past->size(); ++i) {
-            const Run *run = (*shared_.past)[i].get();
-            if (text.size && run != this && run->lent.holds(text.data)) {
-                shared_.violations->push_back("a view of an earlier event was kept and handed to the host: copy what you keep");
-            }
-        }
     }
 
     weir_answer state_change(const weir_change_v1 &raw) {
@@ -278,50 +334,6 @@ private:
             return WEIR_ABSENT;
         }
         *out = &copy(*found).row;
-        return WEIR_FOUND;
-    }
-
-    RowCopy &copy(const Cells &cells) {
-        RowCopy &made = rows_.emplace_back();
-        for (std::uint32_t i = 0; i < cells.size(); ++i) {
-            weir_cell_v1 cell{};
-            cell.column = i;
-            cell.flags = std::holds_alternative<std::monostate>(cells[i]) ? WEIR_CELL_IS_NULL : 0;
-            if (const auto *integer = std::get_if<std::int64_t>(&cells[i])) {
-                cell.integer = *integer;
-            } else if (const auto *number = std::get_if<double>(&cells[i])) {
-                cell.number = *number;
-            } else if (const auto *text = std::get_if<std::string>(&cells[i])) {
-                cell.text = lent.lend(*text);
-            }
-            made.cells.push_back(cell);
-        }
-        made.row.size = sizeof(made.row);
-        made.row.cell_count = static_cast<std::uint32_t>(made.cells.size());
-        made.row.cells = made.cells.data();
-        made.row.cell_stride = sizeof(weir_cell_v1);
-        return made;
-    }
-
-    weir_answer emit(const weir_emit_v1 &raw) {
-        if (!in_use("emit")) {
-            return WEIR_REFUSED;
-        }
-        watch(raw.payload);
-        Emitted out{string(raw.topic), string(raw.key), string(raw.event_type), string(raw.payload), {}};
-        if (out.topic.empty() || !is_event_type(out.event_type)) {
-            return refuse("emit: a topic and an event type such as user.renamed.v1 are needed");
-        }
-        try {
-            JsonParser::parse(out.payload);
-        } catch (const JsonError &error) {
-            return refuse(std::string("emit: the payload: ") + error.what());
-        }
-        for (std::uint32_t i = 0; i < raw.header_count; ++i) {
-            const auto &each = element(raw.headers, raw.header_stride, i);
-            out.headers.emplace_back(string(each.name), string(each.value));
-        }
-        emitted.push_back(std::move(out));
         return WEIR_FOUND;
     }
 

@@ -89,4 +89,41 @@ struct Options {
     std::uint32_t generation = 1; ///< counts files under the plugin's name
 };
 
+/// @cond internal
+namespace detail {
+
+inline Change show_change(const std::vector<TableInfo> &schema, const StatedChange &stated) {
+    constexpr const char *kinds[] = {"", "upsert", "insert", "update", "erase"};
+    constexpr const char *operations[] = {"", "set", "keep", "add", "max", "min"};
+    const TableInfo &table = schema[stated.table];
+    Change out;
+    out.kind = kinds[stated.kind];
+    out.table = table.name;
+    for (std::size_t i = 0; i < stated.key.size(); ++i) {
+        const ColumnInfo &column = table.columns[table.primary_key[i]];
+        out.cells[column.name] = show(column, stated.key[i]);
+    }
+    for (const CellChange &cell : stated.cells) {
+        const ColumnInfo &column = table.columns[cell.column];
+        out.cells[column.name] = show(column, cell.value);
+        out.operations[column.name] = operations[cell.operation];
+    }
+    if (stated.guard) {
+        const ColumnInfo &column = table.columns[stated.guard->column];
+        out.unless_later = {column.name, show(column, stated.guard->value).value_or("")};
+    }
+    return out;
+}
+
+inline Row show_row(const TableInfo &table, const Cells &cells) {
+    Row row;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        row[table.columns[i].name] = show(table.columns[i], cells[i]);
+    }
+    return row;
+}
+
+} // namespace detail
+/// @endcond
+
 } // namespace weir::testkit
