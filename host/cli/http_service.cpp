@@ -2,7 +2,9 @@
 #include "cli/http_service.hpp"
 
 #include "cli/command.hpp"
+#include "http/problem.hpp"
 #include "log/log.hpp"
+#include "plugin/route.hpp"
 
 #include <algorithm>
 #include <array>
@@ -70,6 +72,29 @@ void raise_descriptor_limit(std::uint64_t connections) {
     }
 }
 
+/// What is asked for may be served in a moment, or by another host.
+void add_not_now(std::vector<http::Route> &routes) {
+    for (const http::Method method :
+         {http::Method::get, http::Method::post, http::Method::put, http::Method::patch, http::Method::delete_}) {
+        http::Route route;
+        route.method = method;
+        route.pattern = "/{path...}";
+        route.owner = "the host, while it starts and stops";
+        route.options.consumes = {};
+        route.options.produces = {};
+        route.options.runs = http::Runs::at_once;
+        route.description.hidden = true;
+        route.handler = [](const http::Request &) {
+            http::Problem problem;
+            problem.status = 503;
+            problem.detail = "the host does not serve all of its domains now; /ready says why";
+            problem.retry_after = std::chrono::seconds(1);
+            return problem.response();
+        };
+        routes.push_back(std::move(route));
+    }
+}
+
 } // namespace
 
 HttpService::HttpService(const config::HttpConfig &config, operations::Sources sources) : config_(config) {
@@ -106,7 +131,28 @@ std::vector<http::Route> HttpService::public_routes() const {
     if (config_.operations_listen.empty()) {
         all.insert(all.end(), operations_.begin(), operations_.end());
     }
+    if (!started_) {
+        add_not_now(all);
+    }
     return operations::with_document(std::move(all), "Weir", sources_->version);
+}
+
+std::map<std::string, std::string> HttpService::host_shapes() const {
+    std::map<std::string, std::string> shapes;
+    if (sources_ && config_.operations_listen.empty()) {
+        for (const http::Route &route : operations::with_document(operations_, "Weir", sources_->version)) {
+            shapes.emplace(std::string(http::text_of(route.method)) + plugin::route_shape(0, route.pattern), "operations");
+        }
+    }
+    return shapes;
+}
+
+void HttpService::started() {
+    const std::lock_guard lock(mutex_);
+    started_ = true;
+    if (server_) {
+        rebuild();
+    }
 }
 
 /// With the mutex held.
@@ -189,6 +235,11 @@ void HttpService::take_over(const config::HttpConfig &config) {
 void HttpService::stopping() {
     if (readiness_) {
         readiness_->stopping();
+    }
+    const std::lock_guard lock(mutex_);
+    started_ = false;
+    if (server_) {
+        rebuild();
     }
 }
 

@@ -5,6 +5,7 @@
 #include "http/server.hpp"
 #include "operations/operations.hpp"
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,13 +33,19 @@ public:
     /// left in place: conflicts with each other or with operations; empty: they are served from now on
     std::vector<std::string> set_plugin_routes(std::vector<http::Route> routes);
 
+    /// Shapes of the host's own routes where plugins' are served beside them (`plugin::route_shape`), and who has them.
+    std::map<std::string, std::string> host_shapes() const;
+
+    /// Every domain has begun: from now on a path that nobody serves is a 404, and not a 503 that asks to come again.
+    void started();
+
     /// Listens. Throws Failure of Exit::configuration, naming the key, where an address can't be had.
     void start();
 
     /// What a changed configuration changes without a restart: limits, token, origins, host names; the rest is said in the log.
     void take_over(const config::HttpConfig &config);
 
-    /// /ready answers 503 from now on, so that nobody sends anything more.
+    /// /ready answers 503 from now on, so that nobody sends anything more, and so do paths that aren't served any more.
     void stopping();
 
     /// Lets requests that run end within http.stop_timeout_ms. @return false where one still runs
@@ -58,8 +65,9 @@ private:
     std::shared_ptr<operations::Readiness> readiness_;
     http::ServerOptions options_;
     std::vector<http::Route> operations_;
-    std::mutex mutex_; ///< guards `plugins_`
+    std::mutex mutex_; ///< guards what follows, but for the server
     std::vector<http::Route> plugins_;
+    bool started_ = false;
     std::optional<http::Server> server_;
 };
 

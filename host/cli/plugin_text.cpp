@@ -73,6 +73,14 @@ OrderedJson module_json(const plugin::Module &module) {
     for (const store::Table &table : about.schema.tables) {
         tables.push_back(table_json(about.schema, table));
     }
+    OrderedJson routes = OrderedJson::array();
+    for (const plugin::Route &route : about.routes) {
+        routes.push_back({{"route", plugin::route_name(route)}, {"summary", route.summary}});
+    }
+    OrderedJson counters = OrderedJson::array();
+    for (const store::Counter &counter : about.schema.counters) {
+        counters.push_back(counter.name);
+    }
     return {{"plugin", about.name},
             {"version", about.version},
             {"summary", about.summary},
@@ -80,6 +88,8 @@ OrderedJson module_json(const plugin::Module &module) {
             {"domains", std::move(domains)},
             {"handlers", module.handler_symbols()},
             {"tables", std::move(tables)},
+            {"routes", std::move(routes)},
+            {"counters", std::move(counters)},
             {"settings", about.settings.empty() ? OrderedJson() : OrderedJson::parse(about.settings, nullptr, false)}};
 }
 
@@ -103,6 +113,11 @@ std::string module_text(const plugin::Module &module) {
             out += "  " + column["name"].get<std::string>() + " " + column["type"].get<std::string>() +
                    (column["nullable"].get<bool>() ? "" : " not null") + "\n";
         }
+    }
+    out += about["routes"].empty() ? "" : "\nroutes\n";
+    for (const OrderedJson &route : about["routes"]) {
+        const std::string summary = route["summary"].get<std::string>();
+        out += "  " + route["route"].get<std::string>() + (summary.empty() ? "" : ": " + printable(summary)) + "\n";
     }
     out += "\nhandlers: " + joined(about["handlers"]) + "\n";
     if (!about["settings"].is_null()) {

@@ -3,6 +3,7 @@
 
 #include "cli/http_service.hpp"
 #include "cli/plan.hpp"
+#include "cli/plugin_routes.hpp"
 #include "cli/plugin_states.hpp"
 #include "cli/status_report.hpp"
 #include "config/watch.hpp"
@@ -149,6 +150,24 @@ operations::Sources sources_of(const config::HostConfig &config, const Brokers &
     return sources;
 }
 
+/// While it lives, the server has the routes that are on the board.
+class BoardWatch {
+public:
+    BoardWatch(engine::RouteBoard &board, HttpService &http, std::size_t max_body_bytes) : board_(board) {
+        board_.on_change([&board, &http, max_body_bytes] {
+            for (const std::string &problem : http.set_plugin_routes(plugin_routes(board, max_body_bytes))) {
+                log::error("http.routes_refused", "Routes can't be served together; those that are served stay", {{"reason", problem}});
+            }
+        });
+    }
+    ~BoardWatch() { board_.on_change({}); }
+    BoardWatch(const BoardWatch &) = delete;
+    BoardWatch &operator=(const BoardWatch &) = delete;
+
+private:
+    engine::RouteBoard &board_;
+};
+
 // Brokers are opened at the start: a domain whose url has changed goes on with the one that it had.
 void keep_brokers(const config::HostConfig &running, config::HostConfig &next) {
     const auto open = [&](const std::string &url) {
@@ -223,7 +242,10 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     }
     engine::EventBudget budget(options.max_events.value_or(std::numeric_limits<std::int64_t>::max()));
     const std::string process_id = event::Uuid::random().text().substr(0, 8) + "-" + std::to_string(getpid());
-    engine::Supervisor supervisor(environment_of(config, brokers, store, contracts, budget), process_id);
+    engine::RouteBoard board;
+    engine::Environment environment = environment_of(config, brokers, store, contracts, budget);
+    environment.routes = config.http.listen.empty() ? nullptr : &board;
+    engine::Supervisor supervisor(std::move(environment), process_id);
 
     plugin::CatalogOptions catalog_options;
     catalog_options.directory = config.plugins_directory;
@@ -237,7 +259,9 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
 
     PluginStates plugins;
     HttpService http(config.http, sources_of(config, brokers, store, contracts, supervisor, plugins));
+    supervisor.reserve_routes(http.host_shapes());
     http.start();
+    const BoardWatch board_watch(board, http, config.http.max_body_bytes);
     std::optional<StatusFile> status_file(std::in_place, config.state_directory);
     bool clean = true;
     bool drained = false;
@@ -289,6 +313,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                 }
                 if (ready && !ready_said) {
                     ready_said = true;
+                    http.started();
                     const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - started);
                     log::info("host.ready",
                               domains.empty() ? "No domain is served yet: the plugin directory holds no plugin that can be"

@@ -17,19 +17,22 @@ struct DomainService::LateBox {
 
 DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugin::Module> module, const Environment &environment,
                              Wakeup &bell)
-    : spec_(spec), environment_(environment), bell_(bell), module_(std::move(module)), late_(std::make_shared<LateBox>()) {
+    : spec_(spec), environment_(environment), bell_(bell), module_(std::move(module)), late_(std::make_shared<LateBox>()),
+      relay_bell_(std::make_shared<RelayBell>()) {
     for (const std::string &topic : spec_.topics) {
         decoders_.emplace(topic, std::make_unique<event::Decoder>(binding_for(spec_, topic), *environment_.contracts));
     }
     domain_store_ = environment_.store->domain(spec_.schema);
-    for (const std::string &step : domain_store_->migrate(module_->description().schema)) {
+    for (const std::string &step : domain_store_->migrate(schema_of(*module_))) {
         log::info("schema.migrated", step, {{"domain", spec_.name}, {"schema", spec_.schema}});
     }
     std::string reason;
-    auto instance = plugin::Instance::create(module_, spec_.name, spec_.schema, spec_.settings_json, reason);
+    const std::shared_ptr<plugin::Instance> instance =
+        plugin::Instance::create(module_, spec_.name, spec_.schema, spec_.settings_json, reason);
     if (!instance) {
         throw PluginDeclined(reason);
     }
+    serve_routes(instance); // before the broker is asked: what reads can be answered while it is away
     session_ = domain_store_->open();
     marks_ = std::make_shared<CrashMarks>(environment_.state_directory / "marks", spec_.name);
     attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
@@ -44,10 +47,11 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     dealer_ = std::make_unique<EventDealer>(spec_, *reader_, *partitions_, *environment_.budget);
     dealer_->load_attempts(*session_);
     relay_ = std::make_unique<OutboxRelay>(spec_, *domain_store_, *environment_.broker);
+    relay_bell_->hang(relay_.get());
     if (!store::is_shadow_schema(spec_.schema)) { // a shadow's ledger is taken over whole
         ledger_keeper_ = std::make_unique<LedgerKeeper>(spec_, *domain_store_);
     }
-    serve_with(std::move(instance));
+    serve_with(instance);
 }
 
 DomainService::~DomainService() {
@@ -60,6 +64,7 @@ DomainService::~DomainService() {
         shard->close();
     }
     shards_.clear();
+    relay_bell_->hang(nullptr);
     relay_.reset();
     reader_.reset();
     acknowledger_.reset();
@@ -113,7 +118,7 @@ HandlerLanes::Setup DomainService::handlers_setup(std::shared_ptr<plugin::Instan
 }
 
 // The current module's handlers, in every shard.
-void DomainService::serve_with(std::unique_ptr<plugin::Instance> instance) {
+void DomainService::serve_with(const std::shared_ptr<plugin::Instance> &instance) {
     {
         const std::lock_guard lock(late_->mutex);
         late_->serving = module_.get();
@@ -122,8 +127,7 @@ void DomainService::serve_with(std::unique_ptr<plugin::Instance> instance) {
     if (shards_.empty()) {
         make_shards(shards_wanted());
     }
-    const std::shared_ptr<plugin::Instance> shared = std::move(instance); // its handlers may run on several threads [weir/abi/plugin.h]
-    const HandlerLanes::Setup setup = handlers_setup(shared);
+    const HandlerLanes::Setup setup = handlers_setup(instance); // its handlers may run on several threads [weir/abi/plugin.h]
     for (const auto &shard : shards_) {
         shard->serve(std::make_unique<HandlerLanes>(setup), [this](HandlerLanes &handlers, KeyGate &gate) {
             return std::make_unique<BatchCycle>(spec_, module_->description(), handlers, gate, *partitions_, *relay_);
@@ -137,7 +141,7 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next, Coun
     std::string reason;
     std::unique_ptr<plugin::Instance> instance;
     try {
-        for (const std::string &step : domain_store_->migrate(about.schema)) {
+        for (const std::string &step : domain_store_->migrate(schema_of(*next))) {
             log::info("schema.migrated", step, {{"domain", spec_.name}, {"schema", spec_.schema}});
         }
         instance = plugin::Instance::create(next, spec_.name, spec_.schema, spec_.settings_json, reason);
@@ -145,7 +149,7 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next, Coun
         reason = failure.what();
     }
     if (!instance) {
-        domain_store_->migrate(module_->description().schema); // sessions opened from now on are for the generation that goes on
+        domain_store_->migrate(schema_of(*module_)); // sessions opened from now on are for the generation that goes on
         refused_ = "version " + about.version + " (generation " + std::to_string(next->generation()) + ") of plugin " + about.name +
                    " doesn't fit, version " + module_->description().version + " goes on: " + reason;
         log::error("plugin.refused", "A new generation does not fit; the old one goes on",
@@ -165,7 +169,9 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next, Coun
             work->running_alone = false;
         }
     }
-    serve_with(std::move(instance));
+    const std::shared_ptr<plugin::Instance> serving = std::move(instance);
+    serve_routes(serving);
+    serve_with(serving);
     log::info("plugin.swapped", "A new generation serves",
               {{"domain", spec_.name}, {"plugin", about.name}, {"version", about.version}, {"generation", next->generation()}});
     return true;

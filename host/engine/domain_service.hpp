@@ -7,6 +7,7 @@
 #include "engine/event_reader.hpp"
 #include "engine/ledger_keeper.hpp"
 #include "engine/outbox_relay.hpp"
+#include "engine/relay_bell.hpp"
 #include "engine/shard.hpp"
 #include "engine/wakeup.hpp"
 
@@ -60,7 +61,9 @@ private:
 
     std::size_t shards_wanted() const;
     void make_shards(std::size_t number);
-    void serve_with(std::unique_ptr<plugin::Instance> instance);
+    void serve_with(const std::shared_ptr<plugin::Instance> &instance);
+    store::Schema schema_of(const plugin::Module &module) const;
+    void serve_routes(const std::shared_ptr<plugin::Instance> &instance);
     HandlerLanes::Setup handlers_setup(std::shared_ptr<plugin::Instance> instance) const;
     void take_late();
     bool begin_batches();
@@ -79,6 +82,7 @@ private:
     std::shared_ptr<store::DomainStore> domain_store_;
     std::shared_ptr<CrashMarks> marks_;
     std::shared_ptr<LateBox> late_;
+    std::shared_ptr<RelayBell> relay_bell_; // for what routes have emitted
     std::map<std::string, std::unique_ptr<event::Decoder>> decoders_;
     std::unique_ptr<store::Session> session_; // for leases and what is known of attempts; batches have their shards'
     std::unique_ptr<broker::Consumer> consumer_;

@@ -2,6 +2,7 @@
 #include "engine/domain_worker.hpp"
 
 #include "engine/domain_service.hpp"
+#include "engine/route_board.hpp"
 #include "engine/thread_name.hpp"
 #include "engine/wakeup.hpp"
 #include "log/log.hpp"
@@ -112,6 +113,9 @@ private:
             }
         }
         close_service();
+        if (environment_.routes) {
+            environment_.routes->withdraw(spec_.name);
+        }
         say(Phase::stopped, "stopped");
     }
 

@@ -14,6 +14,8 @@
 
 namespace weir::engine {
 
+class RouteBoard;
+
 /// What a process's domains share. Everything outlives the workers.
 struct Environment {
     broker::Broker *broker = nullptr; ///< of the domains that name none
@@ -22,6 +24,7 @@ struct Environment {
     std::filesystem::path state_directory; ///< crash marks go to `marks` below it
     EventBudget *budget = nullptr;
     std::map<std::string, broker::Broker *> brokers{}; ///< by the name that a domain's spec has
+    RouteBoard *routes = nullptr;                      ///< where domains put what answers their routes; null: nobody serves them
 };
 
 /**

@@ -191,11 +191,14 @@ struct HandlerCall::Callbacks {
         return guarded(me, [&] { return me.read_row(table, key, key_count, key_stride, out); });
     }
 
-    static weir_answer scan(const weir_call_v1 *call, const weir_scan_v1 *, weir_row_sink, void *) noexcept {
+    static weir_answer scan(const weir_call_v1 *call, const weir_scan_v1 *scan, weir_row_sink sink, void *user) noexcept {
         HandlerCall &me = self(call);
         return guarded(me, [&] {
+            if (me.scan_) {
+                return me.walk(*scan, sink, user);
+            }
             me.refuse("scan_in_handler", "an event handler may not scan; it reads rows by their primary key");
-            return WEIR_REFUSED;
+            return weir_answer{WEIR_REFUSED};
         });
     }
 
@@ -259,8 +262,16 @@ HandlerCall::HandlerCall(const plugin::Description &description, std::string dom
 
 HandlerResult HandlerCall::run(weir_handler_v1 handler, void *instance, const event::Event &event, std::uint32_t attempt,
                                const ReadRowFunction &read) {
+    static const ScanFunction no_scan;
+    return run([&](const weir_event_v1 *seen, const weir_call_v1 *call) { return handler(instance, seen, call); }, event, attempt, read,
+               no_scan);
+}
+
+HandlerResult HandlerCall::run(const Body &body, const event::Event &event, std::uint32_t attempt, const ReadRowFunction &read,
+                               const ScanFunction &scan) {
     event_ = &event;
     read_ = &read;
+    scan_ = scan ? &scan : nullptr;
     result_ = HandlerResult{};
     refused_ = false;
     failure_ = nullptr;
@@ -285,7 +296,7 @@ HandlerResult HandlerCall::run(weir_handler_v1 handler, void *instance, const ev
 
     weir_status status = WEIR_REJECT;
     try {
-        status = handler(instance, &event_view_, &call_view_);
+        status = body(&event_view_, &call_view_);
     } catch (...) {
         // Only a plugin that was not built with the SDK's wrapper lets one out; the ABI forbids it.
         refuse("exception", "the handler let an exception out; a handler must be noexcept");
@@ -302,6 +313,7 @@ HandlerResult HandlerCall::run(weir_handler_v1 handler, void *instance, const ev
     if (status != WEIR_OK) {
         result_.changes.clear();
         result_.emitted.clear();
+        result_.published.clear();
         if (status != WEIR_SKIP && result_.error.type.empty()) {
             result_.error.type = status == WEIR_RETRY ? "retry" : status == WEIR_FATAL ? "fatal" : "rejected";
         }
@@ -319,6 +331,13 @@ weir_view HandlerCall::keep(std::string text) {
 }
 
 void HandlerCall::refuse(std::string type, std::string message) {
+    if (!refused_) {
+        result_.plugin_fault = true;
+    }
+    refuse_data(std::move(type), std::move(message));
+}
+
+void HandlerCall::refuse_data(std::string type, std::string message) {
     if (!refused_) { // the first one is the cause of the others
         refused_ = true;
         result_.error = {std::move(type), std::move(message)};

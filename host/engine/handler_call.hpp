@@ -24,7 +24,9 @@ struct HandlerResult {
     weir_status status = WEIR_OK;
     std::vector<store::Change> changes;
     std::vector<store::OutboxEntry> emitted;
-    event::Refusal error; ///< why, where the status is not WEIR_OK or WEIR_SKIP
+    std::vector<store::OutboxEntry> published; ///< of a route: to go to the broker without the outbox
+    bool plugin_fault = false;                 ///< a call was refused for what is wrong with the plugin, and not with the data
+    event::Refusal error;                      ///< why, where the status is not WEIR_OK or WEIR_SKIP
     /// What it read, for those that are applied later than they ran.
     struct ReadRow {
         std::uint32_t table;
@@ -37,6 +39,9 @@ struct HandlerResult {
 
 /// Reads one row for a handler; called on the handler's thread.
 using ReadRowFunction = std::function<std::optional<store::Row>(std::uint32_t table, const store::Key &key)>;
+
+/// Walks rows for a route.
+using ScanFunction = std::function<std::vector<store::Row>(const store::Session::Scan &scan)>;
 
 /// Everything that a handler sees of the host during one run: the event, the call, and what they hand out. Used by one thread at a time.
 class HandlerCall {
@@ -51,6 +56,20 @@ public:
     HandlerResult run(weir_handler_v1 handler, void *instance, const event::Event &event, std::uint32_t attempt,
                       const ReadRowFunction &read);
 
+    /// The same for what is no event handler: calls `body` with the event and the call. @param scan empty: not offered
+    using Body = std::function<weir_status(const weir_event_v1 *event, const weir_call_v1 *call)>;
+    HandlerResult run(const Body &body, const event::Event &event, std::uint32_t attempt, const ReadRowFunction &read,
+                      const ScanFunction &scan);
+
+    /* During a run, for what else the host offers then. */
+
+    /// Takes an event that is to be published directly.
+    weir_answer publish(const weir_emit_v1 &emitted);
+    /// Notes that the plugin did what it may not do.
+    void refuse(std::string type, std::string message);
+    /// Keeps an exception for `run` to throw.
+    void fail(std::exception_ptr failure) { failure_ = std::move(failure); }
+
 private:
     struct Callbacks; // the C functions behind the two tables
     friend struct Callbacks;
@@ -59,8 +78,10 @@ private:
     weir_answer take_change(const weir_change_v1 &stated);
     weir_answer read_row(std::uint32_t table, const weir_cell_v1 *cells, std::uint32_t count, std::uint32_t stride,
                          const weir_row_v1 **out);
+    weir_answer walk(const weir_scan_v1 &scan, weir_row_sink sink, void *user);
     weir_answer take_emit(const weir_emit_v1 &emitted);
-    void refuse(std::string type, std::string message);
+    std::optional<store::OutboxEntry> make_entry(const weir_emit_v1 &emitted, const std::string &id_name);
+    void refuse_data(std::string type, std::string message);
 
     const plugin::Description &description_;
     std::string domain_;
@@ -71,6 +92,7 @@ private:
     const event::Event *event_ = nullptr;
     std::string event_id_text_;
     const ReadRowFunction *read_ = nullptr;
+    const ScanFunction *scan_ = nullptr;
     HandlerResult result_;
     bool refused_ = false;
     std::exception_ptr failure_;

@@ -13,6 +13,8 @@ namespace weir::engine {
 
 namespace {
 
+constexpr std::size_t kPublishedLimit = 100;
+constexpr std::uint32_t kScanLimit = 1000;
 constexpr std::size_t kEmittedPayloadLimit = 1u << 20; // far below what any broker refuses, so that nothing can get stuck in the outbox
 
 bool is_topic_name(std::string_view name) {
@@ -76,7 +78,7 @@ weir_answer HandlerCall::take_change(const weir_change_v1 &stated) {
         change.guard = store::Guard{guard.column, value_of(table.columns[guard.column], guard)};
     }
     if (auto reason = store::check_change(description_.schema, change)) {
-        refuse("invalid_value", std::move(*reason));
+        refuse_data("invalid_value", std::move(*reason));
         return WEIR_REFUSED;
     }
     result_.changes.push_back(std::move(change));
@@ -99,7 +101,7 @@ weir_answer HandlerCall::read_row(std::uint32_t table, const weir_cell_v1 *cells
         const store::Column &column = declared.columns[declared.primary_key[i]];
         store::Value value = value_of(column, read_cell(cells, stride, i));
         if (auto reason = store::canonicalise(column, value)) {
-            refuse("invalid_value", declared.name + "." + column.name + ": " + *reason);
+            refuse_data("invalid_value", declared.name + "." + column.name + ": " + *reason);
             return WEIR_REFUSED;
         }
         key.push_back(std::move(value));
@@ -117,7 +119,7 @@ weir_answer HandlerCall::read_row(std::uint32_t table, const weir_cell_v1 *cells
                 own = true;
             }
             if (auto reason = store::apply_change(declared, change, origin, row, stale)) {
-                refuse("invalid_change", std::move(*reason));
+                refuse_data("invalid_change", std::move(*reason));
                 return WEIR_REFUSED;
             }
         }
@@ -140,7 +142,7 @@ weir_answer HandlerCall::read_row(std::uint32_t table, const weir_cell_v1 *cells
     return WEIR_FOUND;
 }
 
-weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
+std::optional<store::OutboxEntry> HandlerCall::make_entry(const weir_emit_v1 &emitted, const std::string &id_name) {
     const std::string type(text_of(emitted.event_type));
     const std::string topic(text_of(emitted.topic));
     std::string reason;
@@ -148,21 +150,21 @@ weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
         refuse("invalid_emit", topic.empty()
                                    ? "the handler emitted an event without a topic"
                                    : "the handler emitted an event of type '" + bounded(type) + "', which is not <name>.v<number>");
-        return WEIR_REFUSED;
+        return std::nullopt;
     }
     if (!is_topic_name(topic) || emitted.payload.size > kEmittedPayloadLimit) {
         refuse("invalid_emit", is_topic_name(topic) ? "the payload of the emitted " + type + " is larger than 1 MiB"
                                                     : "the handler emitted to a topic whose name is not 1 to 200 of A-Z a-z 0-9 . _ -");
-        return WEIR_REFUSED;
+        return std::nullopt;
     }
     const auto payload = event::parse_json(text_of(emitted.payload), 64, reason);
     if (!payload) {
         refuse("invalid_emit", "the payload of the emitted " + type + " is not JSON: " + reason);
-        return WEIR_REFUSED;
+        return std::nullopt;
     }
     store::OutboxEntry entry;
     // With the domain in it: two domains may emit for one event.
-    entry.event_id = event::Uuid::v5(event_->id, domain_ + "/emit/" + std::to_string(result_.emitted.size()));
+    entry.event_id = event::Uuid::v5(event_->id, domain_ + id_name);
     entry.topic = topic;
     entry.key = std::string(text_of(emitted.key));
     entry.event_type = type;
@@ -172,7 +174,7 @@ weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
         const auto violation = envelope ? contracts_->check(type, *envelope) : std::optional(event::Refusal{"", reason});
         if (violation) {
             refuse("invalid_emit", "the emitted " + type + " violates its contract: " + violation->message);
-            return WEIR_REFUSED;
+            return std::nullopt;
         }
     }
     entry.created_at = event_->message->appended_at;
@@ -182,7 +184,84 @@ weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
                     std::min<std::size_t>(emitted.header_stride, sizeof header));
         entry.headers.emplace_back(std::string(text_of(header.name)), std::string(text_of(header.value)));
     }
-    result_.emitted.push_back(std::move(entry));
+    return entry;
+}
+
+weir_answer HandlerCall::take_emit(const weir_emit_v1 &emitted) {
+    auto entry = make_entry(emitted, "/emit/" + std::to_string(result_.emitted.size()));
+    if (!entry) {
+        return WEIR_REFUSED;
+    }
+    result_.emitted.push_back(std::move(*entry));
+    return WEIR_FOUND;
+}
+
+weir_answer HandlerCall::publish(const weir_emit_v1 &emitted) {
+    if (result_.published.size() >= kPublishedLimit) {
+        refuse("invalid_publish", "the route published more than " + std::to_string(kPublishedLimit) + " events");
+        return WEIR_REFUSED;
+    }
+    auto entry = make_entry(emitted, "/publish/" + std::to_string(result_.published.size()));
+    if (!entry) {
+        return WEIR_REFUSED;
+    }
+    result_.published.push_back(std::move(*entry));
+    return WEIR_FOUND;
+}
+
+weir_answer HandlerCall::walk(const weir_scan_v1 &stated, weir_row_sink sink, void *user) {
+    const auto &tables = description_.schema.tables;
+    const bool along_index = stated.index != WEIR_SCAN_PRIMARY_KEY;
+    if (stated.size < sizeof stated || stated.table >= tables.size() ||
+        (along_index && stated.index >= tables[stated.table].indexes.size()) || stated.limit < 1 || stated.limit > kScanLimit) {
+        refuse("invalid_scan",
+               "the route walked a table or an index that the descriptor does not declare, or asked for no rows or more than " +
+                   std::to_string(kScanLimit));
+        return WEIR_REFUSED;
+    }
+    const store::Table &table = tables[stated.table];
+    store::Session::Scan scan;
+    scan.table = stated.table;
+    scan.limit = stated.limit;
+    std::vector<std::uint32_t> columns = table.primary_key;
+    if (along_index) {
+        scan.index = stated.index;
+        columns = table.indexes[stated.index].columns;
+    }
+    const std::size_t bounds = columns.size();
+    if (along_index) {
+        columns.insert(columns.end(), table.primary_key.begin(), table.primary_key.end());
+    }
+    const auto take = [&](const weir_cell_v1 *cells, std::uint32_t count, std::size_t most, store::Key &out) {
+        if (count > most || (count > 0 && !cells)) {
+            refuse("invalid_scan", "the route walked " + table.name + " with more values in a bound than the index has columns");
+            return false;
+        }
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const store::Column &column = table.columns[columns[i]];
+            store::Value value = value_of(column, read_cell(cells, stated.cell_stride, i));
+            if (auto reason = store::canonicalise(column, value)) {
+                refuse_data("invalid_value", table.name + "." + column.name + ": " + *reason);
+                return false;
+            }
+            out.push_back(std::move(value));
+        }
+        return true;
+    };
+    if (!take(stated.from, stated.from_count, bounds, scan.from) || !take(stated.to, stated.to_count, bounds, scan.to) ||
+        !take(stated.after, stated.after_count, columns.size(), scan.after)) {
+        return WEIR_REFUSED;
+    }
+    for (const store::Row &row : (*scan_)(scan)) {
+        std::vector<weir_cell_v1> cells;
+        for (std::uint32_t i = 0; i < row.size(); ++i) {
+            cells.push_back(cell_of(i, row[i]));
+        }
+        const weir_row_v1 view{sizeof(weir_row_v1), static_cast<std::uint32_t>(cells.size()), cells.data(), sizeof(weir_cell_v1), 0};
+        if (sink(user, &view) == 0) {
+            break;
+        }
+    }
     return WEIR_FOUND;
 }
 

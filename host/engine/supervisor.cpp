@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/supervisor.hpp"
 
+#include "engine/domain_defaults.hpp"
 #include "engine/handler_lane.hpp"
-#include "engine/settings.hpp"
+#include "engine/route_conflicts.hpp"
 
 #include "log/log.hpp"
 
@@ -10,75 +11,6 @@
 #include <set>
 
 namespace weir::engine {
-
-namespace {
-
-const plugin::DomainDefaults *defaults_for(const plugin::Description &plugin, const std::string &domain) {
-    for (const plugin::DomainDefaults &entry : plugin.domains) {
-        if (entry.name == domain) {
-            return &entry;
-        }
-    }
-    return nullptr;
-}
-
-// Configured bindings first, then the plugin's for the topics that have none: those of the domain, else of any domain it offers.
-void add_bindings(DomainSpec &spec, const plugin::Description &plugin) {
-    for (const std::string &topic : spec.topics) {
-        const auto names_topic = [&](const event::Binding &binding) { return binding.topic == topic; };
-        if (std::any_of(spec.bindings.begin(), spec.bindings.end(), names_topic)) {
-            continue;
-        }
-        const plugin::DomainDefaults *own = defaults_for(plugin, spec.name);
-        std::vector<const plugin::DomainDefaults *> offers;
-        if (own) {
-            offers.push_back(own);
-        }
-        for (const plugin::DomainDefaults &entry : plugin.domains) {
-            offers.push_back(&entry);
-        }
-        for (const plugin::DomainDefaults *entry : offers) {
-            const auto found = std::find_if(entry->bindings.begin(), entry->bindings.end(), names_topic);
-            if (found != entry->bindings.end()) {
-                spec.bindings.push_back(*found);
-                break;
-            }
-        }
-    }
-}
-
-} // namespace
-
-std::optional<std::string> resolve(const DomainRequest &request, const plugin::Description &plugin, const std::string &process_id,
-                                   DomainSpec &out) {
-    static const plugin::DomainDefaults none;
-    const plugin::DomainDefaults *offered = defaults_for(plugin, request.name);
-    const plugin::DomainDefaults &defaults = offered ? *offered : none;
-    const auto choose = [](const std::string &wanted, const std::string &fallback) { return wanted.empty() ? fallback : wanted; };
-    out.name = request.name;
-    out.plugin = plugin.name;
-    out.schema = choose(choose(request.schema, defaults.schema), request.name);
-    std::replace(out.schema.begin(), out.schema.end(), '-', '_');
-    if (store::is_shadow_schema(out.schema)) {
-        return "domain " + request.name + ": schema " + out.schema +
-               " is called as 'weir rebuild' calls a shadow; choose another \"schema\"";
-    }
-    out.group = choose(choose(request.group, defaults.group), request.name);
-    out.consumer = choose(request.service_name, "weir") + "-" + process_id;
-    out.topics = request.topics.empty() ? defaults.topics : request.topics;
-    out.broker = request.broker;
-    out.parallel = request.parallel.value_or(defaults.parallel);
-    out.bindings = request.bindings;
-    out.options = request.options;
-    if (auto problem = merge_settings(plugin.settings, request.settings_json, out.settings_json)) {
-        return "domain " + request.name + ", plugin " + plugin.name + ": " + *problem;
-    }
-    if (out.topics.empty()) {
-        return "no topics: set \"topics\" of domain " + request.name + "; plugin " + plugin.name + " has no default for it";
-    }
-    add_bindings(out, plugin);
-    return std::nullopt;
-}
 
 Supervisor::Supervisor(Environment environment, std::string process_id)
     : environment_(std::move(environment)), process_id_(std::move(process_id)) {}
@@ -88,6 +20,11 @@ Supervisor::~Supervisor() { stop(); }
 std::map<std::string, Supervisor::Wanted> Supervisor::planned(std::map<std::string, std::string> &unserved) const {
     const std::lock_guard lock(mutex_);
     return wanted(unserved);
+}
+
+void Supervisor::reserve_routes(std::map<std::string, std::string> shapes) {
+    const std::lock_guard lock(mutex_);
+    host_routes_ = std::move(shapes);
 }
 
 void Supervisor::pause(bool paused) {
@@ -237,7 +174,27 @@ std::map<std::string, Supervisor::Wanted> Supervisor::wanted(std::map<std::strin
                                  "; give one of them another \"schema\"";
         entry = result.erase(entry);
     }
+    if (environment_.routes) {
+        drop_route_conflicts(result, unserved);
+    }
     return result;
+}
+
+// Two plugins, or a plugin and the host, that answer the same requests: the one that was there first does.
+void Supervisor::drop_route_conflicts(std::map<std::string, Wanted> &all, std::map<std::string, std::string> &unserved) const {
+    std::vector<std::pair<std::uint64_t, std::string>> order;
+    for (const auto &[domain, wanted] : all) {
+        order.emplace_back(module_order_.at(wanted.spec.plugin), domain);
+    }
+    std::sort(order.begin(), order.end());
+    RouteClaims claims(host_routes_);
+    for (const auto &[unused, domain] : order) {
+        const Wanted &wanted = all.at(domain);
+        if (auto conflict = claims.claim(domain, wanted.module->description())) {
+            unserved[domain] = *conflict;
+            all.erase(domain);
+        }
+    }
 }
 
 // Why a served domain can't be served as is wanted now, while its plugin is still there; empty where it can, or isn't wanted any more.

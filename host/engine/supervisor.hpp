@@ -56,6 +56,9 @@ public:
     Supervisor(const Supervisor &) = delete;
     Supervisor &operator=(const Supervisor &) = delete;
 
+    /// Shapes of the host's own routes (`plugin::route_shape`), which no plugin can have, and who has them. Before the first plugin.
+    void reserve_routes(std::map<std::string, std::string> shapes);
+
     /// While paused, plans and plugins are only noted; unpausing brings everything in line with them.
     void pause(bool paused);
     /// Takes over a plan; domains that it does not change go on undisturbed.
@@ -86,6 +89,7 @@ private:
     std::map<std::string, Wanted> wanted(std::map<std::string, std::string> &unserved) const;
     std::shared_ptr<const plugin::Module> module_for(const DomainRequest &request, std::string &reason) const;
     void add_defaults(std::map<std::string, Wanted> &result, std::map<std::string, std::string> &unserved) const;
+    void drop_route_conflicts(std::map<std::string, Wanted> &all, std::map<std::string, std::string> &unserved) const;
     std::string misfit(const DomainWorker &worker, const std::map<std::string, Wanted> &all,
                        const std::map<std::string, std::string> &unserved) const;
     void end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving);
@@ -104,6 +108,7 @@ private:
     std::map<std::string, std::string> misfits_;                           // by domain: the change that it can't be served with
     std::map<std::string, DomainStatus> ended_;                            // by domain: last words of those that left, for final counts
     bool paused_ = false;
+    std::map<std::string, std::string> host_routes_;
 };
 
 } // namespace weir::engine

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "event/binding.hpp"
+#include "plugin/route.hpp"
 #include "store/schema.hpp"
 
 #include "weir/abi.h"
@@ -41,6 +42,7 @@ struct Description {
     std::vector<Read> reads;
     std::vector<DomainDefaults> domains;
     std::string settings; ///< JSON object of defaults, or empty
+    std::vector<Route> routes;
 };
 
 /// Copies a descriptor. @return what is wrong with it and what its author should change; nothing where it is right

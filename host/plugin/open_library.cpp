@@ -4,6 +4,7 @@
 
 #include <boost/dll/shared_library.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 
@@ -39,6 +40,33 @@ PluginRefusal explain(const std::filesystem::path &origin, std::string text) {
                 "put state_directory on a file system that is not mounted noexec"};
     }
     return {origin, "load_failed", "the system cannot load it: " + text, "build the plugin again on this machine's release of the system"};
+}
+
+/// Asks for the extension "weir.http/1", which belongs to the plugin and not to an instance.
+std::optional<std::string> read_routes(const weir_plugin_descriptor_v1 &descriptor, Description &out) {
+    if (descriptor.abi_minor < 1 || descriptor.extension == nullptr) {
+        return std::nullopt;
+    }
+    const void *table = nullptr;
+    try {
+        table = descriptor.extension(nullptr, {WEIR_HTTP_EXTENSION, sizeof(WEIR_HTTP_EXTENSION) - 1});
+    } catch (...) {
+        return "extension throws an exception";
+    }
+    if (table == nullptr) {
+        return std::nullopt;
+    }
+    if (reinterpret_cast<std::uintptr_t>(table) % alignof(weir_http_v1) != 0) {
+        return "extension returns something that is not a weir_http_v1";
+    }
+    if (auto wrong = describe_routes(*static_cast<const weir_http_v1 *>(table), out.routes)) {
+        return wrong;
+    }
+    const auto is_taken = [](const store::Table &declared) { return declared.name == "http_requests"; };
+    if (!out.routes.empty() && std::any_of(out.schema.tables.begin(), out.schema.tables.end(), is_taken)) {
+        return "the table http_requests is the host's in a plugin with routes; choose another name";
+    }
+    return std::nullopt;
 }
 
 /// Libraries stay open for ever: a handler may have left threads, thread-local destructors or unique symbols behind.
@@ -85,6 +113,9 @@ std::optional<PluginRefusal> open_library(const std::filesystem::path &copy, con
         }
         return PluginRefusal{origin, "bad_descriptor", "its descriptor is wrong: " + *wrong,
                              "correct the descriptor and build the plugin again"};
+    }
+    if (const auto wrong = read_routes(*out.descriptor, out.description)) {
+        return PluginRefusal{origin, "bad_routes", "its routes are wrong: " + *wrong, "correct the routes and build the plugin again"};
     }
     out.symbol = [library](const std::string &name) -> weir_handler_v1 {
         return &library->get<weir_status(void *, const weir_event_v1 *, const weir_call_v1 *)>(name);

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/plugin_routes.hpp"
+
+#include "http/problem.hpp"
+#include "log/log.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace weir::cli {
+
+namespace {
+
+using Service = std::shared_ptr<engine::RouteService>;
+
+http::Method method_of(std::uint32_t method) {
+    switch (method) {
+    case WEIR_HTTP_POST:
+        return http::Method::post;
+    case WEIR_HTTP_PUT:
+        return http::Method::put;
+    case WEIR_HTTP_PATCH:
+        return http::Method::patch;
+    case WEIR_HTTP_DELETE:
+        return http::Method::delete_;
+    default:
+        return http::Method::get;
+    }
+}
+
+engine::RouteRequest::Fields fields_of(const std::vector<http::Parameter> &parameters) {
+    engine::RouteRequest::Fields fields;
+    for (const http::Parameter &parameter : parameters) {
+        fields.emplace_back(parameter.name, parameter.value);
+    }
+    return fields;
+}
+
+/// Views into the request.
+engine::RouteRequest request_of(const http::Request &from) {
+    engine::RouteRequest request;
+    request.path = from.path;
+    request.query_text = from.query;
+    request.body = from.body;
+    request.content_type = from.headers.find("content-type").value_or("");
+    request.variables = fields_of(from.path_parameters);
+    request.query = fields_of(from.parameters);
+    for (const http::Header &header : from.headers.all()) {
+        request.headers.emplace_back(header.name, header.value);
+    }
+    request.correlation_id = from.headers.find("x-correlation-id").value_or("");
+    return request;
+}
+
+http::Response response_of(engine::RouteAnswer answer) {
+    http::Response response;
+    if (answer.is_problem) {
+        http::Problem problem;
+        problem.status = answer.status;
+        problem.detail = std::move(answer.detail);
+        problem.members.emplace_back("code", http::json_string(answer.code));
+        problem.retry_after = answer.retry_after;
+        response = problem.response();
+    } else {
+        response.status = answer.status;
+        if (!answer.content_type.empty()) {
+            response.headers.set("Content-Type", answer.content_type);
+        }
+        response.body = std::move(answer.body);
+    }
+    for (const auto &[name, value] : answer.headers) {
+        response.headers.set(name, value);
+    }
+    return response;
+}
+
+/// Routes of GET are answered before `answer` returns.
+engine::RouteAnswer read(const Service &service, const plugin::Route &route, const engine::RouteRequest &request) {
+    engine::RouteAnswer answer;
+    service->answer(route, request, [&](engine::RouteAnswer given) { answer = std::move(given); });
+    return answer;
+}
+
+/// One run of the route for all who listen, as often as it says.
+http::Handler stream_of(const Service &service, const plugin::Route &route) {
+    http::EventChannelOptions options;
+    options.every = route.max_age;
+    options.pull = [service, &route, last = std::string()]() mutable -> std::optional<http::ServerEvent> {
+        engine::RouteRequest request;
+        request.path = route.path;
+        engine::RouteAnswer answer = read(service, route, request);
+        if (answer.is_problem || answer.status >= 300 || answer.body == last) {
+            return std::nullopt;
+        }
+        last = answer.body;
+        return http::ServerEvent{std::move(answer.body), "", ""};
+    };
+    auto channel = std::make_shared<http::EventChannel>(std::move(options));
+    return [channel](const http::Request &) { return http::Response::events(channel->subscribe()); };
+}
+
+http::RouteDescription description_of(const Service &service, const plugin::Route &route) {
+    http::RouteDescription description;
+    description.operation_id = service->spec().name + "_" + plugin::route_name(route);
+    std::replace_if(
+        description.operation_id.begin(), description.operation_id.end(),
+        [](char c) { return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')); }, '_');
+    description.summary = route.summary;
+    description.tag = service->spec().name;
+    if (route.method != WEIR_HTTP_GET && route.method != WEIR_HTTP_DELETE) {
+        description.request_media_type = route.consumes;
+    }
+    if (route.method == WEIR_HTTP_POST) {
+        description.fields.push_back({"Idempotency-Key", "header", "Repeated under the same key, the request takes effect once",
+                                      R"({"type":"string","minLength":1,"maxLength":255})", false});
+    }
+    for (std::size_t at = route.path.find('{'); at != std::string::npos; at = route.path.find('{', at + 1)) {
+        const std::size_t end = route.path.find_first_of(".}", at);
+        description.fields.push_back({route.path.substr(at + 1, end - at - 1), "path", "", R"({"type":"string"})", true});
+    }
+    description.answers.push_back({200, "Answered", route.produces, ""});
+    return description;
+}
+
+http::Route route_of(const Service &service, const plugin::Route &route, std::size_t max_body_bytes) {
+    http::Route made;
+    made.method = method_of(route.method);
+    made.pattern = route.path;
+    made.owner = "plugin " + service->module().description().name + " (domain " + service->spec().name + ")";
+    made.options.timeout = service->spec().options.handler_budget;
+    made.options.consumes = {route.consumes};
+    made.options.produces = {route.produces};
+    made.options.content_security_policy = route.content_security_policy;
+    if (route.max_body_bytes != 0) {
+        made.options.max_body_bytes = std::min<std::size_t>(route.max_body_bytes, max_body_bytes);
+    }
+    made.description = description_of(service, route);
+    if (route.events) {
+        made.handler = stream_of(service, route);
+    } else if (route.method == WEIR_HTTP_GET) {
+        made.options.max_age = route.max_age;
+        made.handler = [service, &route](const http::Request &request) { return response_of(read(service, route, request_of(request))); };
+    } else {
+        made.async = [service, &route](const std::shared_ptr<const http::Request> &request, const http::Reply &reply) {
+            service->answer(route, request_of(*request),
+                            [service, reply](engine::RouteAnswer answer) { reply(response_of(std::move(answer))); });
+        };
+    }
+    return made;
+}
+
+} // namespace
+
+std::vector<http::Route> plugin_routes(const engine::RouteBoard &board, std::size_t max_body_bytes) {
+    std::vector<http::Route> routes;
+    std::map<std::string, std::string> owners;
+    for (const auto &[domain, service] : board.services()) {
+        for (const plugin::Route &route : service->routes()) {
+            const auto [owner, is_first] = owners.emplace(plugin::route_shape(route.method, route.path), domain);
+            if (is_first) {
+                routes.push_back(route_of(service, route, max_body_bytes));
+            } else {
+                log::debug("route.shadowed", "Two domains of one plugin have the same route; the first of them answers",
+                           {{"route", plugin::route_name(route)}, {"domain", domain}, {"answers", owner->second}});
+            }
+        }
+    }
+    return routes;
+}
+
+} // namespace weir::cli

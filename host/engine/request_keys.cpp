@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/request_keys.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace weir::engine {
+
+namespace {
+
+constexpr std::uint32_t kForgetAtOnce = 1000;
+
+enum RequestColumn : std::uint32_t { kId, kFingerprint, kStatus, kHeaders, kContentType, kBody, kReceivedAt };
+
+store::Column column(const char *name, store::Type type, bool nullable = false) {
+    store::Column made;
+    made.name = name;
+    made.type = type;
+    made.nullable = nullable;
+    return made;
+}
+
+std::string text_of_cell(const store::Value &value) {
+    const auto *text = std::get_if<std::string>(&value);
+    return text ? *text : std::string();
+}
+
+KeptRequest read_row(const store::Row &row) {
+    KeptRequest kept;
+    kept.fingerprint = event::Uuid::parse(text_of_cell(row[kFingerprint])).value_or(event::Uuid{});
+    if (const auto *status = std::get_if<std::int64_t>(&row[kStatus])) {
+        RouteAnswer answer;
+        answer.status = static_cast<int>(*status);
+        answer.content_type = text_of_cell(row[kContentType]);
+        answer.body = text_of_cell(row[kBody]);
+        const nlohmann::json headers = nlohmann::json::parse(text_of_cell(row[kHeaders]));
+        for (const auto &[name, value] : headers.items()) {
+            answer.headers.emplace_back(name, value.get<std::string>());
+        }
+        kept.answer = std::move(answer);
+    }
+    return kept;
+}
+
+} // namespace
+
+store::Table request_table() {
+    using store::Type;
+    store::Table table;
+    table.name = "http_requests";
+    table.columns = {column("request_id", Type::uuid),      column("fingerprint", Type::uuid),        column("status", Type::int64, true),
+                     column("headers", Type::json, true),   column("content_type", Type::text, true), column("body", Type::bytes, true),
+                     column("received_at", Type::timestamp)};
+    table.primary_key = {kId};
+    table.indexes = {{"http_requests_received_at", {kReceivedAt}, false}};
+    return table;
+}
+
+bool keeps_requests(const plugin::Description &description) {
+    return std::any_of(description.routes.begin(), description.routes.end(),
+                       [](const plugin::Route &route) { return route.method == WEIR_HTTP_POST; });
+}
+
+store::Schema schema_with_requests(const plugin::Description &description) {
+    store::Schema schema = description.schema;
+    if (keeps_requests(description)) {
+        schema.tables.push_back(request_table());
+    }
+    return schema;
+}
+
+event::Uuid request_id(const DomainSpec &spec, const plugin::Route &route, std::string_view key) {
+    const event::Uuid scope = event::Uuid::v5(event::weir_namespace(), "route/" + spec.name + "/" + plugin::route_name(route));
+    return event::Uuid::v5(scope, key);
+}
+
+event::Uuid request_fingerprint(const RouteRequest &request) {
+    std::string text(request.path);
+    text.append(1, '\0').append(request.query_text).append(1, '\0').append(request.body);
+    return event::Uuid::v5(event::weir_namespace(), text);
+}
+
+std::vector<std::optional<KeptRequest>> fetch_requests(store::Session &session, std::uint32_t table, std::span<const event::Uuid> ids) {
+    std::vector<store::Key> keys;
+    keys.reserve(ids.size());
+    for (const event::Uuid &id : ids) {
+        keys.push_back({id.text()});
+    }
+    std::vector<std::optional<KeptRequest>> kept;
+    for (const std::optional<store::Row> &row : session.fetch(table, keys)) {
+        kept.push_back(row ? std::optional(read_row(*row)) : std::nullopt);
+    }
+    return kept;
+}
+
+store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, const RouteAnswer *answer, event::Micros now) {
+    store::Row row(kReceivedAt + 1);
+    row[kId] = id.text();
+    row[kFingerprint] = fingerprint.text();
+    row[kReceivedAt] = now;
+    if (answer) {
+        nlohmann::json headers = nlohmann::json::object();
+        for (const auto &[name, value] : answer->headers) {
+            headers[name] = value;
+        }
+        row[kStatus] = std::int64_t{answer->status};
+        row[kHeaders] = headers.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        row[kContentType] = answer->content_type;
+        row[kBody] = answer->body;
+    }
+    return row;
+}
+
+std::size_t forget_requests(store::Session &session, std::uint32_t table, event::Micros until) {
+    store::Session::Scan old;
+    old.table = table;
+    old.index = 0;
+    old.to = {until};
+    old.limit = kForgetAtOnce;
+    store::TableFlush flush;
+    flush.table = table;
+    for (const store::Row &row : session.scan(old)) {
+        flush.erased.push_back({row[kId]});
+    }
+    if (!flush.erased.empty()) {
+        std::sort(flush.erased.begin(), flush.erased.end());
+        session.begin({});
+        const auto rows = session.fetch(table, flush.erased); // another host may have been here
+        for (std::size_t i = rows.size(); i > 0; --i) {
+            if (!rows[i - 1]) {
+                flush.erased.erase(flush.erased.begin() + static_cast<std::ptrdiff_t>(i - 1));
+            }
+        }
+        session.flush(std::span(&flush, 1));
+        session.commit();
+    }
+    return flush.erased.size();
+}
+
+} // namespace weir::engine

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/route_service.hpp"
+#include "event/uuid.hpp"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace weir::engine {
+
+/*
+ * What is kept of requests under an Idempotency-Key: which body a key came with, and what a route's own transaction answered. A table of
+ * the domain's schema behind the plugin's own, so that it commits with them.
+ */
+
+/// The table, as it is declared to the store.
+store::Table request_table();
+
+/// The id of a request under a key: the same in every repetition, another in another route or domain.
+event::Uuid request_id(const DomainSpec &spec, const plugin::Route &route, std::string_view key);
+/// What tells one request under a key from another: path, query and body.
+event::Uuid request_fingerprint(const RouteRequest &request);
+
+/// A request that is kept.
+struct KeptRequest {
+    event::Uuid fingerprint;
+    std::optional<RouteAnswer> answer; ///< nothing: it publishes, and may be done again under the same id
+};
+
+/// The requests that are kept of these ids, in their order, locked until the transaction ends. Ids are sorted and unique.
+std::vector<std::optional<KeptRequest>> fetch_requests(store::Session &session, std::uint32_t table, std::span<const event::Uuid> ids);
+
+/// A row that keeps a request. @param answer null: none is kept
+store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, const RouteAnswer *answer, event::Micros now);
+
+/// Forgets up to a thousand requests that came before `until`, in a transaction of its own. @return how many
+std::size_t forget_requests(store::Session &session, std::uint32_t table, event::Micros until);
+
+} // namespace weir::engine

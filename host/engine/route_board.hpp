@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/route_service.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace weir::engine {
+
+/// Which domains have routes at the moment, and who answers them. Domains put their services here; the HTTP server's tables are made from
+/// it. Thread-safe.
+class RouteBoard {
+public:
+    /// Takes a domain's service; the one before leaves when its last request is answered.
+    void serve(const std::shared_ptr<RouteService> &service);
+    /// The domain is not served any more.
+    void withdraw(const std::string &domain);
+
+    /// By domain.
+    std::map<std::string, std::shared_ptr<RouteService>> services() const;
+
+    /// Called after every change, on the thread that made it; one at a time. Setting it calls it once.
+    void on_change(std::function<void()> call);
+
+private:
+    void tell();
+
+    mutable std::mutex mutex_;
+    std::map<std::string, std::shared_ptr<RouteService>> services_;
+    std::mutex telling_; // taken before `mutex_`
+    std::function<void()> call_;
+};
+
+} // namespace weir::engine

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "plugin/module.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace weir::engine {
+
+/// Who answers which requests: found out before anything is served. Several domains of one plugin may have the same routes: the first of
+/// them answers.
+class RouteClaims {
+public:
+    /// @param host_routes shapes of the host's own routes, and who has them
+    explicit RouteClaims(const std::map<std::string, std::string> &host_routes);
+
+    /// Claims a domain's routes, all or none. @return why it can't have them, naming both sides; nothing where it has them
+    std::optional<std::string> claim(const std::string &domain, const plugin::Description &plugin);
+
+private:
+    struct Owner {
+        std::string plugin; ///< empty: the host
+        std::string text;   ///< for messages
+    };
+    std::map<std::string, Owner> owners_;
+};
+
+} // namespace weir::engine

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/route_service.hpp"
+
+#include "engine/publish_queue.hpp"
+#include "engine/request_keys.hpp"
+#include "engine/route_exchange.hpp"
+#include "engine/route_transaction.hpp"
+#include "log/log.hpp"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+namespace {
+
+constexpr int kContendedRuns = 20;
+constexpr std::size_t kKeyLimit = 255;
+
+/// The value of the request's Idempotency-Key; nothing where it has none.
+std::optional<std::string_view> idempotency_key(const RouteRequest &request) {
+    constexpr std::string_view wanted = "idempotency-key";
+    for (const auto &[name, value] : request.headers) {
+        if (name.size() == wanted.size() && std::equal(name.begin(), name.end(), wanted.begin(), [](char have, char want) {
+                return have == want || (have >= 'A' && have <= 'Z' && have - 'A' + 'a' == want);
+            })) {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+bool is_key(std::string_view key) {
+    return !key.empty() && key.size() <= kKeyLimit && std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+RouteAnswer try_again(std::string code, std::string detail) {
+    RouteAnswer answer = RouteAnswer::problem(503, std::move(code), std::move(detail));
+    answer.retry_after = std::chrono::seconds(1);
+    return answer;
+}
+
+} // namespace
+
+RouteAnswer RouteAnswer::problem(int status, std::string code, std::string detail) {
+    RouteAnswer answer;
+    answer.status = status;
+    answer.is_problem = true;
+    answer.code = std::move(code);
+    answer.detail = std::move(detail);
+    return answer;
+}
+
+struct RouteService::State : std::enable_shared_from_this<RouteService::State> {
+    explicit State(Setup given)
+        : setup(std::move(given)), schema(schema_with_requests(setup.instance->module().description())),
+          request_table(static_cast<std::uint32_t>(setup.instance->module().description().schema.tables.size())), sessions(*setup.store),
+          queue(setup.spec, *setup.store, request_table, *setup.broker) {}
+
+    const plugin::Description &description() const { return setup.instance->module().description(); }
+
+    using Transaction = RouteTransaction;
+    struct Run;
+
+    RouteAnswer answer_of(const plugin::Route &route, const HandlerResult &result, RouteExchange &exchange) const;
+    RouteAnswer read(const plugin::Route &route, const RouteRequest &request, const std::shared_ptr<const event::Event> &event);
+    void write(const plugin::Route &route, const RouteRequest &request, const std::shared_ptr<const event::Event> &event,
+               const std::optional<event::Uuid> &fingerprint, std::function<void(RouteAnswer)> &done);
+    std::optional<RouteAnswer> write_once(Run &run);
+    RouteAnswer commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result, RouteAnswer answer);
+    bool is_decided(const event::Uuid &id);
+    RouteAnswer failed(const plugin::Route &route, std::exception_ptr failure);
+
+    const Setup setup;
+    const store::Schema schema; ///< with the requests' table
+    const std::uint32_t request_table;
+    RouteSessions sessions;
+    PublishQueue queue;
+};
+
+/// One request on its way through `write`.
+struct RouteService::State::Run {
+    const plugin::Route &route;
+    const RouteRequest &request;
+    std::shared_ptr<const event::Event> event;
+    std::optional<event::Uuid> fingerprint;
+    std::function<void(RouteAnswer)> &done;
+    std::optional<RouteAnswer> stated{}; ///< what a commit in doubt would have been answered with
+};
+
+/// What an event handler's result means for a request.
+RouteAnswer RouteService::State::answer_of(const plugin::Route &route, const HandlerResult &result, RouteExchange &exchange) const {
+    const auto note = [&](const char *what) {
+        log::error("route.failed", what,
+                   {{"domain", setup.spec.name},
+                    {"route", plugin::route_name(route)},
+                    {"code", result.error.type},
+                    {"reason", result.error.message}});
+    };
+    switch (result.status) {
+    case WEIR_OK:
+    case WEIR_SKIP:
+        return exchange.take_answer();
+    case WEIR_REJECT:
+        if (result.plugin_fault || result.error.type == "undefined_status") {
+            note("A route did what it may not do");
+            return RouteAnswer::problem(500, "plugin_error", "the plugin that answers this has a fault; the operator's log says which");
+        }
+        return RouteAnswer::problem(422, result.error.type, result.error.message);
+    case WEIR_RETRY:
+        return try_again(result.error.type, result.error.message);
+    default:
+        note("A route failed");
+        return RouteAnswer::problem(500, "handler_failed", "the request could not be answered; the operator's log says why");
+    }
+}
+
+RouteAnswer RouteService::State::read(const plugin::Route &route, const RouteRequest &request,
+                                      const std::shared_ptr<const event::Event> &event) {
+    Transaction transaction(sessions);
+    HandlerCall call(description(), setup.spec.name, setup.contracts);
+    RouteExchange exchange(setup.spec, route, request, call);
+    const ScanFunction scan = [&](const store::Session::Scan &stated) { return transaction.session().scan(stated); };
+    // By a walk, because that takes no locks.
+    const ReadRowFunction read_row = [&](std::uint32_t table, const store::Key &key) -> std::optional<store::Row> {
+        store::Session::Scan one;
+        one.table = table;
+        one.from = one.to = key;
+        one.limit = 1;
+        std::vector<store::Row> rows = transaction.session().scan(one);
+        return rows.empty() ? std::nullopt : std::optional(std::move(rows.front()));
+    };
+    try {
+        HandlerResult result =
+            call.run([&](const weir_event_v1 *seen, const weir_call_v1 *may) { return exchange.run(setup.instance->handle(), seen, may); },
+                     *event, 1, read_row, scan);
+        if (!result.changes.empty() || !result.emitted.empty() || !result.published.empty()) {
+            result.status = WEIR_REJECT;
+            result.plugin_fault = true;
+            result.error = {"change_in_get", "a route of GET may not change, emit or publish"};
+        }
+        return answer_of(route, result, exchange);
+    } catch (...) {
+        transaction.give_up();
+        throw;
+    }
+}
+
+/// Nothing: it was handed to the queue.
+std::optional<RouteAnswer> RouteService::State::write_once(Run &run) {
+    Transaction transaction(sessions);
+    store::BatchRows rows(schema,
+                          [&](std::uint32_t table, std::span<const store::Key> keys) { return transaction.begun().fetch(table, keys); });
+    HandlerCall call(description(), setup.spec.name, setup.contracts);
+    RouteExchange exchange(setup.spec, run.route, run.request, call);
+    const ScanFunction scan = [&](const store::Session::Scan &stated) { return transaction.begun().scan(stated); };
+    const ReadRowFunction read_row = [&](std::uint32_t table, const store::Key &key) { return rows.read(table, key); };
+    try {
+        HandlerResult result =
+            call.run([&](const weir_event_v1 *seen, const weir_call_v1 *may) { return exchange.run(setup.instance->handle(), seen, may); },
+                     *run.event, 1, read_row, scan);
+        const bool writes = !result.changes.empty() || !result.emitted.empty();
+        if (writes && !result.published.empty()) {
+            result = {};
+            result.status = WEIR_REJECT;
+            result.plugin_fault = true;
+            result.error = {"publish_and_change", "a route may publish, or change and emit, but not both: one could be without the other"};
+        }
+        RouteAnswer answer = answer_of(run.route, result, exchange);
+        const bool keeps = result.status == WEIR_OK && answer.status < 400;
+        if (keeps && !result.published.empty()) {
+            transaction.rollback();
+            queue.push({run.event->id, run.fingerprint, std::move(result.published), std::move(answer), std::move(run.done)},
+                       shared_from_this());
+            return std::nullopt;
+        }
+        // A request that was decided before is answered as then, whatever the handler makes of it now.
+        if (!run.fingerprint && (!keeps || !writes)) {
+            return answer;
+        }
+        if (!keeps) {
+            result = {};
+        }
+        return commit(run, transaction, rows, std::move(result), std::move(answer));
+    } catch (const store::RunAgain &) {
+        throw; // rolled back, and good for another time
+    } catch (const store::DataRefused &) {
+        throw;
+    } catch (...) {
+        transaction.give_up();
+        throw;
+    }
+}
+
+RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result,
+                                        RouteAnswer answer) {
+    store::Session &session = transaction.begun();
+    const event::Uuid &id = run.event->id;
+    if (run.fingerprint) {
+        if (const auto kept = fetch_requests(session, request_table, std::span(&id, 1)).front()) {
+            if (kept->fingerprint != *run.fingerprint) {
+                return RouteAnswer::problem(422, "idempotency_key_reused",
+                                            "Idempotency-Key: this key came with another request before; use a new key");
+            }
+            if (kept->answer) {
+                return *kept->answer;
+            }
+        }
+    }
+    if (result.changes.empty() && result.emitted.empty()) {
+        return answer;
+    }
+    if (!session.decided(std::span(&id, 1)).empty()) {
+        return run.stated.value_or(std::move(answer)); // an earlier run's commit was only in doubt
+    }
+    const event::Micros now = run.event->occurred_at;
+    rows.add(0, {now, id}, std::move(result.changes));
+    std::vector<store::TableFlush> flush = rows.finish();
+    if (const auto &failure = rows.failure()) {
+        return RouteAnswer::problem(422, "invalid_change", failure->reason);
+    }
+    if (run.fingerprint) {
+        store::TableFlush &kept = flush.emplace_back();
+        kept.table = request_table;
+        kept.created.push_back(request_row(id, *run.fingerprint, &answer, now));
+    }
+    session.flush(flush);
+    if (!result.emitted.empty()) {
+        session.add_outbox(result.emitted);
+    }
+    const store::LedgerEntry entry{id, now, rows.stale().empty() ? store::Outcome::applied : store::Outcome::stale};
+    session.record(std::span(&entry, 1));
+    run.stated = answer;
+    transaction.commit();
+    if (!result.emitted.empty() && setup.emitted) {
+        setup.emitted();
+    }
+    return answer;
+}
+
+bool RouteService::State::is_decided(const event::Uuid &id) {
+    const auto session = setup.store->open();
+    session->begin({});
+    const bool decided = !session->decided(std::span(&id, 1)).empty();
+    session->rollback();
+    return decided;
+}
+
+void RouteService::State::write(const plugin::Route &route, const RouteRequest &request, const std::shared_ptr<const event::Event> &event,
+                                const std::optional<event::Uuid> &fingerprint, std::function<void(RouteAnswer)> &done) {
+    Run run{route, request, event, fingerprint, done};
+    for (int count = 1;; ++count) {
+        try {
+            if (auto answer = write_once(run)) {
+                done(std::move(*answer));
+            }
+            return;
+        } catch (const store::RunAgain &) {
+            if (count == kContendedRuns) {
+                throw;
+            }
+        } catch (const store::InDoubt &) {
+            sessions.forget();
+            if (is_decided(event->id)) {
+                if (setup.emitted) {
+                    setup.emitted();
+                }
+                done(std::move(*run.stated));
+                return;
+            }
+            if (count == kContendedRuns) {
+                throw;
+            }
+        }
+    }
+}
+
+RouteAnswer RouteService::State::failed(const plugin::Route &route, std::exception_ptr failure) {
+    std::string reason;
+    RouteAnswer answer = RouteAnswer::problem(500, "internal", "the request could not be answered; the operator's log says why");
+    try {
+        std::rethrow_exception(failure);
+    } catch (const store::DataRefused &error) {
+        return RouteAnswer::problem(409, "conflict", "the change doesn't go with what is stored, such as a value that must be unique");
+    } catch (const store::RunAgain &error) {
+        reason = error.what();
+        answer = try_again("contended", "others change the same rows; try again");
+    } catch (const store::SchemaWrong &error) {
+        reason = error.what();
+        answer = try_again("schema_wrong", "the domain's tables don't fit; the operator's log says what to change");
+    } catch (const store::InDoubt &error) {
+        reason = error.what();
+        answer = try_again("in_doubt", "whether the change was made is not known; try again under the same Idempotency-Key");
+    } catch (const store::Unavailable &error) {
+        reason = error.what();
+        answer = try_again("store_unavailable", "the domain's store can't be reached; try again");
+    } catch (const std::exception &error) {
+        reason = error.what();
+    } catch (...) {
+        reason = "an exception of unknown type";
+    }
+    sessions.forget();
+    log::warn("route.failed", "A request could not be answered",
+              {{"domain", setup.spec.name}, {"route", plugin::route_name(route)}, {"code", answer.code}, {"reason", reason}});
+    return answer;
+}
+
+RouteService::RouteService(Setup setup) : state_(std::make_shared<State>(std::move(setup))) {}
+RouteService::~RouteService() { state_->queue.stop(); }
+const DomainSpec &RouteService::spec() const { return state_->setup.spec; }
+const plugin::Module &RouteService::module() const { return state_->setup.instance->module(); }
+const std::vector<plugin::Route> &RouteService::routes() const { return state_->description().routes; }
+
+void RouteService::answer(const plugin::Route &route, const RouteRequest &request, std::function<void(RouteAnswer)> done) noexcept {
+    try {
+        event::Uuid id = event::Uuid::random();
+        std::optional<event::Uuid> fingerprint;
+        if (const auto key = idempotency_key(request); key && route.method == WEIR_HTTP_POST) {
+            if (!is_key(*key)) {
+                return done(
+                    RouteAnswer::problem(400, "invalid_idempotency_key", "Idempotency-Key: must be 1 to 255 visible ASCII characters"));
+            }
+            id = request_id(state_->setup.spec, route, *key);
+            fingerprint = request_fingerprint(request);
+        }
+        std::string reason;
+        const auto event = event_of(request, id, event::now(), reason);
+        if (!event) {
+            return done(RouteAnswer::problem(400, "malformed_json", "the body is no JSON: " + reason));
+        }
+        if (route.method == WEIR_HTTP_GET) {
+            return done(state_->read(route, request, event));
+        }
+        state_->write(route, request, event, fingerprint, done);
+    } catch (...) {
+        if (done) {
+            done(state_->failed(route, std::current_exception()));
+        }
+    }
+}
+
+} // namespace weir::engine

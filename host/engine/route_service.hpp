@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "broker/broker.hpp"
+#include "engine/domain.hpp"
+#include "event/contracts.hpp"
+#include "plugin/module.hpp"
+#include "store/store.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::engine {
+
+/// A request to a plugin's route, after everything that HTTP asks for was checked. The views are valid until `RouteService::answer`
+/// returns.
+struct RouteRequest {
+    using Fields = std::vector<std::pair<std::string_view, std::string_view>>;
+    std::string_view path;       ///< decoded
+    std::string_view query_text; ///< as it was sent
+    std::string_view body;
+    std::string_view content_type; ///< empty: no body
+    Fields variables;              ///< of the route's path
+    Fields query;                  ///< decoded
+    Fields headers;
+    std::string_view correlation_id;
+};
+
+/// What a request is answered with.
+struct RouteAnswer {
+    int status = 204;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string content_type; ///< empty: no body
+    std::string body;
+    /// A problem instead of a body: a code that is the same for all of its kind, and a sentence for the caller.
+    bool is_problem = false;
+    std::string code;
+    std::string detail;
+    std::optional<std::chrono::seconds> retry_after;
+
+    static RouteAnswer problem(int status, std::string code, std::string detail);
+};
+
+/**
+ * Answers requests to the routes of one domain, for one generation of its plugin, beside the domain's own thread. Thread-safe.
+ *
+ * GET reads what is committed. Other methods run in a transaction that begins when the handler first reads, and commits what it changed and
+ * emitted, with the request's id in the ledger, so that a lost answer to the commit is decided by it. What a handler publishes goes to the
+ * broker before the answer, many requests at a time. Under an Idempotency-Key a POST's id follows from the key; body and answer are kept
+ * (`request_keys.hpp`), so that a repetition gets the same answer, and another body under the same key is refused.
+ */
+class RouteService {
+public:
+    struct Setup {
+        DomainSpec spec;
+        std::shared_ptr<plugin::Instance> instance;
+        std::shared_ptr<store::DomainStore> store; ///< migrated to `schema_with_requests`
+        broker::Broker *broker = nullptr;          ///< outlives this
+        const event::Contracts *contracts = nullptr;
+        std::function<void()> emitted; ///< called where something was put into the outbox; any thread
+    };
+    explicit RouteService(Setup setup);
+    /// Publishes what waits, where the broker takes it.
+    ~RouteService();
+    RouteService(const RouteService &) = delete;
+    RouteService &operator=(const RouteService &) = delete;
+
+    const DomainSpec &spec() const;
+    const plugin::Module &module() const;
+    /// The routes that `answer` knows.
+    const std::vector<plugin::Route> &routes() const;
+
+    /// Answers one request: calls `done` once, before it returns or later, on another thread. Whatever the handler does, this doesn't
+    /// throw.
+    void answer(const plugin::Route &route, const RouteRequest &request, std::function<void(RouteAnswer)> done) noexcept;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+/// Whether a description has routes that keep what was answered under an Idempotency-Key.
+bool keeps_requests(const plugin::Description &description);
+
+/// A domain's tables as they are migrated: the plugin's own, and after them the host's for requests, where there are routes that need it.
+store::Schema schema_with_requests(const plugin::Description &description);
+
+} // namespace weir::engine

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/route_transaction.hpp"
+
+namespace weir::engine {
+
+namespace {
+
+constexpr std::size_t kIdleSessions = 4;
+
+} // namespace
+
+std::unique_ptr<store::Session> RouteSessions::take() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!idle_.empty()) {
+            auto session = std::move(idle_.back());
+            idle_.pop_back();
+            return session;
+        }
+    }
+    return store_.open();
+}
+
+void RouteSessions::give_back(std::unique_ptr<store::Session> session) {
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < kIdleSessions) {
+        idle_.push_back(std::move(session));
+    }
+}
+
+void RouteSessions::forget() {
+    std::vector<std::unique_ptr<store::Session>> gone;
+    const std::lock_guard lock(mutex_);
+    gone.swap(idle_);
+}
+
+RouteTransaction::~RouteTransaction() {
+    if (session_ && !broken_) {
+        rollback();
+        sessions_.give_back(std::move(session_));
+    }
+}
+
+store::Session &RouteTransaction::session() {
+    if (!session_) {
+        session_ = sessions_.take();
+    }
+    return *session_;
+}
+
+store::Session &RouteTransaction::begun() {
+    if (!open_) {
+        session().begin({});
+        open_ = true;
+    }
+    return *session_;
+}
+
+void RouteTransaction::commit() {
+    broken_ = true; // unless it comes back
+    session_->commit();
+    broken_ = open_ = false;
+}
+
+void RouteTransaction::rollback() {
+    if (open_) {
+        session_->rollback();
+        open_ = false;
+    }
+}
+
+} // namespace weir::engine

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "store/store.hpp"
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace weir::engine {
+
+/// The sessions that a domain's routes work with, a few of them kept open. Thread-safe.
+class RouteSessions {
+public:
+    /// @param store outlives this
+    explicit RouteSessions(store::DomainStore &store) : store_(store) {}
+
+    std::unique_ptr<store::Session> take();
+    void give_back(std::unique_ptr<store::Session> session);
+    /// One session met an outage: those that lie idle will as well.
+    void forget();
+
+private:
+    store::DomainStore &store_;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<store::Session>> idle_;
+};
+
+/// A session while a request needs one, with a transaction from `begun` on. Rolled back where it isn't committed. One thread.
+class RouteTransaction {
+public:
+    /// @param sessions outlives this
+    explicit RouteTransaction(RouteSessions &sessions) : sessions_(sessions) {}
+    ~RouteTransaction();
+    RouteTransaction(const RouteTransaction &) = delete;
+    RouteTransaction &operator=(const RouteTransaction &) = delete;
+
+    /// Without a transaction of this: each statement is one.
+    store::Session &session();
+    /// Within the transaction, which begins where it hasn't.
+    store::Session &begun();
+    void commit();
+    void rollback();
+    /// What it met leaves the session unusable.
+    void give_up() { broken_ = true; }
+
+private:
+    RouteSessions &sessions_;
+    std::unique_ptr<store::Session> session_;
+    bool open_ = false;
+    bool broken_ = false;
+};
+
+} // namespace weir::engine

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "desk.hpp"
+#include "engine/route_conflicts.hpp"
+#include "plugin/route.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+weir_view view(std::string_view text) { return {text.data(), text.size()}; }
+
+weir_status nothing(const void *, void *, const weir_http_request_v1 *, const weir_http_reply_v1 *, const weir_call_v1 *) {
+    return WEIR_OK;
+}
+
+weir_http_route_v1 route(std::uint32_t method, std::string_view path) {
+    weir_http_route_v1 made{};
+    made.method = method;
+    made.path = view(path);
+    made.handle = nothing;
+    return made;
+}
+
+std::string wrong(std::vector<weir_http_route_v1> routes) {
+    const weir_http_v1 http{sizeof(weir_http_v1), static_cast<std::uint32_t>(routes.size()), routes.data(), sizeof(weir_http_route_v1), 0};
+    std::vector<plugin::Route> out;
+    const auto reason = plugin::describe_routes(http, out);
+    CHECK(out.size() == (reason ? 0 : routes.size()));
+    return reason.value_or("");
+}
+
+} // namespace
+
+TEST_CASE("a plugin that wants a route of another is refused before it runs, naming both; the other goes on") {
+    Desk desk;
+    desk.load("rival-desk");
+    const std::string reason = desk.reason("rival-desk");
+    INFO(reason);
+    CHECK(reason.find("GET /desk/notes/{note}") != std::string::npos);
+    CHECK(reason.find("plugin rival-desk") != std::string::npos);
+    CHECK(reason.find("plugin desk") != std::string::npos);
+    CHECK(desk.ask("GET", "/rival").status == 404);
+    CHECK(desk.ask("GET", "/desk/notes").status == 200);
+    desk.supervisor->plugin_removed("desk");
+    CHECK(eventually([&] { return desk.ask("GET", "/rival").body == "rival"; }, std::chrono::seconds(20)));
+}
+
+TEST_CASE("a route of the host's own can't be a plugin's, and domains of one plugin may share theirs") {
+    plugin::Description description;
+    description.name = "one";
+    plugin::Route health;
+    health.path = "/health";
+    description.routes = {health};
+    engine::RouteClaims host({{plugin::route_shape(WEIR_HTTP_GET, "/health"), "operations"}});
+    const std::string reason = host.claim("one", description).value_or("");
+    CHECK(reason.find("the host (operations)") != std::string::npos);
+    engine::RouteClaims claims({});
+    CHECK_FALSE(claims.claim("one", description));
+    CHECK_FALSE(claims.claim("two", description));
+    description.name = "another";
+    CHECK(claims.claim("three", description).value_or("").find("plugin one (domain one)") != std::string::npos);
+}
+
+TEST_CASE("what is wrong with a route is said with its place") {
+    CHECK(
+        wrong({route(WEIR_HTTP_GET, "/"), route(WEIR_HTTP_POST, "/"), route(WEIR_HTTP_GET, "/a/{b}/c"), route(WEIR_HTTP_GET, "/x/{y...}")})
+            .empty());
+    for (const char *path : {"", "a", "/a/", "//", "/a//b", "/{", "/{}", "/{A}", "/{a}b", "/{a...}/b", "/{a}/{a}", "/a b", "/a?b", "/a%20",
+                             "/../a", "/\xC3\xA4"}) {
+        INFO(path);
+        CHECK(wrong({route(WEIR_HTTP_GET, path)}).find("routes/0") == 0);
+    }
+    CHECK(wrong({route(0, "/a")}).find("method") != std::string::npos);
+    CHECK(wrong({route(6, "/a")}).find("method") != std::string::npos);
+    CHECK(wrong({route(WEIR_HTTP_GET, "/a/{b}"), route(WEIR_HTTP_GET, "/a/{c}")}).find("GET /a/{b}") != std::string::npos);
+    const auto changed = [](auto change) {
+        weir_http_route_v1 made = route(WEIR_HTTP_GET, "/a");
+        change(made);
+        return wrong({made});
+    };
+    CHECK(changed([](auto &made) { made.handle = nullptr; }).find("handler") != std::string::npos);
+    CHECK(changed([](auto &made) { made.flags = 2; }).find("flags") != std::string::npos);
+    CHECK(changed([](auto &made) { made.flags = WEIR_HTTP_EVENTS; }).find("max_age_ms") != std::string::npos);
+    CHECK(changed([](auto &made) { made.method = WEIR_HTTP_POST, made.max_age_ms = 1; }).find("max_age_ms") != std::string::npos);
+    CHECK(changed([](auto &made) { made.produces = view("text/html; charset=utf-8"); }).find("media type") != std::string::npos);
+    CHECK(changed([](auto &made) { made.content_security_policy = view("a\r\nb"); }).find("control") != std::string::npos);
+    CHECK(changed([](auto &made) { made.path = {nullptr, 5}; }).find("no data") != std::string::npos);
+
+    std::vector<plugin::Route> out;
+    weir_http_v1 http{8, 0, nullptr, 0, 0};
+    CHECK(plugin::describe_routes(http, out).value_or("").find("size") != std::string::npos);
+    http.size = sizeof http;
+    CHECK_FALSE(plugin::describe_routes(http, out));
+    http.route_count = 100000;
+    CHECK(plugin::describe_routes(http, out).value_or("").find("routes") != std::string::npos);
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "desk.hpp"
+
+#include "cli/plugin_routes.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+namespace weir::test {
+
+namespace {
+
+std::filesystem::path file_of(const std::string &plugin) {
+    const std::filesystem::path shipped = std::filesystem::path(WEIR_TEST_PLUGINS) / (plugin + ".so");
+    return std::filesystem::exists(shipped) ? shipped : std::filesystem::path(WEIR_TEST_FIXTURES) / (plugin + ".so");
+}
+
+} // namespace
+
+void AwayBroker::publish(const std::string &topic, std::span<const broker::Outgoing> messages) {
+    if (away_) {
+        throw broker::Unavailable("the test has taken the broker away");
+    }
+    real_.publish(topic, messages);
+}
+
+Desk::Desk(const std::vector<std::string> &plugins) {
+    broker::EmbeddedOptions broker_options;
+    broker_options.file = directory / "broker.db";
+    broker_options.synchronous = broker::Synchronous::normal;
+    real_broker = broker::open_embedded_broker(broker_options);
+    broker = std::make_unique<AwayBroker>(*real_broker);
+    store::sqlite::SqliteOptions store_options;
+    store_options.directory = directory / "store";
+    store_options.synchronous = store::sqlite::Synchronous::normal;
+    store = store::sqlite::open_sqlite_store(store_options);
+
+    engine::Environment environment{broker.get(), store.get(), &contracts, directory / "state", &budget};
+    environment.routes = &board;
+    supervisor = std::make_unique<engine::Supervisor>(environment, "test");
+    engine::Plan plan;
+    plan.default_options.lease_time_to_live = std::chrono::milliseconds(2000);
+    supervisor->apply(plan);
+
+    http::ServerOptions options;
+    http::ListenerOptions listener;
+    listener.name = "public";
+    listener.address = "127.0.0.1:0";
+    listener.config_key = "http.listen";
+    options.listeners.push_back(listener);
+    server = std::make_unique<http::Server>(options);
+    board.on_change([this] {
+        http::Routes::Built built = http::Routes::build(cli::plugin_routes(board, 1u << 20));
+        for (const std::string &problem : built.problems) {
+            FAIL_CHECK(problem);
+        }
+        server->set_routes("public", built.routes);
+    });
+    server->start();
+    port = server->port("public");
+    for (const std::string &plugin : plugins) {
+        load(plugin);
+    }
+}
+
+Desk::~Desk() {
+    server->stop(std::chrono::seconds(10));
+    board.on_change({});
+    supervisor->stop();
+}
+
+void Desk::load(const std::string &plugin) {
+    plugin::PluginRefusal refusal;
+    const auto copy = directory / (plugin + ".so"); // where only its owner can write
+    std::filesystem::copy_file(file_of(plugin), copy, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::permissions(copy, std::filesystem::perms::owner_all);
+    const auto module = plugin::load_file(copy, directory / "private", {}, refusal);
+    INFO(refusal.code << ": " << refusal.message);
+    REQUIRE(module);
+    const std::string domain = module->description().domains.at(0).name;
+    supervisor->plugin_loaded(module);
+    REQUIRE(eventually([&] { return ready(domain) || !reason(domain).empty(); }, std::chrono::seconds(20)));
+}
+
+HttpAnswer Desk::ask(const std::string &method, const std::string &target, const std::string &body, Headers headers) const {
+    if (!body.empty() && std::none_of(headers.begin(), headers.end(), [](const auto &header) { return header.first == "Content-Type"; })) {
+        headers.emplace_back("Content-Type", "application/json");
+    }
+    return http(port, method, target, body, headers);
+}
+
+std::string Desk::note(const std::string &id) const {
+    const HttpAnswer answer = ask("GET", "/desk/notes/" + id);
+    return answer.status == 200 ? answer.body : std::string();
+}
+
+std::size_t Desk::published(const std::string &topic) const { return real_broker->browse({topic, 0}, std::nullopt, 100000).size(); }
+
+bool Desk::ready(const std::string &domain) const {
+    const auto all = supervisor->status();
+    return std::any_of(all.begin(), all.end(), [&](const engine::DomainStatus &one) { return one.name == domain && one.ready; });
+}
+
+std::string Desk::reason(const std::string &domain) const {
+    for (const engine::DomainStatus &one : supervisor->status()) {
+        if (one.name == domain && !one.ready && one.phase == engine::Phase::waiting) {
+            return one.reason;
+        }
+    }
+    return {};
+}
+
+} // namespace weir::test

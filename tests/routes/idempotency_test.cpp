@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "desk.hpp"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+using namespace weir::test;
+
+namespace {
+
+std::string save(const std::string &id, const std::string &words) { return R"({"id":")" + id + R"(","words":")" + words + "\"}"; }
+Headers key(const std::string &text) { return {{"Idempotency-Key", text}}; }
+std::string code_of(const HttpAnswer &answer) { return nlohmann::json::parse(answer.body).value("code", ""); }
+
+} // namespace
+
+TEST_CASE("a POST that changes takes effect once under its key, and every repetition gets the first answer") {
+    Desk desk;
+    const HttpAnswer first = desk.ask("POST", "/desk/notes", save("a", "once"), key("k1"));
+    REQUIRE(first.status == 201);
+    for (int i = 0; i < 3; ++i) {
+        const HttpAnswer again = desk.ask("POST", "/desk/notes", save("a", "once"), key("k1"));
+        CHECK(again.status == 201);
+        CHECK(again.body == first.body);
+        CHECK(again.header("Location") == first.header("Location"));
+    }
+    CHECK(desk.note("a") == R"({"id":"a","words":"once","version":1})");
+    CHECK(desk.ask("POST", "/desk/notes", save("a", "once"), key("k2")).body == R"({"version":2})");
+    CHECK(eventually([&] { return desk.published("desk.saved") == 2; }, std::chrono::seconds(20)));
+}
+
+TEST_CASE("another request under the same key is refused with 422, for changes and for what is published") {
+    Desk desk;
+    REQUIRE(desk.ask("POST", "/desk/notes", save("a", "b"), key("k")).status == 201);
+    const HttpAnswer other = desk.ask("POST", "/desk/notes", save("a", "c"), key("k"));
+    CHECK(other.status == 422);
+    CHECK(code_of(other) == "idempotency_key_reused");
+    CHECK(desk.ask("POST", "/desk/notes?x=1", save("a", "b"), key("k")).status == 422);
+    CHECK(desk.note("a") == R"({"id":"a","words":"b","version":1})");
+
+    REQUIRE(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("k")).status == 202);
+    CHECK(code_of(desk.ask("POST", "/desk/tell", R"({"words":"y"})", key("k"))) == "idempotency_key_reused");
+    CHECK(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("k")).status == 202);
+}
+
+TEST_CASE("keys are of one route: the same text elsewhere is another key") {
+    Desk desk;
+    REQUIRE(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("k")).status == 202);
+    REQUIRE(desk.ask("POST", "/desk/tell-again", R"({"words":"y"})", key("k")).status == 202);
+    CHECK(eventually([&] { return desk.ask("GET", "/desk/notes").body.size() == 79; }, std::chrono::seconds(20))); // two ids
+}
+
+TEST_CASE("what is no key is refused, and where nothing was done the key is free again") {
+    Desk desk;
+    CHECK(code_of(desk.ask("POST", "/desk/notes", save("a", "b"), key(std::string(256, 'k')))) == "invalid_idempotency_key");
+    CHECK(code_of(desk.ask("POST", "/desk/notes", save("a", "b"), key("a b"))) == "invalid_idempotency_key");
+    CHECK(desk.ask("POST", "/desk/notes", R"({"id":"a"})", key("free")).status == 422);
+    CHECK(desk.ask("POST", "/desk/notes", save("a", "b"), key("free")).status == 201);
+}
+
+TEST_CASE("what is published under one key has one id, so that its consumer counts it once") {
+    Desk desk;
+    for (int i = 0; i < 5; ++i) {
+        REQUIRE(desk.ask("POST", "/desk/tell", R"({"words":"once"})", key("k")).status == 202);
+    }
+    REQUIRE(desk.ask("POST", "/desk/tell", R"({"words":"last"})").status == 202);
+    CHECK(desk.published("desk.told") == 6);
+    REQUIRE(eventually([&] { return desk.supervisor->drained(); }, std::chrono::seconds(20)));
+    CHECK(desk.ask("GET", "/desk/notes").body.size() == 79); // two ids
+}
+
+TEST_CASE("many requests at once, each repeated under its key, come to one effect each") {
+    Desk desk;
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> clients;
+    for (int client = 0; client < 6; ++client) {
+        clients.emplace_back([&, client] {
+            for (int i = 0; i < 30; ++i) {
+                const std::string name = std::to_string(i); // the same of all clients
+                const HttpAnswer saved = desk.ask("POST", "/desk/notes", save("n" + name, "w"), key("save" + name));
+                const HttpAnswer told = desk.ask("POST", "/desk/tell", R"({"words":"t)" + name + "\"}", key("tell" + name));
+                wrong += saved.status != 201 || told.status != 202 ? 1 : 0;
+                (void)client;
+            }
+        });
+    }
+    for (std::thread &client : clients) {
+        client.join();
+    }
+    CHECK(wrong == 0);
+    REQUIRE(eventually([&] { return desk.supervisor->drained(); }, std::chrono::seconds(30)));
+    for (int i = 0; i < 30; ++i) {
+        CHECK(desk.note("n" + std::to_string(i)).find(R"("version":1})") != std::string::npos);
+    }
+    CHECK(nlohmann::json::parse(desk.ask("GET", "/desk/notes").body).size() == 60);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "desk.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+using namespace weir::test;
+
+namespace {
+
+std::string save(const std::string &id, const std::string &words) { return R"({"id":")" + id + R"(","words":")" + words + "\"}"; }
+
+std::string code_of(const HttpAnswer &answer) {
+    INFO(answer.status << " " << answer.body);
+    CHECK(answer.header("Content-Type").value_or("").rfind("application/problem+json", 0) == 0);
+    return nlohmann::json::parse(answer.body).value("code", "");
+}
+
+} // namespace
+
+TEST_CASE("a route changes, emits and answers in one transaction, and what it wrote is read back") {
+    Desk desk;
+    const HttpAnswer saved = desk.ask("POST", "/desk/notes", save("a", "hello"));
+    REQUIRE(saved.status == 201);
+    CHECK(saved.body == R"({"version":1})");
+    CHECK(saved.header("Location") == "/desk/notes/a");
+    CHECK(saved.header("X-Content-Type-Options") == "nosniff");
+    CHECK(desk.note("a") == R"({"id":"a","words":"hello","version":1})");
+    CHECK(desk.ask("POST", "/desk/notes", save("a", "again")).body == R"({"version":2})");
+    CHECK(desk.ask("GET", "/desk/notes/a").header("ETag") == "\"2\"");
+    CHECK(desk.ask("GET", "/desk/notes/a", {}, {{"If-None-Match", "\"2\""}}).status == 304);
+    CHECK(eventually([&] { return desk.published("desk.saved") == 2; }, std::chrono::seconds(20)));
+    CHECK(desk.ask("DELETE", "/desk/notes/a").status == 204);
+    CHECK(code_of(desk.ask("GET", "/desk/notes/a")) == "unknown_note");
+}
+
+TEST_CASE("a route walks along the primary key and along an index, within its limit") {
+    Desk desk;
+    for (const char *id : {"c", "a", "b"}) {
+        REQUIRE(desk.ask("POST", "/desk/notes", save(id, std::string("words ") + static_cast<char>('z' - id[0] + 'a'))).status == 201);
+    }
+    CHECK(desk.ask("GET", "/desk/notes").body == R"(["a","b","c"])");
+    CHECK(desk.ask("GET", "/desk/notes?limit=2").body == R"(["a","b"])");
+    CHECK(desk.ask("GET", "/desk/notes?from=words%20y").body == R"(["b","a"])");
+    CHECK(desk.ask("GET", "/desk/notes?limit=1001").status == 500);
+}
+
+TEST_CASE("what a route publishes is with the broker when it answers, and with the consumer soon") {
+    Desk desk;
+    CHECK(desk.ask("POST", "/desk/tell", R"({"words":"heard"})").status == 202);
+    CHECK(desk.published("desk.told") == 1);
+    CHECK(eventually([&] { return desk.ask("GET", "/desk/notes?from=heard").body.find('-') != std::string::npos; },
+                     std::chrono::seconds(20)));
+
+    desk.broker->be_away(true);
+    const HttpAnswer away = desk.ask("POST", "/desk/tell", R"({"words":"lost"})");
+    CHECK(away.status == 503);
+    CHECK(code_of(away) == "broker_unavailable");
+    CHECK(away.header("Retry-After") == "1");
+    desk.broker->be_away(false);
+    CHECK(desk.published("desk.told") == 1);
+    CHECK(desk.ask("POST", "/desk/tell", R"({"words":"heard again"})").status == 202);
+}
+
+TEST_CASE("what a route does wrong is an answer, changes nothing, and tells nobody of its insides") {
+    Desk desk;
+    const auto misbehave = [&](const std::string &how) { return desk.ask("POST", "/desk/misbehave/" + how); };
+    for (const auto &[how, status] : std::vector<std::pair<std::string, int>>{{"throw", 500},
+                                                                              {"reject", 422},
+                                                                              {"retry", 503},
+                                                                              {"fatal", 500},
+                                                                              {"problem", 409},
+                                                                              {"refused", 403},
+                                                                              {"header", 500},
+                                                                              {"split", 500},
+                                                                              {"bad-value", 422},
+                                                                              {"both", 500},
+                                                                              {"nothing", 200}}) {
+        const HttpAnswer answer = misbehave(how);
+        INFO(how << ": " << answer.body);
+        CHECK(answer.status == status);
+        CHECK(answer.body.find("secret") == std::string::npos);
+        CHECK_FALSE(answer.header("Set-Cookie"));
+    }
+    CHECK(code_of(misbehave("reject")) == "no_thanks");
+    CHECK(code_of(misbehave("problem")) == "taken");
+    CHECK(desk.ask("GET", "/desk/change").status == 500);
+    CHECK(desk.note("never").empty());
+    CHECK(desk.published("desk.told") == 0);
+    CHECK(code_of(desk.ask("POST", "/desk/notes", "{")) == "malformed_json");
+    CHECK(code_of(desk.ask("POST", "/desk/notes", R"({"id":"a"})")) == "missing_field");
+    CHECK(code_of(desk.ask("POST", "/desk/notes", R"({"id":1,"words":"a"})")) == "invalid_field");
+    CHECK(desk.ask("POST", "/desk/notes", save("a", "b"), {{"Content-Type", "text/plain"}}).status == 415);
+    CHECK(desk.ask("PUT", "/desk/notes", save("a", "b")).status == 405);
+    CHECK(desk.note("a").empty());
+}
+
+TEST_CASE("a route past the domain's handler_budget_ms is answered with 504, and others go on") {
+    Desk desk;
+    const auto began = std::chrono::steady_clock::now();
+    CHECK(desk.ask("POST", "/desk/misbehave/slow").status == 504);
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(2900));
+    CHECK(desk.ask("POST", "/desk/notes", save("a", "b")).status == 201);
+}
+
+TEST_CASE("an answer is kept for as long as its route says, and a stream tells of what changes") {
+    Desk desk;
+    CHECK(desk.ask("GET", "/desk/count").body == "0");
+    RawClient stream(desk.port);
+    stream.send("GET /desk/counts HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    CHECK(stream.header().status == 200);
+    CHECK(stream.read_until("data: 0\n").find("data: 0\n") != std::string::npos);
+    REQUIRE(desk.ask("POST", "/desk/notes", save("a", "b")).status == 201);
+    CHECK(stream.read_until("data: 1\n").find("data: 1\n") != std::string::npos);
+    const HttpAnswer kept = desk.ask("GET", "/desk/count");
+    CHECK(kept.body == "0");
+    CHECK(kept.header("Cache-Control").value_or("").find("max-age=") != std::string::npos);
+}
+
+TEST_CASE("a page has the policy of its route") {
+    Desk desk;
+    const HttpAnswer page = desk.ask("GET", "/desk/page");
+    CHECK(page.status == 200);
+    CHECK(page.body == "<p>desk</p>");
+    CHECK(page.header("Content-Type") == "text/html; charset=utf-8");
+    CHECK(page.header("Content-Security-Policy") == "default-src 'self'");
+    CHECK(desk.ask("HEAD", "/desk/page").body.empty());
+}
+
+TEST_CASE("routes come and go with their domain, and a new generation takes them over between two requests") {
+    Desk desk;
+    REQUIRE(desk.ask("POST", "/desk/notes", save("a", "b")).status == 201);
+    desk.load("desk");
+    CHECK(eventually([&] { return desk.board.services().at("desk")->module().generation() >= 1 && desk.ready("desk"); },
+                     std::chrono::seconds(20)));
+    CHECK(desk.note("a") == R"({"id":"a","words":"b","version":1})");
+    desk.supervisor->plugin_removed("desk");
+    CHECK(desk.board.services().empty());
+    CHECK(desk.ask("GET", "/desk/notes/a").status == 404);
+}
