@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds Weir and shows it at work: a host with one plugin, 3,000 messages, a second plugin dropped in while it runs, and what
-# came of all that beside what should have come of it. Ends with 0 where the two are the same.
+# Builds Weir and shows it at work: a host with one plugin, 3,000 messages, a second plugin dropped in while it runs, a third one with a page to
+# vote on, and what came of all that beside what should have come of it. Ends with 0 where the two are the same.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/release
@@ -12,15 +12,17 @@ limit_s=60
 
 usage() {
     cat <<'EOF'
-Usage: scripts/demo.sh [--no-build [DIRECTORY]] [--keep]
+Usage: scripts/demo.sh [--no-build [DIRECTORY]] [--keep] [--stay]
 
   --no-build   use what is built already, in build/release or in DIRECTORY
   --keep       leave the demo's directory in place, and say where it is
+  --stay       go on serving the voting page until Enter or ^C
 EOF
 }
 
 build_first=yes
 keep=no
+stay=no
 while [ $# -gt 0 ]; do
     case $1 in
         --no-build)
@@ -31,6 +33,7 @@ while [ $# -gt 0 ]; do
             fi
             ;;
         --keep) keep=yes ;;
+        --stay) stay=yes ;;
         -h | --help)
             usage
             exit 0
@@ -81,7 +84,7 @@ cleanup() {
 }
 trap cleanup EXIT
 mkdir -p "$work/plugins" "$work/data"
-export WEIR_DATA_DIRECTORY=$work/data WEIR_PLUGINS_DIRECTORY=$work/plugins
+export WEIR_DATA_DIRECTORY=$work/data WEIR_PLUGINS_DIRECTORY=$work/plugins WEIR_HTTP_LISTEN=127.0.0.1:0
 config=$root/configs/embedded.json
 store=$work/data/store
 
@@ -128,6 +131,43 @@ echo "first rows in spell_checking.identity_projection after $(($(now_ms) - drop
 until_true "spellcheck has taken everything" is_done spellcheck_group
 echo "spellcheck has read the topic from its beginning after $(($(now_ms) - dropped)) ms"
 
+say "Dropping votes.so, which has a page to vote on"
+cp "$build/plugins/votes.so" "$work/plugins/.votes.so.half"
+mv "$work/plugins/.votes.so.half" "$work/plugins/votes.so"
+port=$(sed -n 's/.*"event":"http.listening".*"address":"[^"]*:\([0-9]*\)".*/\1/p' "$work/host.log" | head -n 1)
+[ -n "$port" ] || fail "the host says nowhere on which port it listens"
+# http METHOD PATH [BODY [KEY]]: the body of the answer; fails where the status is not 2xx.
+http() {
+    local answer
+    exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf '%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s' \
+        "$1" "$2" "${#3}" "${4:+Idempotency-Key: $4$'\r\n'}" "$3" >&3
+    answer=$(tr -d '\r' <&3)
+    exec 3<&- 3>&-
+    case ${answer%%$'\n'*} in
+        'HTTP/1.1 2'*) printf '%s\n' "${answer#*$'\n\n'}" ;;
+        *) return 1 ;;
+    esac
+}
+serves_results() { http GET /api/results "" >"$work/results.json" 2>/dev/null; }
+has_votes() { serves_results && [ "$(sqlite3 :memory: "select readfile('$work/results.json') ->> '\$.total'")" = "$1" ]; }
+until_true "votes serves its results" serves_results
+echo "the page: http://127.0.0.1:$port/"
+for number in 1 2 3 4 5 6 7; do
+    option=cats
+    [ $((number % 3)) -ne 0 ] || option=dogs
+    for repetition in 1 2 3; do # three times under one key: counted once
+        http POST /api/vote "{\"vote\":\"$option\"}" "demo-$number" >/dev/null || fail "vote $number was not taken (repetition $repetition)"
+    done
+done
+until_true "seven votes are counted" has_votes 7
+echo "seven votes, each sent three times under its key: $(cat "$work/results.json")"
+votes=$(cat "$work/results.json")
+if [ "$stay" = yes ]; then
+    echo "Vote on http://127.0.0.1:$port/ until you press Enter"
+    read -r _ || true
+fi
+
 say "Stopping the host"
 kill -TERM "$host"
 status=0
@@ -169,6 +209,15 @@ line "rows of preferences" "$(ask linting 'select count(*) from user_prefs')" \
     "$(ask spell_checking 'select count(*) from user_dictionary_prefs')" "$(expect user_prefs)"
 line "dead letters kept" "$(ask linting 'select count(*) from dead_letter_queue')" \
     "$(ask spell_checking 'select count(*) from dead_letter_queue')" "$(expect dead_letters)"
+for option in cats:5 dogs:2; do
+    has=$(sqlite3 :memory: "select '$votes' ->> '\$.counts.${option%:*}'")
+    verdict=OK
+    if [ "$has" != "${option#*:}" ]; then
+        verdict=DIFFERENT
+        different=yes
+    fi
+    printf '%-24s %10s %11s %10s  %s\n' "votes for ${option%:*}" "" "$has" "${option#*:}" "$verdict"
+done
 
 echo
 if [ "$different" = yes ]; then

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The votes domain: how many votes each option has.
-#include <weir/plugin.hpp>
+// The votes domain: takes votes over HTTP, counts them from the stream, and shows how many each option has.
+#include "page.hpp"
+
+#include <weir/http.hpp>
+
+#include <map>
 
 namespace {
 
@@ -28,10 +32,18 @@ struct Votes {
     bool offers(std::string_view option) const { return std::find(options.begin(), options.end(), option) != options.end(); }
 };
 
+/// Where the page may load from: this place alone.
+constexpr std::string_view page_policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+                                         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 } // namespace
 
+WEIR_ROUTE(cast_vote);
+WEIR_ROUTE(show_results);
+
 WEIR_PLUGIN(votes, "votes", "1.0.0") {
-    plugin.summary("Counts votes")
+    using namespace std::chrono_literals;
+    plugin.summary("Takes votes, counts them and shows the results")
         .tables(vote_counts)
         .counter("increment_vote", vote_counts, vote_counts.count, vote_counts.updated_at)
         // An entry is {"vote": "cats"}, as JSON or as flat fields. Sums commute, so any number of readers may count. Where it has an
@@ -44,6 +56,13 @@ WEIR_PLUGIN(votes, "votes", "1.0.0") {
                  .bindings = {{.topic = "votes", .event_type = "=vote.cast.v1"}}})
         .settings(R"({"options": ["cats", "dogs"]})")
         .instance<Votes>();
+    weir::Routes(plugin)
+        .post("/api/vote", cast_vote, {.summary = "Votes; 202 once the vote is in the stream", .max_body_bytes = 4096})
+        .get("/api/results", show_results, {.summary = "How many votes each option has", .max_age = 1s})
+        .events("/api/results/events", show_results, 500ms, {.summary = "The results, whenever they change"})
+        .asset("/", "text/html; charset=utf-8", page::html, {.summary = "A page to vote on", .content_security_policy = page_policy})
+        .asset("/votes/page.css", "text/css; charset=utf-8", page::css)
+        .asset("/votes/page.js", "text/javascript; charset=utf-8", page::script);
 }
 
 WEIR_HANDLER(votes, vote_cast) {
@@ -52,4 +71,41 @@ WEIR_HANDLER(votes, vote_cast) {
         return call.reject("invalid_vote", "/vote: is none of the options in the domain's settings.options");
     }
     call.upsert(vote_counts, option).add(vote_counts.count, 1).max(vote_counts.updated_at, event.occurred_at());
+}
+
+WEIR_ROUTE(cast_vote) {
+    const auto option = request.body().text("/vote");
+    if (!call.instance<Votes>().offers(option)) {
+        return reply.problem(422, "invalid_vote", "/vote: is none of the options; GET /api/results names them");
+    }
+    const std::string payload = weir::JsonObject().add("vote", option).text();
+    reply.publish({.type = "vote.cast.v1", .payload = payload}); // to the topic that the domain reads
+    reply.status(202).json(weir::JsonObject().add("status", "accepted").add("vote", option).add("id", request.id()).text());
+}
+
+WEIR_ROUTE(show_results) {
+    const auto &options = call.instance<Votes>().options;
+    std::map<std::string_view, std::int64_t> counted;
+    std::int64_t total = 0;
+    for (const std::string &option : options) {
+        const auto row = call.read(vote_counts, option);
+        counted[option] = row ? (*row)[vote_counts.count] : 0;
+        total += counted[option];
+    }
+    weir::JsonArray names;
+    weir::JsonObject counts;
+    weir::JsonObject percentages;
+    for (const std::string &option : options) {
+        const auto count = counted[option];
+        names.add(option);
+        counts.add(option, count);
+        percentages.add(option, total ? std::round(1e4 * static_cast<double>(count) / static_cast<double>(total)) / 100 : 0.0);
+    }
+    const std::string list = names.text();
+    reply.json(weir::JsonObject()
+                   .add("options", weir::Json(list))
+                   .add("counts", counts)
+                   .add("total", total)
+                   .add("percentages", percentages)
+                   .text());
 }

@@ -140,3 +140,12 @@ TEST_CASE("counts of another program go on where they were, and its clients' fun
         CHECK(ask("select votes.increment_vote('cats')").at(0).at(0) == "4");
     }
 }
+
+TEST_CASE("a stream of another name is read as the plugin's own") {
+    Installation installation({"votes"});
+    write_file(installation.domains() / "votes.json", R"({"service":{"domain":"votes","schema":"votes"},"topics":["ballots"]})");
+    installation.publish("ballots", {{"", R"({"vote":"cats"})"}, {"", R"({"vote":"dogs"})"}});
+    const auto report = installation.drain();
+    CHECK(report.at("votes").counts.applied == 2);
+    CHECK(counts(installation) == std::map<std::string, std::int64_t>{{"cats", 1}, {"dogs", 1}});
+}

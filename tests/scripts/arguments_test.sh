@@ -26,7 +26,9 @@ expect 2 "$scripts/services.sh" up --redis-port 65536
 expect 2 "$scripts/services.sh" up --directory
 expect 0 "$scripts/chaos.sh" --help
 expect 2 "$scripts/chaos.sh" --kills many
-for script in demo services chaos test bench build format lint install-dependencies; do
+expect 0 "$scripts/votes.sh" --help
+expect 2 "$scripts/votes.sh" --votes many
+for script in demo services chaos votes test bench build format lint install-dependencies; do
     expect 2 "$scripts/$script.sh" --no-such-argument
 done
 expect 2 "$scripts/test.sh" no-such-step

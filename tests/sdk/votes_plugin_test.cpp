@@ -73,3 +73,48 @@ TEST_CASE("the votes plugin offers its count to other clients of the database") 
     CHECK(descriptor.counters[0].count_column == 1);
     CHECK(descriptor.counters[0].time_column == 2);
 }
+
+TEST_CASE("a vote over HTTP is published to the domain's topic and answered with 202") {
+    Host host(file);
+    const Answer answer = host.request("POST", "/api/vote", {.body = R"({"vote": "cats"})"}).expect(202);
+    REQUIRE(answer.published.size() == 1);
+    CHECK(answer.published[0].event_type == "vote.cast.v1");
+    CHECK(answer.published[0].payload == R"({"vote":"cats"})");
+    CHECK(answer.changes.empty());
+    CHECK(answer.json().at("/vote")->text == "cats");
+    host.request("POST", "/api/vote", {.body = R"({"vote": "birds"})"}).expect(422, "invalid_vote");
+    host.request("POST", "/api/vote", {.body = R"({"vote": 1})"}).expect(422, "invalid_field");
+    const Answer missing = host.request("POST", "/api/vote", {.body = "{}"}).expect(422, "missing_field");
+    CHECK(missing.detail == "/vote: is missing");
+    host.request("POST", "/api/vote").expect(422, "missing_field");
+    host.request("POST", "/api/vote", {.body = "{"}).expect(400);
+    host.request("GET", "/api/vote").expect(404);
+    host.close();
+}
+
+TEST_CASE("the results name every option, its count and its percentage, and the total") {
+    Host host(file);
+    const Answer none = host.request("GET", "/api/results").expect(200);
+    CHECK(none.body == R"({"options":["cats","dogs"],"counts":{"cats":0,"dogs":0},"total":0,"percentages":{"cats":0,"dogs":0}})");
+    host.put("vote_counts", {{"option", "cats"}, {"count", "2"}, {"updated_at", "2025-01-01T00:00:00Z"}});
+    host.put("vote_counts", {{"option", "dogs"}, {"count", "1"}, {"updated_at", "2025-01-01T00:00:00Z"}});
+    host.put("vote_counts", {{"option", "birds"}, {"count", "9"}, {"updated_at", "2025-01-01T00:00:00Z"}});
+    const Answer some = host.request("GET", "/api/results").expect(200);
+    CHECK(some.body == R"({"options":["cats","dogs"],"counts":{"cats":2,"dogs":1},"total":3,"percentages":{"cats":66.67,"dogs":33.33}})");
+    CHECK(host.request("GET", "/api/results/events").body == some.body);
+    host.close();
+}
+
+TEST_CASE("the page is one of the plugin's routes, and loads nothing from elsewhere") {
+    Host host(file);
+    const Answer page = host.request("GET", "/").expect(200);
+    CHECK(page.content_type == "text/html; charset=utf-8");
+    CHECK(page.body.find("<main>") != std::string::npos);
+    for (const char *outside : {"http://", "https://", "href=\"//", "src=\"//", "<style", " style=", " onclick="}) {
+        INFO(outside);
+        CHECK(page.body.find(outside) == std::string::npos);
+    }
+    CHECK(host.request("GET", "/votes/page.css").expect(200).content_type == "text/css; charset=utf-8");
+    CHECK(host.request("GET", "/votes/page.js").expect(200).content_type == "text/javascript; charset=utf-8");
+    host.close();
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http_host.hpp"
+#include "sample.hpp"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+using namespace weir::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string kTenant = "36f675cc-81e7-4ef5-a8e2-5d940ed90475";
+const std::string kUser = "02bcbaa1-f4b6-47c1-a91b-5531e429370c";
+
+std::string created() {
+    return R"({"event_id":"7c9e6679-7425-40de-944b-e07fc1f90ae7","event_type":"user.created.v1","tenant_id":")" + kTenant +
+           R"(","occurred_at":"2025-11-24T00:00:00Z","schema_version":1,"payload":{"user_id":")" + kUser +
+           R"(","email":"ada@example.com"}})";
+}
+
+std::vector<std::pair<std::string, std::string>> if_match(const std::string &tag) { return {{"If-Match", tag}}; }
+
+} // namespace
+
+TEST_CASE("a user's preferences are read and replaced, and no version is overwritten unseen, while three plugins are served at once") {
+    for (const Backends &backends : {Backends{}, on_servers()}) {
+        INFO(backends.name());
+        Installation installation({"linting", "spellcheck", "votes"}, backends);
+        installation.publish(kIdentityTopic, {{"", created()}});
+        HttpHost host(installation);
+        for (const auto &[place, defaults, first, second] :
+             {std::tuple(std::string("/linting/users/"), std::string(R"({"rules":{}})"), std::string(R"({"rules":{"MD013":false}})"),
+                         std::string(R"({"rules":{"MD013":{"line_length":120}}})")),
+              std::tuple(std::string("/spellcheck/users/"), std::string(R"({"language":"en","custom_words":[]})"),
+                         std::string(R"({"language":"de","custom_words":["Weir"]})"),
+                         std::string(R"({"language":"pt-BR","custom_words":[]})"))}) {
+            const std::string target = place + kTenant + "/" + kUser + "/prefs";
+            INFO(target);
+            const auto shows = [](const HttpAnswer &answer, const std::string &expected) {
+                auto body = nlohmann::json::parse(answer.body);
+                body.erase("version");
+                body.erase("updated_at");
+                return body == nlohmann::json::parse(expected);
+            };
+            const HttpAnswer made = host.ask_until(200, "GET", target);
+            CHECK(made.header("ETag") == "\"1\"");
+            CHECK(shows(made, defaults));
+            CHECK(host.ask("GET", target, {}, {{"If-None-Match", "\"1\""}}).status == 304);
+
+            CHECK(host.ask("PUT", target, first).status == 428);
+            CHECK(host.ask("PUT", target, first, if_match("\"7\"")).status == 412);
+            CHECK(host.ask("PUT", target, first, if_match("W/\"1\"")).status == 412);
+            const HttpAnswer replaced = host.ask("PUT", target, first, if_match("\"1\""));
+            INFO(replaced.body);
+            CHECK(replaced.status == 200);
+            CHECK(replaced.header("ETag") == "\"2\"");
+            CHECK(shows(host.ask("GET", target), first));
+            CHECK(host.ask("PUT", target, second, if_match("\"1\"")).status == 412);
+            CHECK(host.ask("PUT", target, second, if_match("\"5\", \"2\"")).status == 200);
+            CHECK(host.ask("PUT", target, second, if_match("*")).status == 200);
+            CHECK(host.ask("GET", target).header("ETag") == "\"4\"");
+            CHECK(host.ask("PUT", target, R"({"rules":[],"language":"","custom_words":"a"})", if_match("*")).status == 422);
+            CHECK(host.ask("PUT", target, "{", if_match("*")).status == 400);
+            CHECK(host.ask("GET", place + kTenant + "/" + kTenant + "/prefs").status == 404);
+            CHECK(host.ask("PUT", place + kTenant + "/" + kTenant + "/prefs", first).status == 404);
+            CHECK(host.ask("GET", place + kTenant + "/ada/prefs").status == 404);
+
+            // Of many who replace the same version, one does.
+            std::atomic<int> done{0};
+            std::atomic<int> others{0};
+            std::vector<std::thread> clients;
+            for (int i = 0; i < 6; ++i) {
+                clients.emplace_back([&] {
+                    const int status = host.ask("PUT", target, first, if_match("\"4\"")).status;
+                    done += status == 200 ? 1 : 0;
+                    others += status == 412 ? 1 : 0;
+                });
+            }
+            for (std::thread &client : clients) {
+                client.join();
+            }
+            CHECK(done == 1);
+            CHECK(others == 5);
+            CHECK(host.ask("GET", target).header("ETag") == "\"5\"");
+        }
+        CHECK(host.ask("GET", "/api/results").status == 200);
+        CHECK(host.stop() == 0);
+    }
+}
+
+TEST_CASE("a known user without saved preferences has the defaults, under a version that the first PUT may name") {
+    Installation installation({"linting"});
+    weir::test::write_file(installation.domains() / "linting.json",
+                           R"({"service":{"domain":"linting","schema":"linting"},"settings":{"eager_defaults":false}})");
+    installation.publish(kIdentityTopic, {{"", created()}});
+    HttpHost host(installation);
+    const std::string target = "/linting/users/" + kTenant + "/" + kUser + "/prefs";
+    CHECK(host.ask_until(200, "GET", target).header("ETag") == "\"0\"");
+    CHECK(host.ask("PUT", target, R"({"rules":{}})", if_match("*")).status == 412);
+    CHECK(host.ask("PUT", target, R"({"rules":{}})", if_match("\"0\"")).status == 201);
+    CHECK(host.ask("PUT", target, R"({"rules":{}})", {{"If-None-Match", "*"}}).status == 428);
+    CHECK(host.ask("GET", target).header("ETag") == "\"1\"");
+    CHECK(host.stop() == 0);
+}
