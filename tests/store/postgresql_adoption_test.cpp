@@ -183,6 +183,124 @@ TEST_CASE("a text that is too long for another program's column is refused as da
     CHECK(session->decided(std::vector{id_of(1)}).size() == 1);
 }
 
+namespace {
+
+/// A dead-letter queue as another program may have made it, with columns of its own choice.
+std::string queue(const std::string &columns) {
+    return "create schema linting; create table linting.dead_letter_queue (id serial primary key, event_id uuid not null unique, "
+           "event_data jsonb, retry_count integer not null, created_at timestamp not null, " +
+           columns + "); alter schema linting owner to weir; alter table linting.dead_letter_queue owner to weir";
+}
+
+} // namespace
+
+TEST_CASE("a dead letter whose texts are too long for another program's queue is kept, its texts cut where that can be seen") {
+    PostgresPlace place;
+    place.query(queue("event_type varchar(50) not null, error_type varchar(24), error_message varchar(200), status varchar(8) not null, "
+                      "topic varchar(200) not null, position varchar(41) not null"));
+    const auto store = place.open();
+    const auto domain = store->domain("linting");
+    domain->migrate(linting());
+    const auto session = domain->open();
+    DeadLetter letter;
+    letter.event_id = id_of(1);
+    letter.topic = std::string(200, 't');
+    letter.position = "18446744073709551615-18446744073709551615";
+    letter.event_type = "user." + std::string(60, 'x') + ".v1";
+    letter.error_type = "a_reason_that_is_very_long_indeed";
+    for (int i = 0; i < 300; ++i) {
+        letter.error_message += "\xC3\xA9"; // two bytes, one character
+    }
+    const std::vector<DeadLetter> letters = {letter};
+    transact(*session, [&] {
+        session->add_dead_letters(letters);
+        session->record(std::vector{LedgerEntry{id_of(1), kTen, Outcome::dead}});
+    });
+    const auto kept = session->dead_letter(id_of(1));
+    REQUIRE(kept);
+    CHECK(kept->topic == letter.topic);
+    CHECK(kept->position == letter.position);
+    CHECK(kept->event_type == letter.event_type.substr(0, 47) + "...");
+    CHECK(kept->error_type == letter.error_type.substr(0, 21) + "...");
+    CHECK(kept->error_message == letter.error_message.substr(0, 2 * 197) + "...");
+    DeadLetterFilter filter; // is cut alike
+    filter.error_type = letter.error_type;
+    CHECK(session->dead_letters(filter).size() == 1);
+
+    // A replay that fails, by an operator's command, which knows no plugin's tables.
+    const auto another = place.open()->domain("linting")->open();
+    transact(*another, [&] { another->note_replay_failure(*kept, {"short", letter.error_message + letter.error_message}); });
+    CHECK(session->dead_letter(id_of(1))->error_message == kept->error_message);
+    CHECK(session->dead_letter(id_of(1))->error_type == "short");
+    transact(*session, [&] { session->settle_dead_letter(*kept, DeadLetterStatus::replayed, Outcome::applied); });
+    CHECK(session->dead_letter(id_of(1))->status == DeadLetterStatus::replayed);
+
+    // And a rebuild, whose shadow keeps them whole.
+    const auto shadow = store->domain(shadow_schema_name("linting"));
+    shadow->migrate(linting());
+    const auto other = shadow->open();
+    std::vector<DeadLetter> whole = {letter, letter};
+    whole[1].event_id = id_of(2);
+    transact(*other, [&] {
+        other->add_dead_letters(whole);
+        other->record(std::vector{LedgerEntry{id_of(1), kTen, Outcome::dead}, LedgerEntry{id_of(2), kTen, Outcome::dead}});
+    });
+    CHECK(other->dead_letter(id_of(1))->error_message == letter.error_message);
+    CHECK(store->replace_by_shadow("linting", linting())->commit().letters_added == 1);
+    for (const std::uint64_t number : {1, 2}) {
+        CHECK(session->dead_letter(id_of(number))->error_message == kept->error_message);
+    }
+}
+
+TEST_CASE("a queue in which a cut text would lie, or that refuses what Weir writes, is refused by the migration, with what to do") {
+    PostgresPlace place;
+    const std::string good =
+        "event_type text, error_type text, error_message text, status varchar(10) not null, topic varchar(255), position text";
+    const auto migrated = [&](const std::string &column, const std::string &instead, const std::string &further = "") {
+        std::string columns = good;
+        columns.replace(columns.find(column), std::min(columns.size(), columns.find(',', columns.find(column))) - columns.find(column),
+                        instead);
+        place.query("drop schema if exists linting cascade; " + queue(columns + further));
+        const auto store = place.open();
+        std::string message = refusal_of<SchemaWrong>([&] { store->domain("linting")->migrate(linting()); });
+        CHECK(place.one("select count(*) from pg_tables where schemaname = 'linting'") == "1"); // nothing was changed
+        return message;
+    };
+    CHECK(migrated("topic", "topic varchar(40)").find("ALTER TABLE dead_letter_queue ALTER COLUMN topic TYPE text") != std::string::npos);
+    CHECK(migrated("position", "position varchar(20)").find("dead_letter_queue.position") != std::string::npos);
+    CHECK(migrated("error_message", "error_message varchar(10)").find("dead_letter_queue.error_message") != std::string::npos);
+    CHECK(migrated("status", "status varchar(7)").find("dead_letter_queue.status") != std::string::npos);
+    place.query("create type public.shouted as enum ('PENDING', 'REPLAYED', 'DROPPED')");
+    CHECK(migrated("status", "status public.shouted").find("'pending'") != std::string::npos);
+    CHECK(migrated("error_type", "error_type public.shouted").find("dead_letter_queue.error_type") != std::string::npos);
+    const std::string checked =
+        migrated("status", good.substr(good.find("status"), 27), ", constraint loud check (status = upper(status))");
+    CHECK(checked.find("dead_letter_queue") != std::string::npos);
+    CHECK(checked.find("loud") != std::string::npos);
+    place.query("drop schema linting cascade; " + queue(good + ", constraint fine check (status = lower(status))"));
+    place.open()->domain("linting")->migrate(linting());
+    CHECK(place.one("select count(*) from linting.dead_letter_queue") == "0"); // the trial leaves nothing behind
+    CHECK(place.one("select count(*) from linting.event_ledger") == "0");
+}
+
+TEST_CASE("a queue that begins to refuse letters while the host runs is the schema's fault, and is named") {
+    PostgresPlace place;
+    const auto store = place.open();
+    const auto domain = contract_domain(*store);
+    place.query("alter table contract.dead_letter_queue add constraint nothing_more check (event_type <> 'x')");
+    const auto session = domain->open();
+    DeadLetter letter;
+    letter.event_id = id_of(1);
+    letter.event_type = "x";
+    const std::vector<DeadLetter> letters = {letter};
+    session->begin({});
+    session->add_dead_letters(letters);
+    const std::string message = refusal_of<SchemaWrong>([&] { session->commit(); });
+    CHECK(message.find("dead_letter_queue") != std::string::npos);
+    CHECK(message.find("nothing_more") != std::string::npos);
+    session->rollback();
+}
+
 TEST_CASE("tables that don't fit are refused with all that is wrong and the SQL to mend it, and nothing is changed") {
     PostgresPlace place;
     place.query(R"(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "postgresql_places.hpp"
 
+#include "support.hpp"
+
 namespace weir::test {
 
 PostgresServer &postgres() {
@@ -26,6 +28,13 @@ PostgresPlace::~PostgresPlace() {
 }
 
 std::unique_ptr<store::Store> PostgresPlace::open() { return store::postgresql::open_postgresql_store(options()); }
+
+void PostgresPlace::settle() {
+    REQUIRE(eventually([&] { // a commit that was sent belongs to a transaction that is open until it is done
+        return one("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> "
+                   "'idle'") == "0";
+    }));
+}
 
 std::string PostgresPlace::one(const std::string &sql) const {
     const auto rows = query(sql);

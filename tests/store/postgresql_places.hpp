@@ -24,6 +24,9 @@ public:
     PostgresPlace();
     ~PostgresPlace() override;
     std::unique_ptr<store::Store> open() override;
+    void settle() override;
+    void as_another(const std::string &schema, const std::string &sql) override { query("set search_path = " + schema + "; " + sql); }
+    std::string ask(const std::string &schema, const std::string &sql) override { return one("set search_path = " + schema + "; " + sql); }
 
     store::postgresql::PostgresqlOptions options() const { return options_for(postgres().url(database_)); }
     const std::string &database() const { return database_; }

@@ -66,6 +66,37 @@ TEST_CASE("tables that another program made and that don't fit are refused, each
     CHECK(one_text(file, "select count(*) from pragma_table_info('every_type')") == "3");
 }
 
+TEST_CASE("a queue that refuses what Weir writes is refused by the migration, and later it is the schema's fault") {
+    const TemporaryDirectory directory;
+    const auto file = directory / "contract.db";
+    const std::string queue =
+        "DROP TABLE IF EXISTS dead_letter_queue; CREATE TABLE dead_letter_queue (id INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, "
+        "event_type TEXT NOT NULL, event_data JSON, error_type TEXT NOT NULL, error_message VARCHAR(200) NOT NULL, retry_count INTEGER "
+        "NOT NULL, status TEXT NOT NULL, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL";
+    for (const char *check : {", CONSTRAINT bad CHECK (status IN ('PENDING', 'REPLAYED', 'DROPPED')))",
+                              ", CONSTRAINT bad CHECK (length(error_message) <= 200))", ", CONSTRAINT bad CHECK (status <> 'dropped'))"}) {
+        run_sql(file, queue + check);
+        const std::string message = message_of<SchemaWrong>([&] { contract_domain(*open_at(directory.path())); });
+        CHECK(message.find("dead_letter_queue") != std::string::npos);
+        CHECK(message.find("bad") != std::string::npos);
+        CHECK(one_text(file, "select count(*) from sqlite_master where name = 'event_ledger'") == "0"); // nothing was changed
+    }
+    run_sql(file, queue + ", CHECK (event_type <> 'x'))");
+    auto store = open_at(directory.path());
+    auto session = contract_domain(*store)->open();
+    CHECK(session->dead_letters({}).empty()); // the trial leaves nothing behind
+    DeadLetter letter;
+    letter.event_id = id_of(1);
+    letter.event_type = "x";
+    session->begin({});
+    CHECK_THROWS_AS(session->add_dead_letters(std::vector{letter}), SchemaWrong);
+    session->rollback();
+    letter.event_type = "y";
+    letter.error_message = std::string(400, 'm'); // SQLite keeps no lengths
+    transact(*session, [&] { session->add_dead_letters(std::vector{letter}); });
+    CHECK(session->dead_letter(id_of(1))->error_message == letter.error_message);
+}
+
 TEST_CASE("rows that a new unique index would refuse are left, and the migration says why it can't be") {
     const TemporaryDirectory directory;
     run_sql(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "sqlite_files.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 #include "store_contract.hpp"
 #include "support.hpp"
@@ -17,8 +18,12 @@ public:
         options.directory = directory_ / "store";
         return store::sqlite::open_sqlite_store(options);
     }
+    void as_another(const std::string &schema, const std::string &sql) override { run_sql(file(schema), sql); }
+    std::string ask(const std::string &schema, const std::string &sql) override { return one_text(file(schema), sql); }
 
 private:
+    std::filesystem::path file(const std::string &schema) const { return directory_ / ("store/" + schema + ".db"); }
+
     TemporaryDirectory directory_;
 };
 

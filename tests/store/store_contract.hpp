@@ -16,6 +16,12 @@ public:
     virtual ~StorePlace() = default;
     /// A store on this place. Called again for a second host, and in a forked child for a second process.
     virtual std::unique_ptr<store::Store> open() = 0;
+    /// Returns when a server has done, or dropped, all that a killed process had sent to it.
+    virtual void settle() {}
+    /// What another program does in a domain's schema, in SQL that every store knows. No session of this process is open.
+    virtual void as_another(const std::string &schema, const std::string &sql) = 0;
+    /// The first column of the first row.
+    virtual std::string ask(const std::string &schema, const std::string &sql) = 0;
 };
 using MakePlace = std::function<std::unique_ptr<StorePlace>()>;
 

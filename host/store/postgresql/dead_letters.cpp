@@ -1,32 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "letter_statements.hpp"
 #include "session.hpp"
 #include "storable.hpp"
+
+#include "store/standard.hpp"
 
 namespace weir::store::postgresql {
 
 namespace {
 
-constexpr std::string_view kNoContext = "{}";
 constexpr const char *kColumns =
     "id, event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, status, created_at, "
     "updated_at, context";
 constexpr std::size_t kColumnCount = 15;
-
-const char *status_name(DeadLetterStatus status) {
-    switch (status) {
-    case DeadLetterStatus::replayed:
-        return "replayed";
-    case DeadLetterStatus::dropped:
-        return "dropped";
-    case DeadLetterStatus::pending:
-        break;
-    }
-    return "pending";
-}
-
-DeadLetterStatus read_status(const std::string &name) {
-    return name == "replayed" ? DeadLetterStatus::replayed : name == "dropped" ? DeadLetterStatus::dropped : DeadLetterStatus::pending;
-}
 
 DeadLetter take_letter(Query &row) {
     DeadLetter letter;
@@ -43,21 +29,11 @@ DeadLetter take_letter(Query &row) {
     letter.error_type = row.take_text(8);
     letter.error_message = row.take_text(9);
     letter.retry_count = static_cast<std::uint32_t>(row.take_integer(10));
-    letter.status = read_status(row.take_text(11));
+    letter.status = status_from(row.take_text(11));
     letter.created_at = row.is_null(12) ? 0 : row.take_time(12);
     letter.updated_at = row.is_null(13) ? 0 : row.take_time(13);
     letter.context = row.take_text(14);
     return letter;
-}
-
-std::string hex(const std::string &bytes) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string out = "\\x";
-    for (const char c : bytes) {
-        out += kDigits[static_cast<unsigned char>(c) >> 4];
-        out += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-    return out;
 }
 
 } // namespace
@@ -68,27 +44,7 @@ void PostgresqlSession::add_dead_letters(std::span<const DeadLetter> letters) {
     }
     within_transaction([&] {
         for (const DeadLetter &letter : letters) {
-            const auto data = storable_json(letter.event_data);
-            // Parameters without a type take that of their column, which may be an enumeration of another program's.
-            defer(
-                Command{"insert into " + qualified("dead_letter_queue") +
-                            " (event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, "
-                            "status, created_at, updated_at, context) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
-                            "on conflict (event_id) do nothing",
-                        {{0, letter.event_id.text()},
-                         {0, storable(letter.topic)},
-                         {0, std::to_string(letter.partition)},
-                         {0, storable(letter.position)},
-                         {0, storable(letter.event_type)},
-                         {0, data.value_or(""), !data},
-                         {0, hex(letter.raw)},
-                         {0, storable(letter.error_type)},
-                         {0, storable(letter.error_message)},
-                         {0, std::to_string(letter.retry_count)},
-                         {0, status_name(letter.status)},
-                         {0, event::format_time(letter.created_at)},
-                         {0, event::format_time(letter.updated_at)},
-                         {0, letter.context.empty() ? "{}" : letter.context}}});
+            defer(insert_letter(place_, layout_->letter_limits, letter));
         }
     });
 }
@@ -118,7 +74,7 @@ std::vector<DeadLetter> PostgresqlSession::dead_letters(const DeadLetterFilter &
         values.emplace_back(status_name(*filter.status));
     }
     if (!filter.error_type.empty()) {
-        condition += " and error_type = :c";
+        condition += " and error_type = " + clipped(":c", "error_type", layout_->letter_limits);
         values.push_back(filter.error_type);
     }
     if (!filter.topic.empty()) {
@@ -147,7 +103,7 @@ void PostgresqlSession::settle_dead_letter(const DeadLetter &letter, DeadLetterS
             connection
                 .query("update " + qualified("dead_letter_queue") + " set status = :a, updated_at = clock_timestamp() where event_id = :b",
                        2, 0)
-                .text(0, status_name(status))
+                .text(0, std::string(status_name(status)))
                 .text(1, id)
                 .run();
         });
@@ -179,17 +135,20 @@ void PostgresqlSession::settle_dead_letter(const DeadLetter &letter, DeadLetterS
 void PostgresqlSession::note_replay_failure(const DeadLetter &letter, const event::Refusal &refusal) {
     within_transaction([&] {
         Connection &connection = live();
-        connection.guard([&] {
-            connection
-                .query("update " + qualified("dead_letter_queue") +
-                           " set error_type = :a, error_message = :b, retry_count = retry_count + 1, updated_at = clock_timestamp() "
-                           "where event_id = :c and status = 'pending'",
-                       3, 0)
-                .text(0, storable(refusal.type))
-                .text(1, storable(refusal.message))
-                .text(2, letter.event_id.text())
-                .run();
-        });
+        connection.guard(
+            [&] {
+                connection
+                    .query("update " + qualified("dead_letter_queue") +
+                               " set error_type = " + clipped(":a", "error_type", layout_->letter_limits) +
+                               ", error_message = " + clipped(":b", "error_message", layout_->letter_limits) +
+                               ", retry_count = retry_count + 1, updated_at = clock_timestamp() where event_id = :c and status = 'pending'",
+                           3, 0)
+                    .text(0, storable(refusal.type))
+                    .text(1, storable(refusal.message))
+                    .text(2, letter.event_id.text())
+                    .run();
+            },
+            Meaning::standard);
     });
 }
 

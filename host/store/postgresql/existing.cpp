@@ -13,12 +13,14 @@ using Tables = std::map<std::string, ExistingTable>;
 void read_columns(Connection &connection, const std::string &schema, Tables &tables) {
     connection
         .query("select c.relname, c.relkind, a.attname, format_type(a.atttypid, null), a.atttypmod, a.attnotnull, "
-               "a.atthasdef or a.attidentity <> '', a.attgenerated <> '', t.typtype = 'e', coalesce(l.collname, '') "
+               "a.atthasdef or a.attidentity <> '', a.attgenerated <> '', t.typtype = 'e', coalesce(l.collname, ''), "
+               "coalesce((select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) from pg_enum e where e.enumtypid = "
+               "t.oid), '') "
                "from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
                "left join pg_type t on t.oid = a.atttypid left join pg_collation l on l.oid = a.attcollation "
                "where c.relnamespace = (select oid from pg_namespace where nspname = :schema) and c.relkind in ('r', 'p', 'v', 'm', 'f') "
                "order by c.relname, a.attnum",
-               1, 10)
+               1, 11)
         .text(0, schema)
         .each([&](Query &row) {
             ExistingTable &table = tables[row.take_text(0)];
@@ -35,6 +37,7 @@ void read_columns(Connection &connection, const std::string &schema, Tables &tab
             column.generated = row.take_boolean(7);
             column.is_enumeration = row.take_boolean(8);
             column.collation = row.take_text(9);
+            column.labels = row.take_text(10);
         });
 }
 
@@ -96,6 +99,11 @@ void read_constraints(Connection &connection, const std::string &schema, Tables 
 }
 
 } // namespace
+
+std::optional<std::size_t> ExistingColumn::longest() const {
+    constexpr int kHeader = 4; // atttypmod counts one
+    return type == "character varying" && modifier >= kHeader ? std::optional(static_cast<std::size_t>(modifier - kHeader)) : std::nullopt;
+}
 
 const ExistingColumn *ExistingTable::column(const std::string &name) const {
     const auto found = std::find_if(columns.begin(), columns.end(), [&](const ExistingColumn &column) { return column.name == name; });

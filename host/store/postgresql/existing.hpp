@@ -4,6 +4,7 @@
 #include "place.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,11 @@ struct ExistingColumn {
     bool has_default = false; ///< or numbers rows by itself
     bool generated = false;
     bool is_enumeration = false;
+    std::string labels; ///< of an enumeration: 'a', 'b'
     std::string collation;
+
+    /// The length in characters of a varchar; nothing where there is no limit.
+    std::optional<std::size_t> longest() const;
 };
 
 struct ExistingIndex {

@@ -57,6 +57,10 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     }
     // 54000: a key that is too long for an index; P0, 27, 44: what triggers and checked views say of a row
     if (group == "22" || group == "23" || group == "P0" || group == "27" || group == "44" || state == "54000" || state == "54001") {
+        if (meaning == Meaning::standard) {
+            throw SchemaWrong(place + " refuses what Weir writes into a table of its own: drop the constraint or trigger, or widen the " +
+                              "column. " + said);
+        }
         throw DataRefused(said);
     }
     if (state == "25006") {
@@ -68,6 +72,10 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     }
     if (state == "53300") {
         throw Unavailable(place + " takes no more connections: raise the server's max_connections, or lower store.pool.max. " + said);
+    }
+    if (state == "2BP01") {
+        throw SchemaWrong(place + ": something that another program made depends on a table that Weir wants to drop. Drop it, or let it " +
+                          "read another table (event_ledger_all shows the whole ledger). " + said);
     }
     if (group == "42" || group == "3F" || group == "25" || group == "3D" || group == "28" || group == "21" || group == "2B") {
         const std::string text =

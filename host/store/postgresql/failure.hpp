@@ -12,6 +12,7 @@ namespace weir::store::postgresql {
 enum class Meaning {
     plain,
     creation, ///< a unique key that exists means to run the batch again
+    standard, ///< writing to Weir's own tables: data that they refuse is the schema's fault, not the event's
     setup,    ///< taking on the domain's role: whatever is refused is the schema's fault
 };
 

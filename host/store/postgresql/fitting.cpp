@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fitting.hpp"
 
+#include "connection.hpp"
 #include "ddl.hpp"
 
 #include <algorithm>
@@ -16,8 +17,8 @@ std::string shown(const ExistingColumn &existing) {
         const int packed = existing.modifier - kHeader;
         return "numeric(" + std::to_string(packed >> 16) + "," + std::to_string(packed & 0x7ff) + ")";
     }
-    if (existing.type == "character varying" && existing.modifier >= kHeader) {
-        return "varchar(" + std::to_string(existing.modifier - kHeader) + ")";
+    if (const auto longest = existing.longest()) {
+        return "varchar(" + std::to_string(*longest) + ")";
     }
     return existing.type;
 }
@@ -69,7 +70,35 @@ bool type_fits(const TableForm &form, const Column &column, const ExistingColumn
     return false;
 }
 
+std::string as_text(const TableForm &form, const Column &column) {
+    return "ALTER TABLE " + form.table.name + " ALTER COLUMN " + column.name + " TYPE text USING " + column.name + "::text";
+}
+
 } // namespace
+
+std::optional<std::string> refused_text(const TableForm &form, const Column &column, const ExistingColumn &existing) {
+    if (column.type != Type::text) {
+        return std::nullopt;
+    }
+    const auto found = form.texts.find(column.name);
+    const StandardText text = found == form.texts.end() ? StandardText{} : found->second;
+    if (existing.is_enumeration) {
+        for (const std::string &value : text.values) {
+            if (existing.labels.find(quote_text(value)) == std::string::npos) {
+                return "takes no " + quote_text(value) + ": ALTER TYPE " + existing.type + " ADD VALUE " + quote_text(value) + ", or " +
+                       as_text(form, column);
+            }
+        }
+        return text.values.empty() ? std::optional("has to take any text, but is " + existing.type + ": " + as_text(form, column))
+                                   : std::nullopt;
+    }
+    const auto longest = existing.longest();
+    if (!longest || (text.length > 0 && *longest >= text.length)) {
+        return std::nullopt;
+    }
+    return "has to take " + (text.length > 0 ? std::to_string(text.length) + " characters" : std::string("texts of any length")) +
+           ", but is " + shown(existing) + ": " + as_text(form, column);
+}
 
 std::optional<std::string> misfit(const TableForm &form, const Column &column, const ExistingColumn &existing) {
     if (existing.generated) {

@@ -18,4 +18,8 @@ namespace weir::store::postgresql {
 /// @return the reason it doesn't fit
 std::optional<std::string> misfit(const TableForm &form, const Column &column, const ExistingColumn &existing);
 
+/// Whether a text column of a standard table, which fits as such, is too short or has too few labels for what Weir writes there.
+/// @return why, and what to do
+std::optional<std::string> refused_text(const TableForm &form, const Column &column, const ExistingColumn &existing);
+
 } // namespace weir::store::postgresql

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "letter_statements.hpp"
 #include "standard_tables.hpp"
 #include "wire.hpp"
 
@@ -63,6 +64,7 @@ struct Layout {
     Schema schema;                   ///< the plugin's
     std::vector<TableLayout> tables; ///< in the order of the schema
     bool has_references = false;
+    LetterLimits letter_limits;
 };
 
 } // namespace weir::store::postgresql

@@ -6,6 +6,7 @@
 #include "ledger_view.hpp"
 #include "plan.hpp"
 #include "roles.hpp"
+#include "trial.hpp"
 
 #include <algorithm>
 
@@ -154,6 +155,7 @@ ColumnLayout column_layout(const Column &column, const ExistingColumn &existing)
 /// Fills in a layout in its place: tables point into its schema.
 void read_into(Layout &layout, const Place &place, const Schema &schema, const std::map<std::string, ExistingTable> &existing) {
     layout.schema = schema;
+    layout.letter_limits = letter_limits(existing.at("dead_letter_queue"));
     for (const Table &table : layout.schema.tables) {
         const auto there = existing.find(table.name);
         if (there == existing.end()) {
@@ -212,6 +214,7 @@ MigrationSteps migrate(Connection &connection, const Place &place, const Schema 
     grant_tables(connection, place, table_names(schema));
     auto made = std::make_shared<Layout>();
     read_into(*made, place, schema, existing);
+    try_adopted(connection, place, plan.steps(), made->letter_limits);
     transaction.commit();
     layout = std::move(made);
     for (const auto *steps : {&plan.steps(), &counters}) {

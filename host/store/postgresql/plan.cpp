@@ -42,7 +42,7 @@ Plan::Plan(const Place &place, const Schema &schema, std::map<std::string, Exist
         add(form, true);
     }
     for (const Table &table : schema.tables) {
-        add({table, "", false, {}}, false);
+        add({table, "", false, {}, {}}, false);
     }
     for (const Table &table : schema.tables) { // when all tables are there
         add_references(table, schema.tables);
@@ -110,6 +110,8 @@ void Plan::check_column(const TableForm &form, const Column &column, const Exist
     }
     if (const auto reason = misfit(form, column, *existing)) {
         misfits_.push_back(name + " " + *reason);
+    } else if (const auto refused = is_standard ? refused_text(form, column, *existing) : std::nullopt) {
+        misfits_.push_back(name + " " + *refused);
     }
     const auto declared = declared_.find({table.name, column.name});
     if (declared != declared_.end() && declared->second != declared_type(column)) {

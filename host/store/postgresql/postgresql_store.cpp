@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "postgresql_store.hpp"
 
+#include "existing.hpp"
 #include "migration.hpp"
 #include "presence.hpp"
 #include "replacement.hpp"
@@ -75,9 +76,11 @@ private:
             throw Unavailable("there is no schema " + place_.schema + " of Weir's in " + shared_->pool.name() +
                               ": `weir run` makes it; see that store.url and the domain's \"schema\" are right");
         }
+        auto standard = std::make_shared<Layout>(); // operators' commands need the standard tables alone
+        standard->letter_limits = letter_limits(read_existing(*connection, place_)["dead_letter_queue"]);
         const std::lock_guard lock(mutex_);
         if (!layout_) {
-            layout_ = std::make_shared<Layout>(); // operators' commands need the standard tables alone
+            layout_ = std::move(standard);
         }
         return layout_;
     }

@@ -3,6 +3,8 @@
 
 #include "store/ledger_generations.hpp"
 
+#include <algorithm>
+
 namespace weir::store::postgresql {
 
 namespace {
@@ -37,6 +39,21 @@ Column time_of_rows(std::string name) {
 
 Value text(const char *value) { return std::string(value); }
 
+/// One of these and nothing else.
+StandardText one_of(std::vector<std::string> values) {
+    StandardText text{std::move(values), 0};
+    for (const std::string &value : text.values) {
+        text.length = std::max(text.length, value.size());
+    }
+    return text;
+}
+
+StandardText at_most(std::size_t length) { return {{}, length}; }
+
+constexpr std::size_t kTopic = 200;   // as long as the configuration lets it be
+constexpr std::size_t kPosition = 41; // two numbers of 64 bits
+constexpr std::size_t kReadable = 20; // what is cut shorter says nothing
+
 TableForm event_ledger() {
     TableForm form;
     form.table = {std::string(kYoungLedger),
@@ -44,6 +61,7 @@ TableForm event_ledger() {
                   {0},
                   {},
                   {}};
+    form.texts["outcome"] = one_of({"applied", "stale", "ignored", "dead"});
     return form;
 }
 
@@ -77,6 +95,15 @@ TableForm ledger_pruned() {
     return form;
 }
 
+/// What upkeep may drop: tables of other programs may be called like generations.
+TableForm ledger_remains() {
+    TableForm form;
+    form.table.name = std::string(kLedgerRemains);
+    form.table.columns = {plain("generation", Type::int64)};
+    form.table.primary_key = {0};
+    return form;
+}
+
 TableForm dead_letter_queue() {
     TableForm form;
     form.table.name = "dead_letter_queue";
@@ -98,6 +125,9 @@ TableForm dead_letter_queue() {
     form.table.primary_key = {0};
     form.table.indexes = {{"dead_letter_queue_event_id", {1}, true}, {"dead_letter_queue_status", {11}, false}};
     form.plain_json = {"context"}; // a replay needs it as it was, and jsonb would refuse some of it
+    form.texts = {
+        {"topic", at_most(kTopic)},         {"position", at_most(kPosition)},      {"event_type", at_most(kReadable)},
+        {"error_type", at_most(kReadable)}, {"error_message", at_most(kReadable)}, {"status", one_of({"pending", "replayed", "dropped"})}};
     form.checks = ", check (status in ('pending', 'replayed', 'dropped'))";
     form.numbered = true;
     return form;
@@ -162,8 +192,9 @@ TableForm schema_migrations() {
 } // namespace
 
 std::vector<TableForm> standard_tables() {
-    return {schema_migrations(), event_ledger(), ledger_counts(), ledger_generations(), ledger_pruned(), dead_letter_queue(), outbox(),
-            positions(),         lease(),        event_attempts()};
+    return {schema_migrations(), event_ledger(),   ledger_counts(),     ledger_generations(),
+            ledger_pruned(),     ledger_remains(), dead_letter_queue(), outbox(),
+            positions(),         lease(),          event_attempts()};
 }
 
 } // namespace weir::store::postgresql

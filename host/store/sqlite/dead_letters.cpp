@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
+#include "standard_rows.hpp"
+
+#include "store/standard.hpp"
 
 namespace weir::store::sqlite {
 
 namespace {
 
-constexpr std::string_view kNoContext = "{}";
 constexpr const char *kColumns =
     "id, event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, status, created_at, "
     "updated_at, context";
@@ -15,22 +17,6 @@ const std::vector<Storage> &storages() {
                                                    Storage::text,    Storage::text, Storage::bytes, Storage::text,    Storage::text,
                                                    Storage::integer, Storage::text, Storage::time,  Storage::time,    Storage::text};
     return kStorages;
-}
-
-const char *status_name(DeadLetterStatus status) {
-    switch (status) {
-    case DeadLetterStatus::replayed:
-        return "replayed";
-    case DeadLetterStatus::dropped:
-        return "dropped";
-    case DeadLetterStatus::pending:
-        break;
-    }
-    return "pending";
-}
-
-DeadLetterStatus read_status(const std::string &name) {
-    return name == "replayed" ? DeadLetterStatus::replayed : name == "dropped" ? DeadLetterStatus::dropped : DeadLetterStatus::pending;
 }
 
 DeadLetter take_letter(Query &row) {
@@ -48,7 +34,7 @@ DeadLetter take_letter(Query &row) {
     letter.error_type = row.take_text(8);
     letter.error_message = row.take_text(9);
     letter.retry_count = static_cast<std::uint32_t>(row.take_integer(10));
-    letter.status = read_status(row.take_text(11));
+    letter.status = status_from(row.take_text(11));
     letter.created_at = row.take_time(12);
     letter.updated_at = row.take_time(13);
     letter.context = row.take_text(14);
@@ -61,33 +47,7 @@ void SqliteSession::add_dead_letters(std::span<const DeadLetter> letters) {
     if (letters.empty()) {
         return;
     }
-    connection_.within_transaction([&] {
-        connection_.guard([&] {
-            Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("dead_letter_queue") +
-                                              " (event_id, topic, partition, position, event_type, event_data, raw, error_type, "
-                                              "error_message, retry_count, status, created_at, "
-                                              "updated_at, context) values (?, ?, ?, ?, ?, ?, cast(? as blob), ?, ?, ?, ?, ?, ?, ?) on "
-                                              "conflict (event_id) do nothing",
-                                          std::span(storages()).subspan(1));
-            for (const DeadLetter &letter : letters) {
-                bulk.text(0, letter.event_id.text());
-                bulk.text(1, letter.topic);
-                bulk.integer(2, letter.partition);
-                bulk.text(3, letter.position);
-                bulk.text(4, letter.event_type);
-                bulk.value(5, letter.event_data ? Value(*letter.event_data) : Value());
-                bulk.text(6, letter.raw);
-                bulk.text(7, letter.error_type);
-                bulk.text(8, letter.error_message);
-                bulk.integer(9, letter.retry_count);
-                bulk.text(10, status_name(letter.status));
-                bulk.time(11, letter.created_at);
-                bulk.time(12, letter.updated_at);
-                bulk.text(13, letter.context.empty() ? "{}" : letter.context);
-            }
-            bulk.run();
-        });
-    });
+    connection_.within_transaction([&] { insert_letters(connection_, letters); });
 }
 
 std::vector<DeadLetter> SqliteSession::dead_letters(const DeadLetterFilter &filter) {
@@ -100,7 +60,7 @@ std::vector<DeadLetter> SqliteSession::dead_letters(const DeadLetterFilter &filt
         values.emplace_back(std::move(value));
     };
     if (filter.status) {
-        condition("status", status_name(*filter.status));
+        condition("status", std::string(status_name(*filter.status)));
     }
     if (!filter.error_type.empty()) {
         condition("error_type", filter.error_type);
@@ -154,7 +114,7 @@ void SqliteSession::settle_dead_letter(const DeadLetter &letter, DeadLetterStatu
             connection_
                 .query("update " + connection_.qualified("dead_letter_queue") + " set status = ?, updated_at = ? where event_id = ?",
                        {Storage::text, Storage::time, Storage::text}, {})
-                .text(0, status_name(status))
+                .text(0, std::string(status_name(status)))
                 .time(1, now)
                 .text(2, letter.event_id.text())
                 .run();

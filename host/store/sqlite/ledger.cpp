@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
+#include "standard_rows.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,8 +13,8 @@ constexpr std::array kOutcomes = {Outcome::applied, Outcome::stale, Outcome::ign
 
 } // namespace
 
-// Which generations there are, what was pruned, and the filters of those that are sealed. Within the transaction that looks ids up: no generation can be sealed
-// or pruned before its end.
+// Which generations there are, what was pruned, and the filters of those that are sealed. Within the transaction that looks ids up: no
+// generation can be sealed or pruned before its end.
 void SqliteSession::see_generations() {
     std::int64_t oldest = 0;
     std::int64_t young = 0;
@@ -149,19 +150,7 @@ void SqliteSession::record(std::span<const LedgerEntry> entries) {
         return;
     }
     connection_.within_transaction([&] {
-        connection_.guard(
-            [&] {
-                Bulk &bulk = connection_.bulk("insert into " + connection_.qualified("event_ledger") +
-                                                  " (event_id, received_at, outcome) values (?, ?, ?)",
-                                              {Storage::text, Storage::time, Storage::text});
-                for (const LedgerEntry &entry : entries) {
-                    bulk.text(0, entry.event_id.text());
-                    bulk.time(1, entry.received_at);
-                    bulk.text(2, std::string(outcome_name(entry.outcome)));
-                }
-                bulk.run();
-            },
-            KeyConflict::run_again);
+        insert_entries(connection_, entries);
         for (const Outcome outcome : kOutcomes) {
             const auto of_it =
                 std::count_if(entries.begin(), entries.end(), [&](const LedgerEntry &entry) { return entry.outcome == outcome; });

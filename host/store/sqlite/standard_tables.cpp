@@ -79,6 +79,15 @@ TableForm ledger_pruned() {
     return form;
 }
 
+/// What upkeep may drop: tables of other programs may be called like generations.
+TableForm ledger_remains() {
+    TableForm form;
+    form.table.name = std::string(kLedgerRemains);
+    form.table.columns = {plain("generation", Type::int64)};
+    form.table.primary_key = {0};
+    return form;
+}
+
 TableForm dead_letter_queue() {
     TableForm form;
     form.table.name = "dead_letter_queue";
@@ -165,8 +174,9 @@ TableForm schema_migrations() {
 } // namespace
 
 std::vector<TableForm> standard_tables() {
-    return {schema_migrations(), event_ledger(), ledger_counts(), ledger_generations(), ledger_pruned(), dead_letter_queue(), outbox(),
-            positions(),         lease(),        event_attempts()};
+    return {schema_migrations(), event_ledger(),   ledger_counts(),     ledger_generations(),
+            ledger_pruned(),     ledger_remains(), dead_letter_queue(), outbox(),
+            positions(),         lease(),          event_attempts()};
 }
 
 TableForm own_table(const Table &table) {
