@@ -43,7 +43,7 @@ void LedgerKeeper::loop() {
         }
         std::string failed;
         try {
-            keep();
+            failed = keep();
         } catch (const store::Unavailable &) { // the domain's own to tell
         } catch (const std::exception &failure) {
             failed = failure.what();
@@ -56,8 +56,9 @@ void LedgerKeeper::loop() {
     }
 }
 
-void LedgerKeeper::keep() {
+std::string LedgerKeeper::keep() {
     const auto session = store_.open();
+    std::string refused;
     for (bool more = true; more && !stop_;) {
         store::LedgerPolicy policy;
         policy.horizon = spec_.options.ledger_horizon;
@@ -66,10 +67,12 @@ void LedgerKeeper::keep() {
         const store::LedgerUpkeep done = session->maintain_ledger(policy);
         say(done);
         more = done.more;
+        refused = done.refused;
         if (more) {
             bell_.wait_for(kStepPause);
         }
     }
+    return refused;
 }
 
 void LedgerKeeper::say(const store::LedgerUpkeep &done) const {

@@ -34,7 +34,8 @@ public:
 
 private:
     void loop();
-    void keep();
+    /// @return what the store refused, empty: nothing
+    std::string keep();
     void say(const store::LedgerUpkeep &done) const;
 
     const DomainSpec &spec_;

@@ -35,6 +35,7 @@ inline LedgerUpkeep maintain(Session &session, const LedgerPolicy &policy) {
         all.pruned_events += done.pruned_events;
         all.pruned_through = std::max(all.pruned_through, done.pruned_through);
         all.generations = done.generations;
+        all.refused = done.refused;
         if (!done.more) {
             return all;
         }

@@ -220,10 +220,84 @@ void exactly_once_beside_upkeep(StorePlace &place) {
     CHECK(sealed > 3);
 }
 
+void others_tables(StorePlace &place) {
+    contract_domain(*place.open());
+    for (const char *table : {"event_ledger_0", "event_ledger_2", "event_ledger_40"}) {
+        place.as_another("contract", std::string("create table ") + table + " (note text); insert into " + table + " values ('kept')");
+    }
+    {
+        auto store = place.open();
+        auto domain = store->domain("contract");
+        domain->migrate(contract_schema());
+        auto session = domain->open();
+        auto keeper = domain->open();
+        record(*session, entries(0, 100));
+        CHECK(maintain(*keeper, policy_of(100, kHour, kStart)).sealed == 1);
+        record(*session, entries(100, 200, kStart + 10 * kHour));
+        const LedgerUpkeep done = maintain(*keeper, policy_of(100, kHour, kStart + 10 * kHour));
+        CHECK(done.pruned_events == 100); // and goes on without the name that is taken
+        CHECK(done.sealed == 0);
+        CHECK(done.refused.find("event_ledger_2") != std::string::npos);
+        CHECK(session->decided(ids(0, 200)) == ids(100, 200));
+        auto shadow = store->domain(shadow_schema_name("contract"));
+        shadow->migrate(contract_schema());
+        record(*shadow->open(), entries(100, 150, kStart, Outcome::ignored));
+        auto replacement = store->replace_by_shadow("contract", contract_schema());
+        CHECK(replacement->commit().outcomes_changed == 50);
+    }
+    for (const char *table : {"event_ledger_0", "event_ledger_2", "event_ledger_40"}) {
+        CHECK(place.ask("contract", std::string("select note from ") + table) == "kept");
+    }
+    place.as_another("contract", "alter table event_ledger_2 rename to ledger_of_another");
+    auto domain = place.open()->domain("contract");
+    auto keeper = domain->open();
+    const LedgerUpkeep done = maintain(*keeper, policy_of(100, kHour, kStart + 10 * kHour));
+    CHECK(done.sealed == 2);
+    CHECK(done.refused.empty());
+    CHECK(keeper->decided(ids(0, 200)) == ids(100, 200));
+}
+
+void held_by_another_table(StorePlace &place) {
+    record(*contract_domain(*place.open())->open(), entries(0, 100));
+    // It follows the generation that is sealed.
+    place.as_another("contract", "create table audit (event_id uuid references event_ledger (event_id)); insert into audit values ('" +
+                                     id_of(7).text() + "')");
+    for (int round = 1; round <= 3; ++round) {
+        auto domain = place.open()->domain("contract");
+        auto keeper = domain->open();
+        const event::Micros now = kStart + round * 10 * kHour;
+        const auto at = static_cast<std::uint64_t>(round) * 100;
+        const LedgerUpkeep done = maintain(*keeper, policy_of(100, kHour, now));
+        CHECK(done.sealed == round);
+        CHECK(done.pruned_events == (round == 1 ? 0 : 100));
+        CHECK(done.refused.empty() == (round == 1));
+        record(*keeper, entries(at, at + 100, now));
+        CHECK(keeper->decided(ids(0, 1000)).size() == 200);
+    }
+    {
+        auto keeper = place.open()->domain("contract")->open();
+        const std::string refused = maintain(*keeper, policy_of(100, kHour, kStart + 30 * kHour)).refused;
+        CHECK(refused.find("event_ledger_1") != std::string::npos);
+        CHECK(refused.find("drop") != std::string::npos);
+    }
+    CHECK(place.ask("contract", "select count(*) from event_ledger_1") == "100");
+    place.as_another("contract", "drop table audit");
+    {
+        auto keeper = place.open()->domain("contract")->open();
+        CHECK(maintain(*keeper, policy_of(100, kHour, kStart + 30 * kHour)).refused.empty());
+    }
+    CHECK(place.ask("contract", "select count(*) from event_ledger_remains") == "0");
+    place.as_another("contract", "create table event_ledger_1 (note text)"); // the name is free
+}
+
 } // namespace
 
 std::vector<Promise> ledger_upkeep_promises() {
     return {
+        {"a table of another program's that is called like a generation is never dropped, read or written", others_tables},
+        {"what depends on a pruned generation keeps its table, and nothing else: the ledger is sealed and pruned, and catches up when it "
+         "is gone",
+         held_by_another_table},
         {"the ids of sealed generations are known, to every session and to a host that starts", sealed_generations_answer},
         {"ids are pruned when they are beyond the horizon by append time and by clock, and it is told where", pruned_by_the_horizon},
         {"without a horizon ids are kept for ever", kept_for_ever},

@@ -106,8 +106,12 @@ void Connection::fail(const Reply &reply, Meaning meaning) {
         const char *text = PQresultErrorField(reply.get(), code);
         return std::string(text ? text : "");
     };
-    const ServerError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_TABLE_NAME), field(PG_DIAG_COLUMN_NAME),
-                            field(PG_DIAG_CONSTRAINT_NAME)};
+    ServerError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_TABLE_NAME), field(PG_DIAG_COLUMN_NAME),
+                      field(PG_DIAG_CONSTRAINT_NAME)};
+    if (error.state == "2BP01") { // which names objects, and no row
+        const std::string detail = field(PG_DIAG_MESSAGE_DETAIL);
+        error.message = error.message.substr(0, error.message.find('\n')) + ": " + detail.substr(0, detail.find('\n'));
+    }
     if (is_stale_plan(error.state)) {
         set_broken();
     }

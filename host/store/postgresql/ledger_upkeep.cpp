@@ -6,7 +6,6 @@
 #include "session.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 namespace weir::store::postgresql {
@@ -27,18 +26,31 @@ public:
         LedgerUpkeep done;
         const std::vector<LedgerGeneration> known = generations();
         done.generations = known.empty() ? 0 : known.size() - 1;
-        if (remove_remains(known.empty() ? 0 : known.front().number)) {
+        // What is refused in one step keeps no other from being done: the ledger grows for as long as nothing is sealed.
+        if (attempt(done, [&] { return remove_remains(done); })) {
             done.more = true;
-        } else if (index_generation(known)) {
+        } else if (attempt(done, [&] { return index_generation(known); })) {
             ++done.indexed;
             done.more = true;
-        } else {
-            done.more = in_transaction([&] { return prune(policy, done); }) || in_transaction([&] { return seal(policy, done); });
+        } else if (attempt(done, [&] { return in_transaction([&] { return prune(policy, done); }); }) ||
+                   attempt(done, [&] { return in_transaction([&] { return seal(policy, done); }); })) {
+            done.more = true;
         }
         return done;
     }
 
 private:
+    template <class Work> static bool attempt(LedgerUpkeep &done, Work work) {
+        try {
+            return work();
+        } catch (const RunAgain &) { // a lock that others hold
+            done.more = true;
+        } catch (const SchemaWrong &failure) {
+            done.refused += (done.refused.empty() ? "" : "; ") + std::string(failure.what());
+        }
+        return false;
+    }
+
     std::string own(std::string_view table) const { return place_.qualified(std::string(table)); }
     void run(const std::string &sql) {
         std::vector<Command> commands;
@@ -90,21 +102,19 @@ private:
     }
 
     /// The table of a pruned generation. Its file is removed when the lock is given up again.
-    bool remove_remains(std::int64_t oldest) {
-        const std::string prefix = std::string(kYoungLedger) + "_";
-        const Reply rows = ask("select relname::text from pg_class where relkind = 'r' and relnamespace = (select oid from pg_namespace "
-                               "where nspname = $1) and "
-                               "relname ~ '^event_ledger_[0-9]+$'",
-                               {{0, place_.schema}});
+    bool remove_remains(LedgerUpkeep &done) {
+        const Reply rows = ask("select generation from " + own(kLedgerRemains) + " order by generation");
         for (int i = 0; i < rows.rows(); ++i) {
-            const std::string name(rows.bytes(i, 0));
-            std::int64_t number = 0;
-            const char *end = name.data() + name.size();
-            if (std::from_chars(name.data() + prefix.size(), end, number).ptr == end && number < oldest) {
+            const std::int64_t number = decode_integer(rows.bytes(i, 0));
+            const bool removed = attempt(done, [&] {
                 return in_transaction([&] {
-                    run("drop table if exists " + own(name));
+                    run("drop table if exists " + own(generation_table(number)));
+                    run("delete from " + own(kLedgerRemains) + " where generation = " + std::to_string(number));
                     return true;
                 });
+            });
+            if (removed) {
+                return true;
             }
         }
         return false;
@@ -164,6 +174,7 @@ private:
                 "greatest(pruned.appended_through, excluded.appended_through)",
             {{0, event::format_time(oldest.received_through)}});
         run("delete from " + own(kLedgerGenerations) + " where generation = " + std::to_string(oldest.number));
+        run("insert into " + own(kLedgerRemains) + " (generation) values (" + std::to_string(oldest.number) + ")");
         make_ledger_view(connection_, place_);
         done.pruned_events = static_cast<std::uint64_t>(oldest.events);
         done.pruned_through = oldest.received_through;
@@ -191,6 +202,16 @@ private:
         }
         const std::int64_t number = known.back().number;
         const std::string sealed = own(generation_table(number));
+        if (!ask("select from pg_class where oid = to_regclass($1)", {{0, sealed}}).rows()) {
+            rename_young(policy, number, sealed);
+            done.sealed = number;
+            return true;
+        }
+        throw SchemaWrong(sealed + " in " + place_.name() +
+                          " isn't a generation of the ledger, but has the name that the next one needs: rename it");
+    }
+
+    void rename_young(const LedgerPolicy &policy, std::int64_t number, const std::string &sealed) {
         run("lock table " + own(kYoungLedger) + " in access exclusive mode"); // when every batch that has looked into it is over
         run("alter table " + own(kYoungLedger) + " rename to " + quote_name(generation_table(number)));
         run("create table " + own(kYoungLedger) + " (like " + sealed + " including all)"); // with other programs' columns
@@ -200,8 +221,6 @@ private:
             " where generation = " + std::to_string(number));
         open(number + 1, policy.now, decided());
         make_ledger_view(connection_, place_);
-        done.sealed = number;
-        return true;
     }
 
     /// Who may read and write the sealed table may do so with the new one.
@@ -246,7 +265,7 @@ LedgerUpkeep PostgresqlSession::maintain_ledger(const LedgerPolicy &policy) {
     const Pool::Lent connection = place_.pool->take();
     try {
         return Upkeep(*connection, place_, *filters_).step(policy);
-    } catch (const RunAgain &) { // a lock that batches hold
+    } catch (const RunAgain &) {
         LedgerUpkeep busy;
         busy.more = true;
         return busy;

@@ -125,19 +125,13 @@ void PostgresqlReplacement::replace_rows(std::size_t table, ReplacementCounts &c
 }
 
 std::vector<std::string> PostgresqlReplacement::ledgers_of(const std::string &schema) {
-    std::vector<std::string> tables;
+    const std::string prefix = quote_name(schema) + ".";
+    std::vector<std::string> tables = {prefix + quote_name(std::string(kYoungLedger))};
     Connection &connection = session_.connection();
     connection.guard([&] {
         connection
-            .query(
-                "select relname from pg_class where relnamespace = (select oid from pg_namespace where nspname = :a) and relkind = 'r' and "
-                "(relname = 'event_ledger' or case when relname ~ '^event_ledger_[0-9]+$' then cast(substring(relname from 14) as bigint) "
-                ">= "
-                "(select coalesce(min(generation), 0) from " +
-                    quote_name(schema) + ".event_ledger_generations) else false end) order by relname",
-                1, 1)
-            .text(0, schema)
-            .each([&](Query &row) { tables.push_back(quote_name(schema) + "." + quote_name(row.take_text(0))); });
+            .query("select generation from " + prefix + std::string(kLedgerGenerations) + " where sealed_at is not null order by 1", 0, 1)
+            .each([&](Query &row) { tables.push_back(prefix + quote_name(generation_table(row.take_integer(0)))); });
     });
     return tables;
 }
@@ -239,18 +233,20 @@ void PostgresqlReplacement::replace_letters(ReplacementCounts &counts) {
     }
     undone += ")";
     counts.letters_resolved = write("delete from " + ours + " as t where t.status = 'pending' and " + undone);
+    const auto clip = [&](const char *column) { return clipped(std::string("s.") + column, column, ours_->letter_limits); };
     counts.letters_renewed =
-        write("update " + ours +
-              " as t set status = 'pending', error_type = s.error_type, error_message = s.error_message, retry_count = s.retry_count, "
-              "updated_at = s.updated_at from " +
-              shadow + " as s where s.event_id = t.event_id and t.status <> 'dropped'");
+        write("update " + ours + " as t set status = 'pending', error_type = " + clip("error_type") +
+              ", error_message = " + clip("error_message") + ", retry_count = s.retry_count, updated_at = s.updated_at from " + shadow +
+              " as s where s.event_id = t.event_id and t.status <> 'dropped'");
     counts.letters_overtaken = write("update " + ours + " as t set status = 'replayed' where t.status = 'dropped' and " + undone);
     // All of a shadow's are pending; said so, it fits a status that is an enumeration too.
-    const std::string columns =
-        "event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, "
-        "created_at, updated_at, context";
-    counts.letters_added = write("insert into " + ours + " (" + columns + ", status) select " + columns + ", 'pending' from " + shadow +
-                                 " as s where not exists (select from " + ours + " as t where t.event_id = s.event_id) order by s.id");
+    counts.letters_added =
+        write("insert into " + ours +
+              " (event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, created_at, "
+              "updated_at, context, status) select event_id, topic, partition, position, " +
+              clip("event_type") + ", event_data, raw, " + clip("error_type") + ", " + clip("error_message") +
+              ", retry_count, created_at, updated_at, context, 'pending' from " + shadow + " as s where not exists (select from " + ours +
+              " as t where t.event_id = s.event_id) order by s.id");
 }
 
 void PostgresqlReplacement::note_rebuilt() {

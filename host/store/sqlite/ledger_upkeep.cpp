@@ -6,7 +6,6 @@
 #include "standard_tables.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace weir::store::sqlite {
 
@@ -35,20 +34,32 @@ void make_ledger_view(Connection &connection) {
 
 LedgerUpkeep SqliteSession::maintain_ledger(const LedgerPolicy &policy) {
     LedgerUpkeep done;
-    try {
-        const std::vector<LedgerGeneration> known = connection_.guard([&] { return generations(); });
-        const std::int64_t oldest = known.empty() ? 0 : known.front().number;
-        if (connection_.guard([&] { return remove_remains(oldest); })) {
+    // What is refused in one step keeps no other from being done: the ledger grows for as long as nothing is sealed.
+    const auto attempt = [&](auto work) {
+        try {
+            return connection_.guard(work);
+        } catch (const RunAgain &) {
             done.more = true;
-        } else if (connection_.guard([&] { return index_generation(known); })) {
-            ++done.indexed;
-            done.more = true;
-        } else {
-            done.more = connection_.within_transaction([&] { return connection_.guard([&] { return prune(policy, done); }); }) ||
-                        connection_.within_transaction([&] { return connection_.guard([&] { return seal(policy, done); }); });
+        } catch (const SchemaWrong &failure) {
+            done.refused += (done.refused.empty() ? "" : "; ") + std::string(failure.what());
         }
-        done.generations = known.empty() ? 0 : known.size() - 1;
+        return false;
+    };
+    std::vector<LedgerGeneration> known;
+    try {
+        known = connection_.guard([&] { return generations(); });
     } catch (const RunAgain &) {
+        done.more = true;
+        return done;
+    }
+    done.generations = known.empty() ? 0 : known.size() - 1;
+    if (attempt([&] { return remove_remains(done); })) {
+        done.more = true;
+    } else if (attempt([&] { return index_generation(known); })) {
+        ++done.indexed;
+        done.more = true;
+    } else if (attempt([&] { return connection_.within_transaction([&] { return prune(policy, done); }); }) ||
+               attempt([&] { return connection_.within_transaction([&] { return seal(policy, done); }); })) {
         done.more = true;
     }
     return done;
@@ -77,37 +88,36 @@ std::vector<LedgerGeneration> SqliteSession::generations() {
 
 /// Some rows of a table whose generation is pruned; the table, when it is empty. Dropping a full one would hold up batches for as long as
 /// it is large.
-bool SqliteSession::remove_remains(std::int64_t oldest) {
-    std::string remains;
-    const std::string prefix = std::string(kYoungLedger) + "_";
-    connection_
-        .query("select name from " + connection_.qualified("sqlite_master") + " where type = 'table' and name glob '" + prefix +
-                   "[0-9]*' order by name",
-               {}, {Storage::text})
-        .each([&](Query &row) {
-            const std::string name = row.take_text(0);
-            std::int64_t number = 0;
-            const char *end = name.data() + name.size();
-            if (std::from_chars(name.data() + prefix.size(), end, number).ptr == end && number < oldest) {
-                remains = name;
-            }
-        });
-    if (remains.empty()) {
-        return false;
-    }
-    connection_.within_transaction([&] {
-        const std::string table = connection_.qualified(remains);
-        const std::uint64_t removed =
-            connection_
-                .query("delete from " + table + " where event_id in (select event_id from " + table + " order by event_id limit ?)",
-                       {Storage::integer}, {})
-                .integer(0, kRowsAtOnce)
-                .run();
-        if (removed < static_cast<std::uint64_t>(kRowsAtOnce)) {
-            connection_.session() << "drop table " + table;
-        }
+bool SqliteSession::remove_remains(LedgerUpkeep &done) {
+    std::vector<std::int64_t> remains;
+    const std::string list = connection_.qualified(std::string(kLedgerRemains));
+    connection_.query("select generation from " + list + " order by generation", {}, {Storage::integer}).each([&](Query &row) {
+        remains.push_back(row.take_integer(0));
     });
-    return true;
+    for (const std::int64_t number : remains) {
+        const std::string table = connection_.qualified(generation_table(number));
+        try {
+            connection_.within_transaction([&] {
+                connection_.guard([&] {
+                    const std::uint64_t removed = connection_
+                                                      .query("delete from " + table + " where event_id in (select event_id from " + table +
+                                                                 " order by event_id limit ?)",
+                                                             {Storage::integer}, {})
+                                                      .integer(0, kRowsAtOnce)
+                                                      .run();
+                    if (removed < static_cast<std::uint64_t>(kRowsAtOnce)) {
+                        connection_.session() << "drop table " + table;
+                        connection_.query("delete from " + list + " where generation = ?", {Storage::integer}, {}).integer(0, number).run();
+                    }
+                });
+            });
+            return true;
+        } catch (const DataRefused &failure) { // another program's table refers to it
+            done.refused = generation_table(number) + " in " + connection_.place().name() +
+                           " can't be emptied: drop what refers to it, or let it refer to another table. " + failure.what();
+        }
+    }
+    return false;
 }
 
 /// Reads a sealed generation and keeps what is to be known of it. Its rows don't change any more, so that nothing is locked meanwhile.
@@ -177,6 +187,10 @@ bool SqliteSession::prune(const LedgerPolicy &policy, LedgerUpkeep &done) {
         .query("delete from " + connection_.qualified(std::string(kLedgerGenerations)) + " where generation = ?", {Storage::integer}, {})
         .integer(0, oldest.number)
         .run();
+    connection_
+        .query("insert into " + connection_.qualified(std::string(kLedgerRemains)) + " (generation) values (?)", {Storage::integer}, {})
+        .integer(0, oldest.number)
+        .run();
     make_ledger_view(connection_);
     done.pruned_events = static_cast<std::uint64_t>(oldest.events);
     done.pruned_through = oldest.received_through;
@@ -206,6 +220,15 @@ bool SqliteSession::seal(const LedgerPolicy &policy, LedgerUpkeep &done) {
         return false;
     }
     const std::int64_t number = known.back().number;
+    std::int64_t taken = 0;
+    connection_
+        .query("select count(*) from " + connection_.qualified("sqlite_master") + " where name = ?", {Storage::text}, {Storage::integer})
+        .text(0, generation_table(number))
+        .each([&](Query &row) { taken = row.take_integer(0); });
+    if (taken > 0) {
+        throw SchemaWrong(generation_table(number) + " in " + connection_.place().name() +
+                          " isn't a generation of the ledger, but has the name that the next one needs: rename it");
+    }
     // An operator's own view of event_ledger goes on showing the young generation.
     connection_.session() << "pragma legacy_alter_table = on";
     connection_.session() << "alter table " + connection_.qualified(std::string(kYoungLedger)) + " rename to " +

@@ -113,13 +113,13 @@ void SqliteReplacement::replace_rows(const Table &table, ReplacementCounts &coun
 }
 
 std::vector<std::string> SqliteReplacement::ledgers_of(const std::string &schema) {
-    std::vector<std::string> tables;
+    const std::string prefix = quote_name(schema) + ".";
+    std::vector<std::string> tables = {prefix + quote_name(std::string(kYoungLedger))};
     connection_.guard([&] {
         connection_
-            .query("select name from " + quote_name(schema) +
-                       ".sqlite_master where type = 'table' and (name = 'event_ledger' or name glob 'event_ledger_[0-9]*') order by name",
-                   {}, {Storage::text})
-            .each([&](Query &row) { tables.push_back(quote_name(schema) + "." + quote_name(row.take_text(0))); });
+            .query("select generation from " + prefix + std::string(kLedgerGenerations) + " where sealed_at is not null order by 1", {},
+                   {Storage::integer})
+            .each([&](Query &row) { tables.push_back(prefix + quote_name(generation_table(row.take_integer(0)))); });
     });
     return tables;
 }

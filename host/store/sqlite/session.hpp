@@ -72,7 +72,7 @@ private:
     std::vector<event::Uuid> candidates(std::int64_t generation, std::span<const event::Uuid> ids);
     bool change_outcome(const event::Uuid &id, Outcome outcome);
     std::vector<LedgerGeneration> generations();
-    bool remove_remains(std::int64_t oldest);
+    bool remove_remains(LedgerUpkeep &done);
     bool index_generation(const std::vector<LedgerGeneration> &generations);
     bool prune(const LedgerPolicy &policy, LedgerUpkeep &done);
     bool seal(const LedgerPolicy &policy, LedgerUpkeep &done);
