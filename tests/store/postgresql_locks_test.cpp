@@ -83,10 +83,9 @@ std::int64_t waiting_locks(const PostgresPlace &place) { return std::stoll(place
 
 } // namespace
 
-TEST_CASE("two hosts that lock the same rows in stretches of opposite order deadlock: the server ends one, which runs again, and each "
-          "effect is there once") {
+TEST_CASE(
+    "of two hosts that lock the same rows in opposite stretches the server ends one, which runs again, and each effect is there once") {
     PostgresPlace place;
-    place.query("alter system set deadlock_timeout = '100ms'; select pg_reload_conf()");
     const auto store = place.open();
     const auto domain = contract_domain(*store);
     {

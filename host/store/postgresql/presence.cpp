@@ -22,10 +22,15 @@ void Presence::keep_alive(const Place &place, const std::string &holder) {
     if (held_.contains(key)) {
         return;
     }
-    connection_->guard([&] { // waits for standbys that are just looking
-        connection_->query("select cast(pg_advisory_lock(cast(:a as bigint)) as text)", 1, 1).integer(0, key).run();
+    // Tried, not waited for: where it can't be had, a standby is just looking, or an older connection of this process shows the same, which
+    // a router forgot and the server still keeps. All domains of the process pass here; the next renewal tries again.
+    connection_->guard([&] {
+        connection_->query("select pg_try_advisory_lock(cast(:a as bigint))", 1, 1).integer(0, key).each([&](Query &row) {
+            if (row.take_boolean(0)) {
+                held_.insert(key);
+            }
+        });
     });
-    held_.insert(key);
 }
 
 bool Presence::is_gone(Connection &connection, const Place &place, const std::string &holder) {
