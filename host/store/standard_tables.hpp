@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "store/schema.hpp"
+
+#include <string>
+#include <vector>
+
+namespace weir::store {
+
+/// A table that every domain has, in every store. How its types lie there is the adapter's own.
+struct StandardTable {
+    Table table;
+    std::string checks;                  ///< further table constraints in SQL, each with a comma before it
+    bool numbered = false;               ///< its single integer key numbers the rows by itself and never uses a number twice
+    std::vector<std::string> as_written; ///< columns of JSON that have to be read byte by byte as they were written
+};
+
+/// All of them, in the order in which they are made.
+/// @param sharded_counts whether the ledger's counts are kept in parts, so that hosts that write one schema at once don't wait for each
+/// other's row
+std::vector<StandardTable> standard_tables(bool sharded_counts);
+
+/// The young generation of the ledger, which is one of them, and is made anew whenever it is sealed.
+StandardTable young_ledger();
+
+} // namespace weir::store
