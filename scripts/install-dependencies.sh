@@ -13,7 +13,7 @@ build_packages=(
 # With the tests come servers, which the tests start themselves on ports of their own (Debian's, which may start at installation, are left alone),
 # the documentation's tools, and a compiler for another machine, whose files must be refused.
 test_packages=(
-    redis-server postgresql
+    redis-server postgresql openssl
     catch2 jq doxygen abigail-tools man-db python3 make
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 )

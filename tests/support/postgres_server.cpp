@@ -114,7 +114,14 @@ PostgresServer::PostgresServer(const PostgresOptions &options) {
     process_ = std::make_unique<ServerProcess>("postgres", unprivileged_account());
     const fs::path cluster = template_cluster(installation, process_->account());
     const fs::path data = process_->directory() / "data";
-    run_program({"/bin/cp", "-a", "--reflink=auto", cluster.string(), data.string()}, process_->account());
+    if (options.standby_of) {
+        run_program({(installation.programs / "pg_basebackup").string(), "--pgdata", data.string(), "--host",
+                     options.standby_of->socket_directory().string(), "--port", std::to_string(options.standby_of->port()), "--username",
+                     "postgres", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "--no-sync"},
+                    process_->account());
+    } else {
+        run_program({"/bin/cp", "-a", "--reflink=auto", cluster.string(), data.string()}, process_->account());
+    }
     port_ = free_port();
     arguments_ = {(installation.programs / "postgres").string(),
                   "-D",
@@ -128,6 +135,16 @@ PostgresServer::PostgresServer(const PostgresOptions &options) {
     };
     set("listen_addresses", "127.0.0.1");
     set("fsync", options.fsync ? "on" : "off");
+    if (options.tls) {
+        const std::string key = (process_->directory() / "server.key").string();
+        run_program({find_executable("openssl", {}, "openssl").string(), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                     "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate().string()},
+                    process_->account());
+        set("ssl", "on");
+        set("ssl_key_file", key);
+        set("ssl_cert_file", certificate().string());
+    }
     for (const auto &[name, value] : options.settings) {
         set(name, value);
     }
@@ -147,6 +164,7 @@ PostgresServer::~PostgresServer() {
 }
 
 fs::path PostgresServer::socket_directory() const { return process_->directory(); }
+fs::path PostgresServer::certificate() const { return process_->directory() / "server.crt"; }
 
 std::string PostgresServer::url(const std::string &database, const std::string &user, const std::string &password) const {
     return "postgresql://" + user + ":" + password + "@127.0.0.1:" + std::to_string(port_) + "/" + database;

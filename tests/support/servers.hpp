@@ -71,7 +71,9 @@ private:
 struct PostgresOptions {
     bool fsync =
         false; ///< what a kill of the whole machine loses is of interest to benchmarks and chaos only; synchronous_commit is on in any case
-    std::map<std::string, std::string> settings; ///< further settings of postgresql.conf
+    std::map<std::string, std::string> settings;      ///< further settings of postgresql.conf
+    bool tls = false;                                 ///< with a certificate of its own making for 127.0.0.1; else it speaks no TLS
+    const class PostgresServer *standby_of = nullptr; ///< a hot standby of this server, which runs
 };
 
 /// Besides the superuser `postgres` there is from the beginning the role `weir` (may log in, create roles and databases; not a superuser),
@@ -89,6 +91,8 @@ public:
     std::uint16_t port() const noexcept { return port_; }
     /// The directory of the Unix socket.
     std::filesystem::path socket_directory() const;
+    /// The certificate that it shows, where it speaks TLS.
+    std::filesystem::path certificate() const;
     /// postgresql://USER:PASSWORD@127.0.0.1:PORT/DATABASE
     std::string url(const std::string &database = "weir", const std::string &user = "weir", const std::string &password = kPassword) const;
     /// As the superuser.

@@ -95,7 +95,9 @@ std::string explain_connection(const std::string &said, const std::string &place
     const auto has = [&](const char *part) { return said.find(part) != std::string::npos; };
     std::string text = said.substr(0, said.find('\n'));
     std::string advice = "see that the host and port in store.url are right and that the server runs";
-    if (has("password authentication failed") || has("no password supplied")) {
+    if ((has("certificate") || has("private key")) && !has("authentication failed")) { // some say of a file that it "does not exist"
+        advice = "set sslmode, sslrootcert, sslcert and sslkey in store.url as the server needs them";
+    } else if (has("password authentication failed") || has("no password supplied")) {
         advice = "correct user and password in store.url, or the server's password for that user";
     } else if (has("no pg_hba.conf entry") || has("authentication failed")) {
         advice = "the server lets this user in from here only when its pg_hba.conf says so; else change the user, the database or sslmode "
@@ -108,7 +110,7 @@ std::string explain_connection(const std::string &said, const std::string &place
         advice = "grant it to the user of store.url, or name another user there";
     } else if (has("too many") || has("remaining connection slots")) {
         advice = "raise the server's max_connections, or lower store.pool.max";
-    } else if (has("SSL") || has("certificate")) {
+    } else if (has("SSL")) {
         advice = "set sslmode, sslrootcert, sslcert and sslkey in store.url as the server needs them";
     } else if (has("starting up") || has("shutting down") || has("recovery mode")) {
         advice = "Weir goes on by itself when it is up";
