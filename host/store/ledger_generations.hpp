@@ -23,8 +23,8 @@ namespace weir::store {
 inline constexpr std::string_view kYoungLedger = "event_ledger";
 inline constexpr std::string_view kLedgerGenerations = "event_ledger_generations"; ///< one row a generation, the young one's is the last
 inline constexpr std::string_view kLedgerPruned = "event_ledger_pruned";           ///< one row a partition incarnation
-inline constexpr std::string_view kLedgerRemains = "event_ledger_remains";         ///< one row a pruned generation whose table is still there
-inline constexpr std::string_view kWholeLedger = "event_ledger_all";               ///< a view for people and reports: every generation
+inline constexpr std::string_view kLedgerRemains = "event_ledger_remains"; ///< one row a pruned generation whose table is still there
+inline constexpr std::string_view kWholeLedger = "event_ledger_all";       ///< a view for people and reports: every generation
 
 /// Halves of the furthest position that a row of `positions` knows to be decided: so far ids may be among what is pruned.
 inline constexpr std::string_view kFurthestHigh = "case when (reached_high, reached_low) > (high, low) then reached_high else high end";

@@ -41,11 +41,14 @@ public:
 
 private:
     template <class Work> static bool attempt(LedgerUpkeep &done, Work work) {
+        const LedgerUpkeep before = done;
         try {
             return work();
         } catch (const RunAgain &) { // a lock that others hold
+            done = before;
             done.more = true;
         } catch (const SchemaWrong &failure) {
+            done = before;
             done.refused += (done.refused.empty() ? "" : "; ") + std::string(failure.what());
         }
         return false;

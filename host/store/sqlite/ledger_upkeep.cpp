@@ -36,11 +36,14 @@ LedgerUpkeep SqliteSession::maintain_ledger(const LedgerPolicy &policy) {
     LedgerUpkeep done;
     // What is refused in one step keeps no other from being done: the ledger grows for as long as nothing is sealed.
     const auto attempt = [&](auto work) {
+        const LedgerUpkeep before = done;
         try {
             return connection_.guard(work);
         } catch (const RunAgain &) {
+            done = before;
             done.more = true;
         } catch (const SchemaWrong &failure) {
+            done = before;
             done.refused += (done.refused.empty() ? "" : "; ") + std::string(failure.what());
         }
         return false;
