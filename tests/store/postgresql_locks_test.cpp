@@ -130,7 +130,7 @@ TEST_CASE(
     host(low, high, 1);
     other.join();
     CHECK(failed == 0);
-    CHECK(again == 1);
+    CHECK(again >= 1); // who was ended may be quicker again than who waits
     CHECK(was_deadlock);
     CHECK(place.one("select count(*) from contract.people where age = 3") == std::to_string(2 * kStretch));
     CHECK(domain->open()->ledger_counts().applied == 2);
