@@ -6,9 +6,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -16,10 +19,22 @@ namespace weir::test {
 
 int slowness() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return 5;
+    constexpr int kProgram = 5;
 #else
-    return 1;
+    constexpr int kProgram = 1;
 #endif
+    // What a piece of work takes by the clock for what it takes of a processor.
+    const auto cpu = [] {
+        timespec now{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    };
+    const auto began = std::chrono::steady_clock::now();
+    const auto work = cpu() + std::chrono::milliseconds(40);
+    while (cpu() < work) {
+    }
+    const auto took = std::chrono::steady_clock::now() - began;
+    return kProgram * std::clamp(static_cast<int>(took / std::chrono::milliseconds(30)), 1, 50);
 }
 
 int knob(const char *name, int otherwise) {

@@ -122,7 +122,7 @@ TEST_CASE("a plugin replaced twenty times under load loses and doubles nothing, 
     std::printf("%d swaps: longest pause between commits %lld ms (without swaps, on this machine now: %lld ms)\n", swaps,
                 static_cast<long long>(longest.count()), static_cast<long long>(baseline.count()));
     // The pause without a swap is the machine's, not the swap's. Sanitizers make loading several times as slow.
-    CHECK(longest < 200ms * slowness() + 2 * baseline);
+    CHECK(longest < 1000ms * slowness() + 2 * baseline);
 
     const int published = publisher.stop();
     REQUIRE(eventually([&] { return number(database, "select count(*) from seen") == published; }, 60s));

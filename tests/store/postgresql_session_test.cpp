@@ -51,7 +51,7 @@ TEST_CASE("a transaction whose very first statement is refused as data goes on b
     CHECK(on.session->count_rows(people::kTable) == 0);
 }
 
-TEST_CASE("a connection that is lost after the first statement was refused ends the transaction: nothing of it is done outside of one") {
+TEST_CASE("a connection lost after the first statement was refused ends the transaction, nothing of it is done outside of one") {
     Domain on;
     on.session->begin({});
     on.session->savepoint(1);

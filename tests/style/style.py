@@ -43,6 +43,7 @@ MAY_INCLUDE = {
 FOLDERS = {"event", "store", "broker", "plugin", "engine", "config", "cli", "log", "http", "operations"}
 # Spelled so that this file passes its own check.
 UNFINISHED = re.compile(r"\b(" + "TO" + "DO|" + "FIX" + "ME|" + "X" + r"XX)\b")
+LATE_COLON = re.compile(r'TEST_CASE\("(?:(?!: )[^"\\]){64,}: ')
 SLEEPS = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
@@ -106,6 +107,9 @@ def check_file(name):
         if lines > LONGER.get(name, LINES_MAX):
             fault(name, lines, f"{lines} lines: split it by concept ({LONGER.get(name, LINES_MAX)} at most)")
         check_includes(name, text)
+        for match in LATE_COLON.finditer(text):
+            fault(name, line_of(text, match.start()), "Catch2 2 indents a test's name behind its first ': '; so far to the right, a test that fails "
+                  "prints its name for ever")
         if name.startswith(("host/", "sdk/", "plugins/")):
             for match in SLEEPS.finditer(text):
                 fault(name, line_of(text, match.start()), "no sleeps in the product: wait for a condition with a deadline")

