@@ -8,14 +8,12 @@ namespace weir::engine {
 
 namespace {
 
-constexpr std::uint64_t kEvents = 50'000; // decided since the last look
-constexpr auto kLook = std::chrono::minutes(1);
 constexpr auto kStepPause = std::chrono::milliseconds(20); // batches that wait for the file or a lock go first
 
 } // namespace
 
 LedgerKeeper::LedgerKeeper(const DomainSpec &spec, store::DomainStore &store)
-    : spec_(spec), store_(store), looked_at_(Clock::now()), thread_([this] { loop(); }) {}
+    : spec_(spec), store_(store), pace_(ledger_pace(spec.name)), looked_at_(Clock::now()), thread_([this] { loop(); }) {}
 
 LedgerKeeper::~LedgerKeeper() {
     stop_ = true;
@@ -25,7 +23,7 @@ LedgerKeeper::~LedgerKeeper() {
 
 void LedgerKeeper::look(std::uint64_t decided, const std::function<event::Micros()> &oldest_waiting) {
     const auto now = Clock::now();
-    if (decided - decided_ < kEvents && now - looked_at_ < kLook) {
+    if (decided - decided_ < pace_.events && now - looked_at_ < pace_.look) {
         return;
     }
     decided_ = decided;
@@ -37,7 +35,7 @@ void LedgerKeeper::look(std::uint64_t decided, const std::function<event::Micros
 void LedgerKeeper::loop() {
     name_thread("ledger", spec_.name);
     while (!stop_) {
-        bell_.wait_for(2 * kLook);
+        bell_.wait_for(2 * pace_.look);
         if (stop_) {
             return;
         }
@@ -61,7 +59,8 @@ std::string LedgerKeeper::keep() {
     std::string refused;
     for (bool more = true; more && !stop_;) {
         store::LedgerPolicy policy;
-        policy.horizon = spec_.options.ledger_horizon;
+        policy.horizon = pace_.horizon.count() > 0 ? pace_.horizon : std::chrono::microseconds(spec_.options.ledger_horizon);
+        policy.generation_events = pace_.generation_events;
         policy.now = event::now();
         policy.keep_from = keep_from_;
         const store::LedgerUpkeep done = session->maintain_ledger(policy);

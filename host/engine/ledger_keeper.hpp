@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/domain.hpp"
+#include "engine/ledger_pace.hpp"
 #include "engine/wakeup.hpp"
 #include "store/store.hpp"
 
@@ -40,6 +41,7 @@ private:
 
     const DomainSpec &spec_;
     store::DomainStore &store_;
+    const LedgerPace pace_;
     std::uint64_t decided_ = 0;   // the domain's thread
     Clock::time_point looked_at_; // the domain's thread
     std::string said_;            // the keeper's: the failure that was told last

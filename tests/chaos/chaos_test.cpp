@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
+constexpr const char *kPruned = "chain"; // the domain whose ledger has a horizon
+constexpr auto kPatience = 300s;         // for what comes as soon as the machine can
 const std::vector<std::string> kPoints = {"read", "ledger", "handler", "flush", "commit", "ack", "acked"};
 
 /// One run: events are published piece by piece, and for each piece a host dies and something else goes wrong.
@@ -29,6 +31,9 @@ public:
           publisher_(field_.redis.socket()), harm_(field_, random_) {
         const std::size_t pieces = static_cast<std::size_t>(std::max(1, kills_wanted_));
         piece_ = std::max<std::size_t>(1, events_count_ / pieces);
+        // Generations of a few hundred events, so that hosts die while one is sealed, indexed or pruned.
+        field_.set("test.ledger", std::to_string(std::clamp<std::size_t>(events_count_ / 40, 200, 5000)) + "," + kPruned + ":" +
+                                      std::to_string(knob("WEIR_TEST_CHAOS_HORIZON_MS", 5000)));
     }
 
     void run() {
@@ -57,20 +62,34 @@ public:
             field_.start(host);
         }
         // A signal that comes before a host has asked for it ends it as it is.
-        require_promise(eventually([&] { return field_.is_up(0) && field_.is_up(1); }, 60s * slowness()));
-        require_promise(eventually([&] { return field_.decided() >= model_.decided() && field_.left_in_redis() == 0; }, 120s * slowness()));
+        require_promise(eventually([&] { return field_.is_up(0) && field_.is_up(1); }, kPatience));
+        require_promise(eventually([&] { return field_.decided() >= model_.decided() && field_.left_in_redis() == 0; }, kPatience));
+        // What is newer makes what is old go.
+        const auto deadline = Clock::now() + kPatience;
+        while (field_.generations(kPruned).pruned == 0) {
+            publish(10);
+            require_promise(Clock::now() < deadline);
+            const auto wanted = model_.decided();
+            require_promise(eventually([&] { return field_.decided() >= wanted; }, kPatience));
+        }
         for (int host = 0; host < ChaosField::kHosts; ++host) {
             field_.host(host).signal(SIGTERM);
         }
         for (int host = 0; host < ChaosField::kHosts; ++host) {
-            const auto ended = field_.host(host).wait();
+            const auto ended = field_.host(host).wait(kPatience);
             require_promise(ended && ended->exit_code == 0);
         }
         field_.start(0, "", {"--until-drained"});
-        const auto ended = field_.host(0).wait();
+        const auto ended = field_.host(0).wait(kPatience);
         require_promise(ended && ended->exit_code == 0);
-        check_store(field_.postgres, model_);
+        check_store(field_.postgres, model_, kPruned);
         CHECK(field_.left_in_redis() == 0);
+        for (const char *domain : ChaosField::kDomains) {
+            INFO(domain);
+            const auto generations = field_.generations(domain);
+            CHECK(generations.sealed > 0);
+            CHECK((generations.pruned > 0) == (domain == std::string(kPruned)));
+        }
     }
 
     void tell() const {
@@ -101,6 +120,10 @@ public:
                     lost, before, refused, rolled_back, acks);
         std::printf("  hosts said batch.in_doubt %zu times, event.retry %zu times\n", field_.said("batch.in_doubt"),
                     field_.said("event.retry"));
+        for (const char *domain : ChaosField::kDomains) {
+            const auto generations = field_.generations(domain);
+            std::printf("  ledger of %s: %zu generations sealed, %zu of them pruned\n", domain, generations.sealed, generations.pruned);
+        }
     }
     int kills() const { return kills_; }
 
@@ -127,7 +150,7 @@ private:
     void keep_up() {
         const std::size_t behind = 2 * piece_;
         const std::size_t wanted = model_.decided() - std::min(model_.decided(), behind);
-        const auto deadline = Clock::now() + 90s * slowness();
+        const auto deadline = Clock::now() + kPatience;
         while (field_.decided() < wanted) {
             for (int host = 0; host < ChaosField::kHosts; ++host) {
                 revive(host);

@@ -97,7 +97,7 @@ ChaosEvents::Next ChaosEvents::next() {
     }
     const std::uint64_t dice = below(10);
     Next made = dice < 4 ? identity() : dice < 7 ? step() : count();
-    if (made.event.kind != Kind::cut_off) { // each delivery of one without an id is an event of its own
+    if (made.event.kind != Kind::cut_off && made.event.kind != Kind::stepped) { // each delivery of one without an id is an event of its own
         recent_.push_back(made);
         if (recent_.size() > kRecent) {
             recent_.pop_front();

@@ -45,7 +45,8 @@ struct ChaosMessage {
 };
 
 /// Events of three topics, the same for the same seed: identities, chains and counts with repeated deliveries, late events, poison, and
-/// handlers that fail. Events of one key are of one stream.
+/// handlers that fail. Events of one key are of one stream. Steps of chains are published once: their domain's ledger has a horizon, and an
+/// id that is used again behind it is a new one.
 class ChaosEvents {
 public:
     static constexpr int kPartitions = 4;

@@ -117,21 +117,44 @@ std::size_t ChaosField::said(std::string_view event) const {
 
 std::size_t ChaosField::decided() const {
     std::size_t total = 0;
-    for (const char *schema : {"linting", "chain", "tally"}) {
-        try {
-            const auto rows = postgres.query("SELECT count(*) FROM " + std::string(schema) + ".event_ledger");
-            total += std::stoul(rows.at(0).at(0).value());
-        } catch (const std::runtime_error &) { // not made yet
-        }
+    for (const char *domain : kDomains) {
+        total += decided(domain);
     }
     return total;
+}
+
+std::size_t ChaosField::decided(const std::string &domain) const {
+    try {
+        const auto rows = postgres.query("SELECT coalesce(sum(events), 0)::bigint FROM " + domain + ".event_ledger_counts");
+        return std::stoul(rows.at(0).at(0).value());
+    } catch (const std::runtime_error &) { // not made yet, or away
+        return 0;
+    }
+}
+
+ChaosField::Generations ChaosField::generations(const std::string &domain) const {
+    try {
+        const auto rows = postgres.query("SELECT coalesce(max(generation), 1) - 1, coalesce(min(generation), 1) - 1 FROM " + domain +
+                                         ".event_ledger_generations");
+        return {std::stoul(rows.at(0).at(0).value()), std::stoul(rows.at(0).at(1).value())};
+    } catch (const std::runtime_error &) {
+        return {};
+    }
 }
 
 std::size_t ChaosField::left_in_redis() const {
     std::size_t left = 0;
     for (const std::string &stream : ChaosEvents::streams()) {
         // name, NAME, consumers, N, pending, N, last-delivered-id, ID, entries-read, N, lag, N; the lag is not always known
-        std::istringstream lines(redis.command({"XINFO", "GROUPS", stream}));
+        std::string groups;
+        try {
+            groups = redis.command({"XINFO", "GROUPS", stream});
+        } catch (const std::runtime_error &failure) {
+            if (std::string(failure.what()).find("no such key") == std::string::npos) {
+                throw;
+            }
+        }
+        std::istringstream lines(groups);
         std::string word;
         while (std::getline(lines, word)) {
             if (word == "pending") {

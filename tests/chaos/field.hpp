@@ -20,6 +20,7 @@ class ChaosField {
 public:
     static constexpr int kHosts = 2;
     static constexpr int kLease_ms = 1000;
+    static constexpr const char *kDomains[] = {"linting", "chain", "tally"};
 
     ChaosField();
     ~ChaosField();
@@ -42,8 +43,16 @@ public:
     /// What all hosts' logs so far hold of an event name.
     std::size_t said(std::string_view event) const;
 
-    /// Rows in the ledgers of all domains; nothing is thrown while the server is away.
+    /// Events that all domains have decided, of whatever their ledgers still know; nothing is thrown while the server is away.
     std::size_t decided() const;
+    /// The same of one domain; 0 where that can't be known.
+    std::size_t decided(const std::string &domain) const;
+    /// Generations of a domain's ledger that were sealed, and those of them that are pruned.
+    struct Generations {
+        std::size_t sealed = 0;
+        std::size_t pruned = 0;
+    };
+    Generations generations(const std::string &domain) const;
     /// 0 where all groups have been given everything and have acknowledged it.
     std::size_t left_in_redis() const;
     std::string tail_of_logs();

@@ -47,9 +47,8 @@ void ChaosModel::apply(const ChaosEvent &event) {
     }
     std::string outcome = "applied";
     if (event.kind == Kind::stepped) {
-        Link &link = chains_[event.subject];
-        ++link.times;
-        link.hash = (link.hash * 31 + event.number + 1) % 1'000'000'007;
+        chains_[event.subject].push_back({event.id, event.number});
+        keys_by_step_[event.id] = event.subject;
     } else if (event.kind == Kind::counted) {
         const auto [found, is_new] = counters_.try_emplace(event.subject, Counter{0, 0, event.number, event.number});
         Counter &counter = found->second;
@@ -94,6 +93,18 @@ bool ChaosModel::apply_identity(const ChaosEvent &event) {
     return true;
 }
 
+std::optional<ChaosModel::Row> ChaosModel::chain_without(const std::string &key, const std::set<std::string> &ids) const {
+    std::int64_t times = 0;
+    std::int64_t hash = 0;
+    for (const Step &step : chains_.at(key)) {
+        if (!ids.contains(step.id)) {
+            ++times;
+            hash = (hash * 31 + step.number + 1) % 1'000'000'007;
+        }
+    }
+    return times == 0 ? std::nullopt : std::optional(Row{key, std::to_string(times), std::to_string(hash)});
+}
+
 std::map<std::string, ChaosModel::Schema> ChaosModel::schemas() const {
     auto result = schemas_;
     for (const auto &[person, user] : users_) {
@@ -103,8 +114,8 @@ std::map<std::string, ChaosModel::Schema> ChaosModel::schemas() const {
     for (const auto &[person, updated_at] : preferences_) {
         result["linting"].tables["user_prefs"].insert({person.first, person.second, "{}", "1", std::to_string(updated_at)});
     }
-    for (const auto &[key, link] : chains_) {
-        result["chain"].tables["chain"].insert({key, std::to_string(link.times), std::to_string(link.hash)});
+    for (const auto &[key, steps] : chains_) {
+        result["chain"].tables["chain"].insert(*chain_without(key, {}));
     }
     for (const auto &[subject, counter] : counters_) {
         result["tally"].tables["counters"].insert({subject, std::to_string(counter.times), std::to_string(counter.amount),

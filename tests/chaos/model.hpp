@@ -32,6 +32,11 @@ public:
     /// linting, chain, tally. Made when it is asked for.
     std::map<std::string, Schema> schemas() const;
 
+    /// Keys of chains, by the ids of the steps that were applied to them.
+    const std::map<std::string, std::string> &keys_by_step() const { return keys_by_step_; }
+    /// The row of a chain when these steps were not applied; nothing where none was.
+    std::optional<Row> chain_without(const std::string &key, const std::set<std::string> &ids) const;
+
 private:
     struct User {
         std::optional<std::string> email;
@@ -42,8 +47,9 @@ private:
     struct Counter {
         std::int64_t times = 0, amount = 0, least = 0, most = 0;
     };
-    struct Link {
-        std::int64_t times = 0, hash = 0;
+    struct Step {
+        std::string id;
+        std::int64_t number = 0;
     };
     using Person = std::pair<std::string, std::string>;
 
@@ -53,7 +59,8 @@ private:
     std::map<std::string, Schema> schemas_{{"linting", {}}, {"chain", {}}, {"tally", {}}};
     std::map<Person, User> users_;
     std::map<Person, std::int64_t> preferences_;
-    std::map<std::string, Link> chains_;
+    std::map<std::string, std::vector<Step>> chains_; ///< as they were applied
+    std::map<std::string, std::string> keys_by_step_;
     std::map<std::string, Counter> counters_;
     std::size_t decided_ = 0;
 };

@@ -121,7 +121,7 @@ void StreamPublisher::publish(const std::vector<ChaosMessage> &messages) {
             }
             return open.empty();
         },
-        std::chrono::minutes(1));
+        std::chrono::minutes(5));
     if (!done) {
         throw std::runtime_error("nothing can be published to " + socket_.string());
     }

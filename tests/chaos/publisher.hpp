@@ -21,7 +21,8 @@ public:
     StreamPublisher(const StreamPublisher &) = delete;
     StreamPublisher &operator=(const StreamPublisher &) = delete;
 
-    /// Publishes them; returns when the server has answered for each. Throws std::runtime_error where it is away for more than a minute.
+    /// Publishes them; returns when the server has answered for each. Throws std::runtime_error where it is away for more than five
+    /// minutes.
     void publish(const std::vector<ChaosMessage> &messages);
 
 private:

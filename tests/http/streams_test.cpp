@@ -107,7 +107,7 @@ TEST_CASE("A quiet stream sends comments, so that a client that is gone is found
     CHECK(client.read_until(":\n\n").find(":\n\n") != std::string::npos);
 }
 
-TEST_CASE("A client that doesn't read costs no more than the stream's bound: the stream ends, or keeps the newest event alone") {
+TEST_CASE("A client that doesn't read costs no more than the stream's bound, and the stream ends, or keeps the newest event alone") {
     const bool latest_only = GENERATE(false, true);
     EventStream stream({.max_bytes = 1000, .latest_only = latest_only});
     int sent = 0;
