@@ -48,7 +48,7 @@ class Log:
 class Host:
     """A configuration in a directory of its own, of plugins by name; `accounts` is a domain without code of its own."""
 
-    def __init__(self, bench, name, domains=("linting",), broker="embedded://", store="sqlite://"):
+    def __init__(self, bench, name, domains=("linting",), broker="embedded://", store="sqlite://", engine=None):
         self.weir = bench.build / "bin" / "weir"
         self.directory = bench.work / name
         self.domains = domains
@@ -56,7 +56,7 @@ class Host:
         plugins = self.directory / "plugins"
         plugins.mkdir(mode=0o755)
         configuration = {"data_directory": "data", "broker": {"url": broker}, "store": {"url": store}, "plugins": {"directory": "plugins"},
-                         "log": {"format": "json"}}
+                         "log": {"format": "json"}, "engine": engine or {}}
         for domain in domains:
             plugin = "projection" if domain == "accounts" else domain
             shutil.copy(bench.build / "plugins" / f"{plugin}.so", plugins)

@@ -22,14 +22,15 @@ def measure(bench):
     plain_statements.write(bench.events, plain, BATCH_SIZE)
     model = identity_model.model_of(bench.events)
     weir = Host(bench, "measured", broker=redis.url, store=postgres.url("measured"))
+    single = Host(bench, "single", broker=redis.url, store=postgres.url("measured"), engine={"shards": 1})
 
-    rounds = {"weir": [], "same": [], "plain": [], "peer": []}
+    rounds = {"weir": [], "single": [], "same": [], "plain": [], "peer": []}
     for number in range(bench.rounds):
         bench.say(f"round {number + 1} of {bench.rounds}")
-        run = one_run(bench, redis, postgres, weir)
-        rounds["weir"].append(run)
+        rounds["single"].append(one_run(bench, redis, postgres, single))
+        rounds["weir"].append(one_run(bench, redis, postgres, weir))
         rounds["same"].append(replay(bench, postgres, recorded, "same", "migrated"))
-        rounds["plain"].append(replay(bench, postgres, plain, "plain"))
+        rounds["plain"].append(replay(bench, postgres, [plain], "plain"))
         if bench.peers:
             rounds["peer"].append(peer(bench, redis, postgres))
         if number == 0:
@@ -44,6 +45,8 @@ def migrate(bench, redis, postgres):
     """A database with Weir's tables and nothing in them: each round begins there."""
     postgres.fresh_database("migrated")
     Host(bench, "migrating", broker=redis.url.removesuffix("/0") + "/1", store=postgres.url("migrated")).drain(0)
+    # As the host's upkeep of the ledger does after a while: recorded statements name the generation, and would write nothing in another one.
+    postgres.sql("insert into linting.event_ledger_generations (generation, opened_at, events_before) values (1, now(), 0)", "migrated")
 
 
 def publish(bench, redis):
@@ -52,16 +55,18 @@ def publish(bench, redis):
 
 
 def record(bench, redis, postgres):
-    """One run through a proxy that keeps what the committing connection says. @return its file"""
+    """One run through a proxy that keeps what the committing connection says; there is one at a time where there is one shard. @return its files"""
     postgres.fresh_database("recorded", "migrated")
     proxy = capture.Capture(postgres.port)
-    host = Host(bench, "recording", broker=redis.url, store=postgres.url("recorded", port=proxy.port))
+    host = Host(bench, "recording", broker=redis.url, store=postgres.url("recorded", port=proxy.port), engine={"shards": 1})
     redis.forget_group(TOPIC, GROUP)
     host.drain(bench.count)
     proxy.close()
-    path = bench.work / "recorded.wire"
-    path.write_bytes(proxy.longest())
-    return path
+    paths = []
+    for number, said in enumerate(proxy.committing()):
+        paths.append(bench.work / f"recorded-{number}.wire")
+        paths[-1].write_bytes(said)
+    return paths
 
 
 def one_run(bench, redis, postgres, host):
@@ -80,12 +85,14 @@ def replay(bench, postgres, recorded, database, template=None):
     if template is None:
         postgres.sql(plain_statements.TABLES + "grant usage on schema plain to weir; grant all on all tables in schema plain to weir; checkpoint;", database)
     before = postgres.cpu()
-    done = subprocess.run([bench.build / "bin" / "bench_replay_statements", recorded, str(postgres.port), "weir", database],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failed(f"replaying failed: {done.stderr.strip()}")
-    answer = json.loads(done.stdout)
-    answer["rate"] = bench.count / answer["seconds"]
+    seconds = 0
+    for path in recorded:
+        done = subprocess.run([bench.build / "bin" / "bench_replay_statements", path, str(postgres.port), "weir", database],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failed(f"replaying failed: {done.stderr.strip()}")
+        seconds += json.loads(done.stdout)["seconds"]
+    answer = {"rate": bench.count / seconds}
     answer["postgres_cpu_seconds"] = postgres.cpu() - before
     return answer
 
@@ -113,10 +120,12 @@ def report(bench, rounds, publish_rates):
     rates = {name: [run["rate"] for run in runs] for name, runs in rounds.items()}
     bench.result("publish_rate", publish_rates, "publish to Redis (weir publish --raw, one process)", "events/s")
     bench.result("weir_rate", rates["weir"], "weir, Redis to PostgreSQL, one domain", "events/s")
+    bench.result("single_rate", rates["single"], "weir with one shard", "events/s")
     bench.result("same_statements_rate", rates["same"], "the statements that weir sends, alone", "events/s")
     bench.result("plain_statements_rate", rates["plain"], "statements written by hand, alone", "events/s")
     bench.ratio("weir_to_same_statements", rates["weir"], rates["same"], "weir / the same statements alone", 0.85)
     bench.ratio("weir_to_plain_statements", rates["weir"], rates["plain"], "weir / statements written by hand, alone", None)
+    bench.ratio("weir_to_single", rates["weir"], rates["single"], "weir / weir with one shard", None)
     if rates["peer"]:
         bench.result("python_rate", rates["peer"], f"Python, one transaction an event ({bench.peer_count} events)", "events/s")
         bench.ratio("weir_to_python", rates["weir"], rates["peer"], "weir / Python, one transaction an event", 40)
@@ -124,6 +133,7 @@ def report(bench, rounds, publish_rates):
         bench.skip("weir / Python", bench.peers_missing)
     million = 1e6 / bench.count
     bench.result("weir_cpu", [run["cpu_seconds"] * million for run in rounds["weir"]], "processor time a million events, weir", "s")
+    bench.result("single_cpu", [run["cpu_seconds"] * million for run in rounds["single"]], "processor time a million events, weir with one shard", "s")
     bench.result("all_cpu", [(run["cpu_seconds"] + run["postgres_cpu_seconds"] + run["redis_cpu_seconds"]) * million for run in rounds["weir"]],
                  "processor time a million events, weir + PostgreSQL + Redis", "s")
     bench.result("same_statements_cpu", [run["postgres_cpu_seconds"] * million for run in rounds["same"]],

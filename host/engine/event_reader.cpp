@@ -63,14 +63,21 @@ void EventReader::read_once() {
     std::vector<Read> read;
     read.reserve(messages.size());
     std::size_t bytes = 0;
+    broker::Partition partition;
+    event::Decoder *decoder = nullptr;
+    std::uint64_t claim = 0;
     for (const auto &message : messages) {
-        const auto decoder = decoders_.find(message->topic);
-        if (decoder == decoders_.end()) {
+        if (message->partition != partition.number || message->topic != partition.topic) { // they come in runs
+            partition = {message->topic, message->partition};
+            const auto found = decoders_.find(message->topic);
+            decoder = found == decoders_.end() ? nullptr : found->second.get();
+            claim = claims[partition];
+        }
+        if (!decoder) {
             continue; // a topic that was not asked for; it stays pending, and nobody's
         }
         bytes += message->bytes();
-        read.push_back(
-            {std::make_shared<const event::Event>(decoder->second->decode(message)), claims[{message->topic, message->partition}]});
+        read.push_back({std::make_shared<const event::Event>(decoder->decode(message)), claim});
     }
     bool news = !read.empty();
     {

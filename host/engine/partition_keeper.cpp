@@ -74,6 +74,7 @@ void PartitionKeeper::take(store::Session &session, const broker::Partition &par
 void PartitionKeeper::stop_reading(const broker::Partition &partition) {
     reader_.next_claim(partition, [&] { consumer_.release(partition); });
     const std::lock_guard lock(mutex_);
+    last_ = nullptr;
     progress_.erase(partition);
 }
 
@@ -95,16 +96,27 @@ void PartitionKeeper::release(store::Session &session) {
     leases_.clear();
 }
 
+PartitionKeeper::Progress *PartitionKeeper::progress_of(const event::Message &message) {
+    if (!last_ || last_->first.number != message.partition || last_->first.topic != message.topic) {
+        const auto found = progress_.find({message.topic, message.partition});
+        if (found == progress_.end()) {
+            return nullptr;
+        }
+        last_ = &*found;
+    }
+    return &last_->second;
+}
+
 void PartitionKeeper::seen(const event::Message &message) {
     const std::lock_guard lock(mutex_);
-    const auto found = progress_.find({message.topic, message.partition});
-    if (found == progress_.end()) {
+    Progress *progress = progress_of(message);
+    if (!progress) {
         return;
     }
-    if (found->second.incarnation != message.incarnation) {
-        found->second = {message.incarnation, {}, std::nullopt, {}};
+    if (progress->incarnation != message.incarnation) {
+        *progress = {message.incarnation, {}, std::nullopt, {}};
     }
-    found->second.tracker.seen(message.position);
+    progress->tracker.seen(message.position);
 }
 
 void PartitionKeeper::reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const {
@@ -129,9 +141,9 @@ void PartitionKeeper::reach(const event::Message &message, std::vector<store::St
 
 void PartitionKeeper::decided(const event::Message &message) {
     const std::lock_guard lock(mutex_);
-    const auto found = progress_.find({message.topic, message.partition});
-    if (found != progress_.end() && found->second.incarnation == message.incarnation) {
-        found->second.tracker.decided(message.position);
+    Progress *progress = progress_of(message);
+    if (progress && progress->incarnation == message.incarnation) {
+        progress->tracker.decided(message.position);
     }
 }
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace weir::engine {
@@ -64,6 +65,7 @@ private:
         std::optional<event::Position> saved;
         event::Position reached{}; // the furthest that was saved as decided
     };
+    Progress *progress_of(const event::Message &message);
     void take(store::Session &session, const broker::Partition &partition);
     void stop_reading(const broker::Partition &partition);
 
@@ -74,7 +76,8 @@ private:
     std::vector<store::Lease> leases_;
     mutable std::mutex mutex_; // of the next two
     std::map<broker::Partition, Progress> progress_;
-    std::map<broker::Partition, store::StoredPosition> reached_; // a parallel domain's: what was saved
+    std::pair<const broker::Partition, Progress> *last_ = nullptr; // of `progress_`, the one that was looked for last
+    std::map<broker::Partition, store::StoredPosition> reached_;   // a parallel domain's: what was saved
     std::size_t known_ = 0;
     Clock::time_point next_ = Clock::time_point::min();
     Clock::time_point renew_at_ = Clock::time_point::min();

@@ -38,7 +38,7 @@ Pool::Lent Pool::take(std::uint64_t preferred) {
             while (!idle_.empty()) {
                 auto found =
                     std::find_if(idle_.rbegin(), idle_.rend(), [&](const Idle &one) { return one.connection->number() == preferred; });
-                const auto at = found == idle_.rend() ? idle_.end() - 1 : found.base() - 1;
+                const auto at = found == idle_.rend() ? idle_.begin() : found.base() - 1; // the oldest: others come back for theirs
                 Idle taken = std::move(*at);
                 idle_.erase(at);
                 if (taken.connection->was_closed()) {
