@@ -49,7 +49,7 @@ template <typename Body> int die_in_handler(const std::filesystem::path &directo
 
 } // namespace
 
-TEST_CASE("the event whose handler ended the process is known afterwards, with plugin, generation, handler and signal") {
+TEST_CASE("the event whose handler ended the process is known afterwards, with plugin, generation, handler and signal", "[process]") {
     const TemporaryDirectory directory;
     const int status = die_in_handler(directory.path(), "items", [] { raise(SIGSEGV); });
     REQUIRE(WIFSIGNALED(status));
@@ -66,7 +66,7 @@ TEST_CASE("the event whose handler ended the process is known afterwards, with p
     CHECK(engine::CrashMarks::find(directory.path(), "items").empty());
 }
 
-TEST_CASE("abort and a kill from outside leave their mark, an orderly end leaves none") {
+TEST_CASE("abort and a kill from outside leave their mark, an orderly end leaves none", "[process]") {
     const TemporaryDirectory directory;
     die_in_handler(directory.path(), "aborts", [] { std::abort(); });
     REQUIRE(engine::CrashMarks::find(directory.path(), "aborts").size() == 1);
@@ -78,7 +78,7 @@ TEST_CASE("abort and a kill from outside leave their mark, an orderly end leaves
     CHECK(engine::CrashMarks::find(directory.path(), "fine").empty());
 }
 
-TEST_CASE("who only ran while another handler crashed the host is no suspect") {
+TEST_CASE("who only ran while another handler crashed the host is no suspect", "[process]") {
     const TemporaryDirectory directory;
     const int status = die_in_handler(directory.path(), "guilty", [&] {
         const auto bystander = std::make_shared<engine::CrashMarks>(directory.path(), "bystander");
@@ -98,7 +98,7 @@ TEST_CASE("who only ran while another handler crashed the host is no suspect") {
     CHECK(engine::CrashMarks::find(directory.path(), "bystander").empty());
 }
 
-TEST_CASE("a handler that is left behind at an orderly end has not crashed the host") {
+TEST_CASE("a handler that is left behind at an orderly end has not crashed the host", "[process]") {
     const TemporaryDirectory directory;
     const pid_t child = fork();
     if (child == 0) {
@@ -113,7 +113,7 @@ TEST_CASE("a handler that is left behind at an orderly end has not crashed the h
     CHECK(engine::CrashMarks::find(directory.path(), "items").empty());
 }
 
-TEST_CASE("a living process's marks are nobody's crash") {
+TEST_CASE("a living process's marks are nobody's crash", "[process]") {
     const TemporaryDirectory directory;
     const auto marks = std::make_shared<engine::CrashMarks>(directory.path(), "items");
     engine::CrashMarks::Slot slot(marks, "items 1.0.0, generation 1");
@@ -123,7 +123,7 @@ TEST_CASE("a living process's marks are nobody's crash") {
     slot.end();
 }
 
-TEST_CASE("an event during which the host died crash_limit times becomes a dead letter and its neighbours are applied") {
+TEST_CASE("an event during which the host died crash_limit times becomes a dead letter and its neighbours are applied", "[process]") {
     EngineFixture fixture;
     fixture.publish(
         {item_event(1, "item.marked.v1", R"({"id":"a","mark":"1"})"), item_event(2, "item.marked.v1", R"({"id":"b","mark":"1"})")});
