@@ -11,11 +11,13 @@ build_packages=(
     sqlite3 ca-certificates
 )
 # With the tests come servers, which the tests start themselves on ports of their own (Debian's, which may start at installation, are left alone),
-# the documentation's tools, and a compiler for another machine, whose files must be refused.
+# the documentation's tools, a compiler for another machine, whose files must be refused,
+# and clang with its fuzzer.
 test_packages=(
     redis-server postgresql openssl
     catch2 jq doxygen abigail-tools man-db python3 make
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    clang libclang-rt-14-dev
 )
 # The Python consumer that scripts/bench.sh compares with.
 bench_packages=(python3-redis python3-sqlalchemy python3-psycopg2)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing, builds and runs the tests: scripts/test.sh [--keep-going] [style | release | dev | tsan]...
+# Installs what is missing, builds and runs the tests: scripts/test.sh [--keep-going] [style | release | dev | tsan | fuzz]...
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -13,6 +13,7 @@ Without a step, all of them run, in this order:
   release   all tests, built as users get them
   dev       all tests under AddressSanitizer and UndefinedBehaviorSanitizer, warnings being errors
   tsan      the engine's tests under ThreadSanitizer
+  fuzz      scripts/fuzz.sh: requests made by libFuzzer for a minute, where clang is there
 
   --keep-going   go on after a step that failed; the exit status tells of it all the same
 
@@ -27,7 +28,7 @@ steps=()
 for argument in "$@"; do
     case $argument in
         --keep-going) keep_going=yes ;;
-        style | release | dev | tsan) steps+=("$argument") ;;
+        style | release | dev | tsan | fuzz) steps+=("$argument") ;;
         -h | --help)
             usage
             exit 0
@@ -39,7 +40,7 @@ for argument in "$@"; do
             ;;
     esac
 done
-[ ${#steps[@]} -gt 0 ] || steps=(style release dev tsan)
+[ ${#steps[@]} -gt 0 ] || steps=(style release dev tsan fuzz)
 
 # Settings of the caller's environment are no business of the tests'.
 for variable in $(compgen -e | grep '^WEIR_' | grep -v '^WEIR_TEST_' || true); do
@@ -78,6 +79,8 @@ step_tsan() {
     scripts/build.sh tsan "${targets[@]}"
     run_ctest tsan
 }
+
+step_fuzz() { scripts/fuzz.sh; }
 
 summary=()
 failed=no

@@ -16,6 +16,8 @@ expect() {
 }
 expect 0 "$scripts/demo.sh" --help
 expect 0 "$scripts/test.sh" --help
+expect 0 "$scripts/fuzz.sh" --help
+expect 2 "$scripts/fuzz.sh" --seconds many
 expect 0 "$scripts/bench.sh" --help
 expect 0 "$scripts/install-dependencies.sh" --help
 expect 0 "$scripts/services.sh" --help
@@ -28,7 +30,7 @@ expect 0 "$scripts/chaos.sh" --help
 expect 2 "$scripts/chaos.sh" --kills many
 expect 0 "$scripts/votes.sh" --help
 expect 2 "$scripts/votes.sh" --votes many
-for script in demo services chaos votes test bench build format lint install-dependencies; do
+for script in demo services chaos votes fuzz test bench build format lint install-dependencies; do
     expect 2 "$scripts/$script.sh" --no-such-argument
 done
 expect 2 "$scripts/test.sh" no-such-step

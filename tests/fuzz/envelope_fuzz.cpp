@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A message's bytes to an event: by a plain binding, and by one that points to every member. Whatever comes, an event with an id or a
+// refusal that names neither values nor addresses comes of it, and the same one each time.
+#include "event/contracts.hpp"
+#include "event/decoder.hpp"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+
+using namespace weir::event;
+
+namespace {
+
+void require(bool condition, const char *what) {
+    if (!condition) {
+        std::fprintf(stderr, "broken: %s\n", what);
+        std::abort();
+    }
+}
+
+Binding pointing() {
+    Binding binding;
+    binding.topic = "t";
+    binding.event_id = "/id";
+    binding.event_type = "/type";
+    binding.occurred_at = "/at";
+    binding.tenant_id = "/tenant";
+    binding.correlation_id = "/correlation";
+    binding.payload = "/data";
+    binding.keys = {"/data/key", "/tenant"};
+    return binding;
+}
+
+Binding strict() {
+    Binding binding;
+    binding.topic = "t";
+    binding.envelope_required = true;
+    binding.aliases = {{"UserCreated", "user.created.v1"}};
+    return binding;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+    static const Contracts contracts = Contracts::built_in();
+    static const Decoder plain({.topic = "t"}, contracts, {.max_message_bytes = 1u << 16, .max_depth = 32});
+    static const Decoder pointed(pointing(), contracts, {.max_message_bytes = 1u << 16, .max_depth = 32});
+    static const Decoder required(strict(), contracts, {.max_message_bytes = 1u << 16, .max_depth = 32});
+    auto message = std::make_shared<Message>();
+    message->topic = "t";
+    message->incarnation = "6f1c2b1e-8d5a-4c43-9b53-0c2e0f6f7a11";
+    message->position = {17, 0};
+    const std::string_view bytes(reinterpret_cast<const char *>(data), size);
+    if (size > 0 && bytes.front() == '\x01') { // flat fields, as Redis has them: name NUL value NUL
+        std::string_view rest = bytes.substr(1);
+        while (!rest.empty() && message->fields.size() < 20) {
+            const std::string_view name = rest.substr(0, rest.find('\0'));
+            rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+            const std::string_view value = rest.substr(0, rest.find('\0'));
+            rest.remove_prefix(std::min(value.size() + 1, rest.size()));
+            message->fields.emplace_back(name, value);
+        }
+    } else {
+        message->body = bytes;
+    }
+    const std::shared_ptr<const Message> shared = message;
+    for (const Decoder *decoder : {&plain, &pointed, &required}) {
+        const Event first = decoder->decode(shared);
+        const Event second = decoder->decode(shared);
+        require(first.event_id == second.event_id, "a message has the same id each time");
+        require(first.refusal.has_value() == second.refusal.has_value(), "a message is refused each time or never");
+        if (first.refusal) {
+            require(!first.refusal->type.empty() && !first.refusal->message.empty(), "a refusal has a code and a sentence");
+        }
+    }
+    return 0;
+}
