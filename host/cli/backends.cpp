@@ -41,25 +41,42 @@ broker::EmbeddedOptions embedded_options(const std::string &url) {
     return options;
 }
 
-std::unique_ptr<broker::Broker> open(const std::string &url) {
+/// What messages call the key that named this server.
+std::string broker_key(const config::HostConfig &config, const std::string &url) {
+    std::string domains;
+    std::size_t count = 0;
+    for (const config::DomainConfig &domain : config.domains) {
+        if (config.broker_from_domains && domain.enabled && domain.broker_url == url) {
+            domains += (count++ == 0 ? "" : ", ") + domain.name;
+        }
+    }
+    return count == 0 ? "broker.url" : (count == 1 ? "redis.url of the domain " : "redis.url of the domains ") + domains;
+}
+
+broker::RedisOptions redis_options(const config::HostConfig &config, const std::string &url) {
+    broker::RedisOptions options;
+    broker::parse_redis_url(url, options);
+    options.key = broker_key(config, url);
+    return options;
+}
+
+std::unique_ptr<broker::Broker> open(const config::HostConfig &config, const std::string &url) {
     if (const auto problem = broker_problem(url)) {
         refuse_broker(*problem);
     }
     if (url.starts_with("embedded://")) {
         return broker::open_embedded_broker(embedded_options(url));
     }
-    broker::RedisOptions options;
-    broker::parse_redis_url(url, options);
-    return broker::open_redis_broker(options);
+    return broker::open_redis_broker(redis_options(config, url));
 }
 
 /// Null where it is a file that isn't there yet.
-std::unique_ptr<broker::Broker> open_existing(const std::string &url) {
+std::unique_ptr<broker::Broker> open_existing(const config::HostConfig &config, const std::string &url) {
     std::error_code failure;
     if (url.starts_with("embedded://") && fs::status(embedded_options(url).file, failure).type() == fs::file_type::not_found) {
         return nullptr;
     }
-    return open(url);
+    return open(config, url);
 }
 
 bool names_postgresql(const std::string &url) { return url.starts_with("postgres"); }
@@ -154,30 +171,34 @@ void check_backends(config::Loaded &loaded) {
     add("store.url", store_problem(config));
 }
 
-std::map<std::string, std::unique_ptr<broker::Broker>> open_brokers(const config::HostConfig &config) {
-    std::map<std::string, std::unique_ptr<broker::Broker>> brokers;
+Brokers open_brokers(const config::HostConfig &config) {
+    Brokers brokers;
     for (const std::string &url : broker_urls(config)) {
-        brokers[url] = open(url);
+        brokers[url] = open(config, url);
     }
     return brokers;
 }
 
-std::map<std::string, std::unique_ptr<broker::Broker>> open_existing_brokers(const config::HostConfig &config) {
-    std::map<std::string, std::unique_ptr<broker::Broker>> brokers;
+Brokers open_existing_brokers(const config::HostConfig &config) {
+    Brokers brokers;
     for (const std::string &url : broker_urls(config)) {
-        brokers[url] = open_existing(url);
+        brokers[url] = open_existing(config, url);
     }
     return brokers;
 }
 
 std::unique_ptr<broker::Broker> open_broker(const config::HostConfig &config, const std::string &topic) {
-    return open(broker_url(config, topic));
+    return open(config, broker_url(config, topic));
 }
 
-std::unique_ptr<broker::Broker> open_broker_at(const std::string &url) { return open(url); }
+std::unique_ptr<broker::Broker> open_broker_at(const config::HostConfig &config, const std::string &url) { return open(config, url); }
+
+std::unique_ptr<broker::Broker> open_existing_broker_at(const config::HostConfig &config, const std::string &url) {
+    return open_existing(config, url);
+}
 
 std::unique_ptr<broker::Broker> open_existing_broker(const config::HostConfig &config, const std::string &topic) {
-    return open_existing(broker_url(config, topic));
+    return open_existing(config, broker_url(config, topic));
 }
 
 std::unique_ptr<store::Store> open_store(const config::HostConfig &config) {
@@ -193,9 +214,9 @@ std::unique_ptr<store::Store> open_store(const config::HostConfig &config) {
     return store::sqlite::open_sqlite_store(*store::sqlite::parse_sqlite_url(config.store_url, reason));
 }
 
-std::string broker_guarantee(const std::string &url) {
+std::string broker_guarantee(const config::HostConfig &config, const std::string &url) {
     try {
-        if (const auto broker = open_existing(url)) {
+        if (const auto broker = open_existing(config, url)) {
             return broker->guarantee();
         }
     } catch (const broker::Unavailable &failure) {
@@ -216,10 +237,9 @@ std::string broker_guarantee(const std::string &url) {
     return guarantee;
 }
 
-std::vector<health::Finding> examine_broker(const std::string &url) {
-    broker::RedisOptions options;
-    broker::parse_redis_url(url, options);
-    return broker::examine_redis(options);
+std::vector<health::Finding> examine_broker(const config::HostConfig &config, const std::string &url,
+                                            const std::vector<std::string> &topics) {
+    return broker::examine_redis(redis_options(config, url), topics);
 }
 
 std::vector<health::Finding> examine_store(const config::HostConfig &config, const std::vector<std::string> &schemas) {
@@ -231,6 +251,8 @@ std::vector<health::Finding> examine_store(const config::HostConfig &config, con
 std::string store_guarantee(const config::HostConfig &config) {
     try {
         return open_store(config)->guarantee();
+    } catch (const store::Misconfigured &failure) {
+        return std::string("none as it is: ") + failure.what();
     } catch (const store::Unavailable &failure) {
         return std::string("not known, it can't be reached now (") + failure.what() + ")";
     } catch (const store::SchemaWrong &failure) {

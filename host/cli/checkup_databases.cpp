@@ -2,6 +2,7 @@
 #include "backends.hpp"
 #include "checkup.hpp"
 #include "host_access.hpp"
+#include "missing_topics.hpp"
 #include "serving.hpp"
 
 #include "broker/embedded/embedded_broker.hpp"
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 namespace weir::cli {
 
@@ -73,27 +75,60 @@ void try_store(store::sqlite::SqliteOptions options) {
     session->commit();
 }
 
-/// The schemas of the domains that would be served: what the login of a database needs rights for.
-std::vector<std::string> schemas_of(const config::HostConfig &config, const Context &context) {
-    std::vector<std::string> schemas;
+/// What would be served; nothing of it where plugins can't be looked at, which check_plugins says.
+Serving serving_of(const config::HostConfig &config, const Context &context) {
     try {
-        for (const auto &[name, domain] : find_serving(config, context, load_contracts(config)).domains) {
-            schemas.push_back(domain.spec.schema);
-        }
-    } catch (const std::exception &) { // check_plugins says so
+        return find_serving(config, context, load_contracts(config));
+    } catch (const std::exception &) {
+        return {};
     }
-    return schemas;
+}
+
+const std::string &broker_of(const engine::DomainSpec &spec, const config::HostConfig &config) {
+    return spec.broker.empty() ? config.broker_url : spec.broker;
+}
+
+/// The topics that domains read from a broker, each once.
+std::vector<std::string> topics_of(const Serving &serving, const config::HostConfig &config, const std::string &url) {
+    std::set<std::string> topics;
+    for (const auto &[name, domain] : serving.domains) {
+        if (broker_of(domain.spec, config) == url) {
+            topics.insert(domain.spec.topics.begin(), domain.spec.topics.end());
+        }
+    }
+    return {topics.begin(), topics.end()};
+}
+
+std::vector<Finding> check_topics(const Serving &serving, const config::HostConfig &config) {
+    std::vector<Finding> findings;
+    try {
+        const Brokers brokers = open_existing_brokers(config);
+        for (const auto &[name, domain] : serving.domains) {
+            const auto broker = brokers.find(broker_of(domain.spec, config));
+            if (broker == brokers.end() || !broker->second) {
+                continue; // nothing was ever published here
+            }
+            for (const MissingTopic &missing : missing_topics(domain.spec.topics, *broker->second)) {
+                findings.push_back({"topic_missing", Health::warning,
+                                    "domain " + name + ": topic '" + missing.topic + "' is not on the broker, and would be waited for",
+                                    remedy(missing)});
+            }
+        }
+    } catch (const std::exception &) { // said of the broker already
+    }
+    return findings;
 }
 
 } // namespace
 
 std::vector<Finding> check_databases(const config::HostConfig &config, const Context &context) {
     std::vector<Finding> findings;
+    const Serving serving = serving_of(config, context);
     const auto add = [&](std::vector<Finding> more) { std::move(more.begin(), more.end(), std::back_inserter(findings)); };
     for (const std::string &url : broker_urls(config)) {
         broker::EmbeddedOptions broker;
         if (!url.starts_with("embedded://")) {
-            add(examine_broker(url));
+            add(examine_broker(config, url, topics_of(serving, config, url)));
         } else if (!broker::parse_embedded_url(url, broker)) {
             findings.push_back(tried("broker", "the broker keeps a message", "broker.url (WEIR_BROKER_URL)", [&] {
                 try_broker(broker);
@@ -105,8 +140,13 @@ std::vector<Finding> check_databases(const config::HostConfig &config, const Con
     if (const auto store = store::sqlite::parse_sqlite_url(config.store_url, reason)) {
         findings.push_back(tried("store", "the store makes a table and commits", "store.url (WEIR_STORE_URL)", [&] { try_store(*store); }));
     } else {
-        add(examine_store(config, schemas_of(config, context)));
+        std::vector<std::string> schemas;
+        for (const auto &[name, domain] : serving.domains) {
+            schemas.push_back(domain.spec.schema);
+        }
+        add(examine_store(config, schemas));
     }
+    add(check_topics(serving, config));
     return findings;
 }
 

@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "host_access.hpp"
 #include "json_text.hpp"
+#include "missing_topics.hpp"
 #include "serving.hpp"
 
 #include <CLI/CLI.hpp>
@@ -56,6 +57,20 @@ std::string shortened(const std::string &text) {
     return text.size() <= kWidth ? text : text.substr(0, kWidth - 3) + "...";
 }
 
+/// Topics that aren't there, with what to do; none where the broker can't be asked, which its guarantee says, or was never published to.
+OrderedJson missing_in(const std::vector<std::string> &topics, const config::HostConfig &config, const std::string &url) {
+    OrderedJson list = OrderedJson::array();
+    try {
+        const auto broker = open_existing_broker_at(config, url);
+        for (const MissingTopic &missing : broker ? missing_topics(topics, *broker) : std::vector<MissingTopic>()) {
+            list.push_back({{"topic", missing.topic}, {"remedy", remedy(missing)}});
+        }
+    } catch (const broker::Unavailable &) {
+    } catch (const broker::Misconfigured &) {
+    }
+    return list;
+}
+
 Exit check(const ConfigOptions &options, const Context &context) {
     config::Loaded loaded = config::load(options.config, config::process_environment());
     check_backends(loaded);
@@ -67,7 +82,7 @@ Exit check(const ConfigOptions &options, const Context &context) {
     const Serving serving = find_serving(loaded.config, context, contracts);
     std::map<std::string, std::string> of_brokers;
     for (const std::string &url : broker_urls(loaded.config)) {
-        of_brokers[url] = broker_guarantee(url);
+        of_brokers[url] = broker_guarantee(loaded.config, url);
     }
     const std::string of_store = store_guarantee(loaded.config);
     OrderedJson domains = OrderedJson::array();
@@ -81,6 +96,7 @@ Exit check(const ConfigOptions &options, const Context &context) {
                            {"schema", domain.spec.schema},
                            {"group", domain.spec.group},
                            {"topics", domain.spec.topics},
+                           {"missing_topics", missing_in(domain.spec.topics, loaded.config, url)},
                            {"guarantee", line}});
     }
     for (const auto &[name, reason] : serving.unserved) {
@@ -106,6 +122,10 @@ Exit check(const ConfigOptions &options, const Context &context) {
             continue;
         }
         print_line(printable_lines(in_lines(domain["guarantee"].get<std::string>())));
+        for (const OrderedJson &missing : domain["missing_topics"]) {
+            print_line(printable_lines("    topic '" + missing["topic"].get<std::string>() +
+                                       "' is not on the broker, and would be waited for; " + missing["remedy"].get<std::string>()));
+        }
     }
     if (domains.empty()) {
         print_line("No domains: none is configured, and no plugin in " + loaded.config.plugins_directory.string() + " offers one.");

@@ -139,10 +139,16 @@ class Report {
 public:
     Report(const DeadLetterOptions &options, const char *done) : options_(options), done_(done) {}
 
-    void add(const store::DeadLetter &letter, const char *outcome, const event::Refusal &reason = {}) {
+    void add(const store::DeadLetter &letter, const char *outcome, const event::Refusal &reason = {}, const char *decided = nullptr) {
         ++counts_[outcome];
+        if (decided) {
+            ++decided_[decided];
+        }
         if (options_.json) {
             OrderedJson item{{"id", letter.id}, {"event_id", letter.event_id.text()}, {"outcome", outcome}};
+            if (decided) {
+                item["decided"] = decided;
+            }
             if (!reason.type.empty()) {
                 item["error_type"] = reason.type;
                 item["error_message"] = reason.message;
@@ -150,22 +156,29 @@ public:
             letters_.push_back(std::move(item));
         } else {
             print_line(printable(std::to_string(letter.id) + " " + letter.event_id.text() + " " + letter.event_type + ": " + outcome +
+                                 (decided ? ", " + meaning(decided) : "") +
                                  (reason.type.empty() ? "" : " (" + reason.type + ": " + reason.message + ")")));
         }
     }
 
     Exit finish(bool cancelled) {
         if (options_.json) {
-            print_json({{"domain", options_.domain},
-                        {"dry_run", options_.dry_run},
-                        {"cancelled", cancelled},
-                        {done_, counts_[done_]},
-                        {"failed", counts_["failed"]},
-                        {"not_pending", counts_["not pending"]},
-                        {"letters", std::move(letters_)}});
+            OrderedJson report{
+                {"domain", options_.domain}, {"dry_run", options_.dry_run}, {"cancelled", cancelled}, {done_, counts_[done_]}};
+            for (const auto &[decided, count] : decided_) {
+                report[decided] = count;
+            }
+            report["failed"] = counts_["failed"];
+            report["not_pending"] = counts_["not pending"];
+            report["letters"] = std::move(letters_);
+            print_json(report);
         } else {
-            print_line(options_.domain + ": " + std::to_string(counts_[done_]) + " " + done_ + ", " + std::to_string(counts_["failed"]) +
-                       " failed, " + std::to_string(counts_["not pending"]) + " not pending" +
+            std::string decided;
+            for (const auto &[name, count] : decided_) {
+                decided += (decided.empty() ? " (" : ", ") + std::to_string(count) + " " + name;
+            }
+            print_line(options_.domain + ": " + std::to_string(counts_[done_]) + " " + done_ + decided + (decided.empty() ? "" : ")") +
+                       ", " + std::to_string(counts_["failed"]) + " failed, " + std::to_string(counts_["not pending"]) + " not pending" +
                        (options_.dry_run ? " (a dry run: nothing was changed)" : ""));
         }
         return cancelled ? Exit::cancelled : counts_["failed"] > 0 ? Exit::failed : Exit::ok;
@@ -174,7 +187,15 @@ public:
 private:
     const DeadLetterOptions &options_;
     const char *done_;
+    /// What a replay came to, for people.
+    static std::string meaning(std::string_view decided) {
+        return decided == "stale"     ? "stale: a guard turned a change away, because the row is from a later event"
+               : decided == "ignored" ? "ignored: the handler has nothing to do for it"
+                                      : std::string(decided);
+    }
+
     std::map<std::string, std::size_t> counts_;
+    std::map<std::string, std::size_t> decided_{}; ///< of those that were done
     OrderedJson letters_ = OrderedJson::array();
 };
 
@@ -236,11 +257,12 @@ Exit replay(const DeadLetterOptions &options, const Context &context) {
                               opened.loaded.config.state_directory);
     const bool cancelled = work_through(options, *opened.domain_store, interrupt, [&](const store::DeadLetter &letter) {
         const engine::ReplayResult result = replayer.replay(letter, options.dry_run);
+        const char *decided = store::outcome_name(result.decided).data(); // of literals
         switch (result.outcome) {
         case engine::ReplayOutcome::replayed:
-            return report.add(letter, "replayed");
+            return report.add(letter, "replayed", {}, decided);
         case engine::ReplayOutcome::would_apply:
-            return report.add(letter, "would apply");
+            return report.add(letter, "would apply", {}, decided);
         case engine::ReplayOutcome::failed:
             return report.add(letter, "failed", result.reason);
         case engine::ReplayOutcome::not_pending:
@@ -320,6 +342,7 @@ void add_deadletter(CLI::App &root, Context &context) {
     replay_command->footer(
         "Each is applied under its own event id and marked in one transaction: replaying twice, or beside a running host, applies it "
         "once.\n"
+        "It says what came of each: applied, stale (a guard turned a change away, because the row is from a later event) or ignored.\n"
         "One that fails stays pending with its new reason. SIGINT stops between two. Tables are brought up to date first, as\n"
         "'weir run' does; a dry run refuses where they are not. Ends with 1 where one failed.\n"
         "\n"

@@ -85,7 +85,9 @@ int say_of(Exit code, const char *what, const std::string &key, const std::strin
     return say(code, named ? message : "the " + std::string(what) + " (" + key + ", " + variable + "): " + message);
 }
 
-int say_of_broker(Exit code, const std::string &message) { return say_of(code, "broker", "broker.url", "WEIR_BROKER_URL", message); }
+int say_of_broker(Exit code, const std::string &message) {
+    return message.starts_with("redis.url of ") ? say(code, message) : say_of(code, "broker", "broker.url", "WEIR_BROKER_URL", message);
+}
 int say_of_store(Exit code, const std::string &message) { return say_of(code, "store", "store.url", "WEIR_STORE_URL", message); }
 
 int run_action(const Context &context) {
@@ -98,6 +100,8 @@ int run_action(const Context &context) {
         return say_of_broker(Exit::unavailable, failure.what());
     } catch (const broker::Misconfigured &failure) {
         return say_of_broker(Exit::configuration, failure.what());
+    } catch (const store::Misconfigured &failure) {
+        return say_of_store(Exit::configuration, failure.what());
     } catch (const store::Unavailable &failure) {
         return say_of_store(Exit::unavailable, failure.what());
     } catch (const store::SchemaWrong &failure) {

@@ -46,7 +46,7 @@ void open(const RebuildOptions &options, const Context &context, Opened &out) {
     out.contracts = load_contracts(out.loaded.config);
     out.serving = find_serving(out.loaded.config, context, out.contracts);
     const Serving::Domain &domain = domain_named(out.serving, options.domain);
-    out.broker = open_broker_at(domain.spec.broker.empty() ? out.loaded.config.broker_url : domain.spec.broker);
+    out.broker = open_broker_at(out.loaded.config, domain.spec.broker.empty() ? out.loaded.config.broker_url : domain.spec.broker);
     out.store = open_store(out.loaded.config);
     const std::string holder = "rebuild-" + event::Uuid::random().text().substr(0, 8) + "-" + std::to_string(getpid());
     out.rebuild = std::make_unique<engine::Rebuild>(engine::RebuildSetup{domain.spec, domain.module, out.broker.get(), out.store.get(),
@@ -99,14 +99,13 @@ Exit show_state(const RebuildOptions &options, Opened &opened) {
                     {"made_with", state.made_with},
                     {"decided", state.decided}});
     } else if (!state.exists) {
-        print_line("No rebuild of " + options.domain + " has been begun.");
+        print_line("No rebuild of " + options.domain + " is under way, and none was left unfinished.");
     } else {
-        print_line(printable("A rebuild of " + options.domain + " (" + state.made_with + ") " +
-                             (state.running ? "is running" : "was interrupted") + "; it has decided " +
-                             counted(state.decided, "event", "events") + "."));
-        if (!state.running) {
-            print_line("'weir rebuild " + options.domain + "' goes on with it, --cancel removes it.");
-        }
+        const std::string so_far = counted(state.decided, "event", "events") + " decided anew so far, with " + state.made_with;
+        print_line(printable(state.running ? "A rebuild of " + options.domain + " is under way: " + so_far + "."
+                                           : "A rebuild of " + options.domain + " was interrupted: " + so_far + ". 'weir rebuild " +
+                                                 options.domain + "' goes on with it, --cancel removes it."));
+        print_line("Until it is done, " + options.domain + " serves its old rows.");
     }
     return Exit::ok;
 }
@@ -222,6 +221,7 @@ Exit rebuild(const RebuildOptions &options, const Context &context) {
         engine::RebuildHooks hooks;
         hooks.wait = [&](std::chrono::milliseconds time) { return interrupt.wait_for(time); };
         hooks.tell = [&](const engine::RebuildProgress &progress) { teller.tell(progress); };
+        log::mark("rebuild", options.domain); // the shadow's lines are like those of the domain that serves
         log::info("rebuild.started", "A domain is made again beside what serves", {{"domain", options.domain}});
         const engine::RebuildResult result = opened.rebuild->run(hooks, options.from_what_is_kept);
         teller.end();
@@ -245,7 +245,7 @@ void add_rebuild(CLI::App &root, Context &context) {
     command->add_option("domain", options->domain, "Which domain")->required()->type_name("DOMAIN");
     add_config_option(*command, options->config);
     command->add_flag("--dry-run", options->dry_run, "Say what would be read and what would be lost; change nothing");
-    command->add_flag("--status", options->status, "Say how far a rebuild is");
+    command->add_flag("--status", options->status, "Say whether one is under way or was interrupted, and how far it is");
     command->add_flag("--cancel", options->cancel, "Remove what an interrupted rebuild has made");
     command->add_flag("--from-what-is-kept", options->from_what_is_kept,
                       "Also where topics don't keep their beginning, or tables hold rows that no event made: those rows are lost");

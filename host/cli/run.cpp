@@ -22,10 +22,13 @@ struct RunLine {
     bool json = false;
 };
 
-/// Asks each server something small, so that one that isn't there, or lets nobody in, is found before anything else is begun.
-void knock(const std::map<std::string, std::unique_ptr<broker::Broker>> &brokers, store::Store &store) {
-    for (const auto &[url, broker] : brokers) {
-        broker->has_topic("weir");
+/// Asks each server something small, so that one that isn't there, or lets nobody in, is found before anything else is begun. Brokers are
+/// asked for what is configured alone: a user may have no rights on anything else.
+void knock(const config::HostConfig &config, const Brokers &brokers, store::Store &store) {
+    for (const config::DomainConfig &domain : config.domains) {
+        if (const auto broker = brokers.find(domain.broker_url); broker != brokers.end() && domain.enabled && !domain.topics.empty()) {
+            broker->second->has_topic(domain.topics.front());
+        }
     }
     store.has_domain("weir");
 }
@@ -47,7 +50,7 @@ Exit run(const RunLine &line, const Context &context) {
     options.json = line.json;
     options.fail_fast = line.fail_fast;
     if (line.fail_fast) {
-        knock(brokers, *store);
+        knock(loaded.config, brokers, *store);
     }
     return run_host(options, std::move(loaded), brokers, *store, {context.program.string(), "plugin-trial"});
 }
@@ -65,7 +68,8 @@ void add_run(CLI::App &root, Context &context) {
         ->type_name("SECONDS");
     command->add_option("--max-events", line->max_events, "Stop after so many events")->check(CLI::NonNegativeNumber)->type_name("N");
     command->add_flag("--fail-fast", line->fail_fast,
-                      "End with exit code 5 where a server can't be reached, or a domain can't begin, instead of waiting until it can");
+                      "End where a server or a domain can't begin, instead of waiting until it can: with 4 where somebody has to change "
+                      "something, else 5");
     command->add_flag("--json", line->json, "Print the final counts as JSON");
     command->footer("Plugins and configuration files are watched: drop, replace or remove them while it runs.\n"
                     "SIGTERM and SIGINT end the batch that runs, commit, acknowledge and leave; SIGHUP reads the configuration anew.\n"

@@ -2,6 +2,7 @@
 #include "cli/run_host.hpp"
 
 #include "cli/http_service.hpp"
+#include "cli/missing_topics.hpp"
 #include "cli/plan.hpp"
 #include "cli/plugin_routes.hpp"
 #include "cli/plugin_states.hpp"
@@ -100,17 +101,21 @@ void maintain(const Brokers &brokers) {
     }
 }
 
-/// Whether a domain says that it can't begin: said in the log, for who asked for --fail-fast.
-bool unable_to_begin(const std::vector<engine::DomainStatus> &domains) {
-    const auto failed = std::find_if(domains.begin(), domains.end(), [](const engine::DomainStatus &domain) {
-        return !domain.ready && (domain.phase == engine::Phase::waiting || domain.phase == engine::Phase::halted);
-    });
+/// How to end where a domain says that it can't begin, which is said in the log; for who asked for --fail-fast.
+std::optional<Exit> unable_to_begin(const std::vector<engine::DomainStatus> &domains) {
+    auto failed = std::find_if(domains.begin(), domains.end(),
+                               [](const engine::DomainStatus &domain) { return !domain.ready && domain.needs_change; });
     if (failed == domains.end()) {
-        return false;
+        failed = std::find_if(domains.begin(), domains.end(), [](const engine::DomainStatus &domain) {
+            return !domain.ready && (domain.phase == engine::Phase::waiting || domain.phase == engine::Phase::halted);
+        });
+    }
+    if (failed == domains.end()) {
+        return std::nullopt;
     }
     log::error("host.gave_up", "A domain can't begin, and --fail-fast asks not to wait for it",
                {{"domain", failed->name}, {"reason", failed->reason}});
-    return true;
+    return failed->needs_change ? Exit::configuration : Exit::unavailable;
 }
 
 engine::Environment environment_of(const config::HostConfig &config, const Brokers &brokers, store::Store &store,
@@ -262,11 +267,12 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     supervisor.reserve_routes(http.host_shapes());
     http.start();
     const BoardWatch board_watch(board, http, config.http.max_body_bytes);
+    MissingTopicsWatch missing_topics(brokers);
     std::optional<StatusFile> status_file(std::in_place, config.state_directory);
     bool clean = true;
     bool drained = false;
     bool timed_out = false;
-    bool gave_up = false;
+    std::optional<Exit> gave_up;
     {
         supervisor.pause(true); // plugins of the first look are gathered, so that each domain starts once, on the right one
         supervisor.apply(plan_of(config));
@@ -308,7 +314,8 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                 const auto domains = supervisor.status();
                 const bool ready = all_ready(domains);
                 if (now >= status_at || ready) {
-                    status_file->write(status_json(domains, plugins.refused_now()));
+                    missing_topics.look(domains, config);
+                    status_file->write(status_json(domains, plugins.refused_now(), missing_topics.now(), status_file->lock_name()));
                     status_at = now + kStatusEvery;
                 }
                 if (ready && !ready_said) {
@@ -365,7 +372,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                    {"dead_letters", counts.dead_letters},
                    {"retries", counts.retries}});
     }
-    const Exit status = gave_up ? Exit::unavailable : timed_out && !drained ? Exit::not_drained : Exit::ok;
+    const Exit status = gave_up ? *gave_up : timed_out && !drained ? Exit::not_drained : Exit::ok;
     if (timed_out) {
         log::error("host.not_drained",
                    "Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`");

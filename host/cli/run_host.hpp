@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "backends.hpp"
 #include "command.hpp"
-
-#include "broker/broker.hpp"
-#include "config/config.hpp"
-#include "store/store.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,8 +21,6 @@ struct RunOptions {
     bool fail_fast = false; ///< end where a domain can't begin, instead of waiting until it can
     bool json = false;      ///< final counts as JSON
 };
-
-using Brokers = std::map<std::string, std::unique_ptr<broker::Broker>>;
 
 /// Serves until a signal, until drained, or until so many events; prints the final counts. With `fail_fast` also until a domain says that
 /// it can't begin, before all were ready for the first time.

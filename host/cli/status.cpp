@@ -28,7 +28,12 @@ struct StatusOptions {
     bool json = false;
 };
 
-/// What the file says; null, with a reason, where it tells of no running host.
+std::string ago(event::Micros age) {
+    const std::int64_t tenths = std::max<event::Micros>(age, 0) / 100'000;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s ago";
+}
+
+/// What the file says, with its age; null, with a reason, where it tells of no running host.
 OrderedJson read_status(const std::filesystem::path &file, std::string &reason) {
     std::ifstream in(file);
     OrderedJson status = in ? OrderedJson::parse(in, nullptr, false) : OrderedJson();
@@ -41,13 +46,20 @@ OrderedJson read_status(const std::filesystem::path &file, std::string &reason) 
         reason = file.string() + " can't be understood; another version of weir may have written it";
         return nullptr;
     }
+    const event::Micros age = event::now() - *time;
+    status["age_ms"] = age / 1000;
     const std::int64_t pid = status.value("pid", std::int64_t{0});
-    // Without rights to signal it, or from another process namespace, only the age of what it said can tell.
-    if (pid > 0 && kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH && event::now() - *time > kLate) {
+    const std::string lock = status.value("lock", "");
+    if (!lock.empty() && lock.find('/') == std::string::npos && is_let_go(file.parent_path() / lock)) {
+        reason = "the host of process " + std::to_string(pid) + " is gone: it was killed; what it said last was said " + ago(age);
+        return nullptr;
+    }
+    // Of one that holds no lock: without rights to signal it, or from another process namespace, only the age of what it said can tell.
+    if (pid > 0 && kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH && age > kLate) {
         reason = "the host of process " + std::to_string(pid) + " is gone: it was killed";
         return nullptr;
     }
-    if (event::now() - *time > kStale) {
+    if (age > kStale) {
         reason = "the host of process " + status.value("pid", OrderedJson()).dump() + " has said nothing since " +
                  status.value("time", "") + ": it was killed, or it hangs";
         return nullptr;
@@ -61,6 +73,9 @@ std::string text_of(const OrderedJson &object, const char *name) {
 }
 
 void show(const OrderedJson &status) {
+    const event::Micros age = status.value("age_ms", std::int64_t{0}) * 1000;
+    print_line("host of process " + text_of(status, "pid") + ", as it said " + ago(age) +
+               (age > kLate ? ": it should say it each second, and hangs or stands still" : ""));
     Table table({"DOMAIN", "PLUGIN", "PHASE", "READY", "MESSAGES", "APPLIED", "DUPLICATES", "IGNORED", "DEAD LETTERS", "HELD"});
     for (const OrderedJson &domain : status["domains"]) {
         const OrderedJson counts = domain.value("counts", OrderedJson::object());
@@ -71,6 +86,10 @@ void show(const OrderedJson &status) {
     }
     table.print();
     for (const OrderedJson &domain : status["domains"]) {
+        for (const OrderedJson &missing : domain.value("missing_topics", OrderedJson::array())) {
+            print_line(printable_lines(text_of(domain, "domain") + ": topic '" + text_of(missing, "topic") +
+                                       "' is not on the broker, the domain waits for it; " + text_of(missing, "remedy")));
+        }
         if (const std::string refused = domain.value("refused", ""); !refused.empty()) {
             print_line(printable_lines(text_of(domain, "domain") + ": refused: " + refused));
         }
@@ -138,9 +157,6 @@ Exit status(const StatusOptions &options) {
         print_line(reason);
     }
     for (const OrderedJson &host : hosts) {
-        if (hosts.size() > 1) {
-            print_line("host of process " + text_of(host, "pid") + ":");
-        }
         show(host);
     }
     return ready ? Exit::ok : Exit::failed;
@@ -154,9 +170,9 @@ void add_status(CLI::App &root, Context &context) {
     add_config_option(*command, options->config);
     command->add_option("--state-directory", options->state_directory, "Where to look, instead of asking the configuration")
         ->type_name("DIR");
-    command->add_flag(
-        "--json", options->json,
-        "One JSON object: running, pid, time, ready, domains with phase, reason, refused and counts, refused_plugins, other_hosts");
+    command->add_flag("--json", options->json,
+                      "One JSON object: running, pid, time, age_ms, ready, domains with phase, reason, missing_topics, refused and counts, "
+                      "refused_plugins, other_hosts");
     command->footer(
         "Ends with 0 where a host runs and every domain is ready, else with 1: fit for a probe. The host writes what is shown here to\n"
         "status.json in its state_directory, once a second.\n"

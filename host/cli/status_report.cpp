@@ -19,10 +19,17 @@ bool all_ready(const std::vector<engine::DomainStatus> &domains) {
                        [](const engine::DomainStatus &domain) { return domain.ready || domain.phase == engine::Phase::stopped; });
 }
 
-std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused) {
+std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused,
+                        const std::map<std::string, std::vector<MissingTopic>> &missing, const std::string &lock) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const engine::DomainStatus &domain : domains) {
         const engine::Counts &counts = domain.counts;
+        nlohmann::ordered_json topics = nlohmann::ordered_json::array();
+        if (const auto found = missing.find(domain.name); found != missing.end()) {
+            for (const MissingTopic &topic : found->second) {
+                topics.push_back({{"topic", topic.topic}, {"remedy", remedy(topic)}});
+            }
+        }
         list.push_back({{"domain", domain.name},
                         {"plugin", domain.plugin},
                         {"version", domain.plugin_version},
@@ -32,6 +39,7 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains, const 
                         {"reason", domain.reason},
                         {"refused", domain.refused},
                         {"partitions", domain.partitions},
+                        {"missing_topics", std::move(topics)},
                         {"held", domain.held},
                         {"overdue_handlers", domain.overdue},
                         {"counts",
@@ -50,6 +58,7 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains, const 
     }
     nlohmann::ordered_json report{{"pid", getpid()},
                                   {"time", event::format_time(event::now())},
+                                  {"lock", lock},
                                   {"ready", all_ready(domains)},
                                   {"domains", std::move(list)},
                                   {"refused_plugins", std::move(plugins)}};
@@ -79,27 +88,68 @@ std::string counts_table(const std::vector<engine::DomainStatus> &domains) {
     return table;
 }
 
-StatusFile::StatusFile(const std::filesystem::path &state_directory) : file_(state_directory / "status.json") {
-    lock_ = open((state_directory / ".status.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_ >= 0 && flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-        close(lock_);
-        lock_ = -1;
-        file_ = state_directory / ("status-" + std::to_string(getpid()) + ".json");
+namespace {
+
+// The lock of an open file, which others can ask about without taking it; gone with the process, however that ends. [fcntl(2), F_OFD_SETLK]
+struct flock whole_file() {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return lock;
+}
+
+} // namespace
+
+StatusFile::StatusFile(const std::filesystem::path &state_directory)
+    : file_(state_directory / "status.json"), lock_file_(state_directory / ".status.lock") {
+    if (take_lock()) {
+        // Who was killed beside the first host of before left files of its own; one that is still written is made again within a second.
+        std::error_code ignored;
+        for (const std::filesystem::path &left : status_files(state_directory)) {
+            std::filesystem::remove(left, ignored);
+        }
         return;
     }
-    // Who was killed beside the first host of before left a file of its own; one that is still written is made again within a second.
-    std::error_code ignored;
-    for (const std::filesystem::path &left : status_files(state_directory)) {
-        std::filesystem::remove(left, ignored);
-    }
+    const std::string name = "status-" + std::to_string(getpid());
+    file_ = state_directory / (name + ".json");
+    lock_file_ = state_directory / ("." + name + ".lock");
+    take_lock();
 }
+
+bool StatusFile::take_lock() {
+    lock_ = open(lock_file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644); // others ask about it
+    struct flock lock = whole_file();
+    if (lock_ < 0 || (flock(lock_, LOCK_EX | LOCK_NB) == 0 && fcntl(lock_, F_OFD_SETLK, &lock) == 0)) {
+        return true; // without a lock, the age of what it says is all there is to go by
+    }
+    close(lock_);
+    lock_ = -1;
+    return false;
+}
+
+std::string StatusFile::lock_name() const { return lock_ < 0 ? std::string() : lock_file_.filename().string(); }
 
 StatusFile::~StatusFile() {
     std::error_code ignored;
     std::filesystem::remove(file_, ignored);
     if (lock_ >= 0) {
+        if (lock_file_.filename() != ".status.lock") { // that one is whoever's is the first
+            std::filesystem::remove(lock_file_, ignored);
+        }
         close(lock_);
     }
+}
+
+bool is_let_go(const std::filesystem::path &lock_file) {
+    const int file = open(lock_file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return false;
+    }
+    struct flock held = whole_file();
+    held.l_type = F_RDLCK; // all that may be asked on a file that is open for reading; a writer's lock is in the way of it
+    const bool free = fcntl(file, F_OFD_GETLK, &held) == 0 && held.l_type == F_UNLCK;
+    close(file);
+    return free;
 }
 
 void StatusFile::write(const std::string &json) const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "missing_topics.hpp"
+
 #include "engine/domain.hpp"
 #include "plugin/catalog.hpp"
 
@@ -18,9 +20,12 @@ bool all_ready(const std::vector<engine::DomainStatus> &domains);
 using RefusedPlugins = std::map<std::string, plugin::PluginRefusal>; ///< by file
 
 /// The state of a host's domains as JSON:
-/// {"pid","time","ready","domains":[{"domain","plugin","version","generation","phase","ready","reason","refused","partitions",
-/// "held","overdue_handlers","counts":{...}}],"refused_plugins":[{"file","code","message","remedy"}]}. One line.
-std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused = {});
+/// {"pid","time","lock","ready","domains":[{"domain","plugin","version","generation","phase","ready","reason","refused","partitions",
+/// "missing_topics":[{"topic","remedy"}],"held","overdue_handlers","counts":{...}}],"refused_plugins":[{"file","code","message","remedy"}]}.
+/// One line.
+/// @param lock see StatusFile::lock_name
+std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused = {},
+                        const std::map<std::string, std::vector<MissingTopic>> &missing = {}, const std::string &lock = {});
 
 /// The same, readable: a table of final counts, a line a domain.
 std::string counts_table(const std::vector<engine::DomainStatus> &domains);
@@ -38,10 +43,19 @@ public:
     StatusFile &operator=(const StatusFile &) = delete;
     void write(const std::string &json) const;
 
+    /// The file in the state directory whose lock is held while this host lives; empty where none could be had.
+    std::string lock_name() const;
+
 private:
+    bool take_lock();
+
     std::filesystem::path file_;
-    int lock_ = -1; ///< held while `status.json` is ours
+    std::filesystem::path lock_file_;
+    int lock_ = -1;
 };
+
+/// Whether nobody holds the lock of that name any more: the host that told of it has ended, however. False also where it can't be asked.
+bool is_let_go(const std::filesystem::path &lock_file);
 
 /// The files in which hosts on this directory tell, those of hosts that are gone included; `status.json` first.
 std::vector<std::filesystem::path> status_files(const std::filesystem::path &state_directory);

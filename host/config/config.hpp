@@ -85,6 +85,7 @@ struct HttpConfig {
 struct HostConfig {
     std::filesystem::path file;
     std::string broker_url; ///< of every domain that names no other; empty: domains have different ones, and there is none for the rest
+    bool broker_from_domains = false; ///< broker.url is not set, and the domains' redis.url counts
     std::string store_url;
     StoreConfig store;
     HttpConfig http;

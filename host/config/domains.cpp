@@ -227,6 +227,7 @@ void settle_brokers(const BrokerChoice &broker, std::vector<Read> &domains, Load
         }
     }
     if (first != nullptr) {
+        host.broker_from_domains = true;
         host.broker_url = different == nullptr ? first->config.broker_url : "";
         for (Setting &setting : load.settings) {
             if (setting.key == "broker.url") {

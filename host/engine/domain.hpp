@@ -80,11 +80,13 @@ struct DomainStatus {
     std::uint32_t generation = 0;
     Phase phase = Phase::starting;
     bool ready = false;
-    std::string reason;  ///< why it is not ready, and what to do; empty where it is
-    std::string refused; ///< a newer generation or change that doesn't fit, and why, while the older one goes on; empty: none
+    std::string reason;        ///< why it is not ready, and what to do; empty where it is
+    bool needs_change = false; ///< not ready until somebody changes something: waiting alone doesn't help
+    std::string refused;       ///< a newer generation or change that doesn't fit, and why, while the older one goes on; empty: none
     std::size_t partitions = 0;
-    std::size_t held = 0;    ///< events waiting for a retry or behind one
-    std::size_t overdue = 0; ///< handlers past their budget that still run
+    std::vector<std::string> missing_topics{}; ///< not on the broker; waited for, which is no fault where nobody has published yet
+    std::size_t held = 0;                      ///< events waiting for a retry or behind one
+    std::size_t overdue = 0;                   ///< handlers past their budget that still run
     Counts counts;
 };
 

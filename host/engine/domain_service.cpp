@@ -366,18 +366,20 @@ DomainStatus DomainService::status() const {
     status.plugin_version = about.version;
     status.generation = module_->generation();
     status.partitions = partitions_->reading();
+    status.missing_topics = partitions_->missing_topics();
     for (const auto &shard : shards_) {
         status.held += shard->gate().events();
     }
     const std::vector<Overdue> overdue = overdue_handlers();
     status.overdue = overdue.size();
-    const std::string broker_error = reader_->error();
+    const EventReader::Trouble trouble = reader_->trouble();
     status.phase = partitions_->standby() ? Phase::standby : Phase::serving;
     if (!overdue.empty()) {
         status.reason = overdue.front().handler + " has not returned for event " + overdue.front().event_id.text() +
                         "; replace the plugin, or raise handler_budget_ms where it only needs longer";
-    } else if (!broker_error.empty()) {
-        status.reason = broker_error;
+    } else if (!trouble.reason.empty()) {
+        status.reason = trouble.reason;
+        status.needs_change = trouble.needs_change;
     } else if (const std::string relay_error = relay_->error(); !relay_error.empty()) {
         status.reason = "emitted events can't be published: " + relay_error;
     } else if (std::any_of(shards_.begin(), shards_.end(), [](const auto &shard) { return shard->is_contended(); })) {

@@ -82,7 +82,8 @@ private:
             std::string reason;
             Phase phase = Phase::waiting;
             bool halted = false;
-            bool unfit = false; // this generation can't serve as things are: the next one is taken unseen
+            bool unfit = false;        // this generation can't serve as things are: the next one is taken unseen
+            bool needs_change = false; // see DomainStatus
             try {
                 serve(backoff);
                 continue;
@@ -95,12 +96,18 @@ private:
             } catch (const store::SchemaWrong &failure) {
                 reason = std::string("the schema doesn't fit: ") + failure.what();
                 unfit = true;
+            } catch (const store::Misconfigured &failure) {
+                reason = failure.what();
+                needs_change = true;
+            } catch (const broker::Misconfigured &failure) {
+                reason = failure.what();
+                needs_change = true;
             } catch (const std::exception &failure) {
                 reason = failure.what();
             }
             phase = halted ? Phase::halted : Phase::waiting;
             close_service();
-            say(phase, reason);
+            say(phase, reason, needs_change || halted || unfit);
             if (halted) {
                 wait_for_offer();
                 backoff = kFirstBackoff;
@@ -116,7 +123,7 @@ private:
         if (environment_.routes) {
             environment_.routes->withdraw(spec_.name);
         }
-        say(Phase::stopped, "stopped");
+        say(Phase::stopped, "stopped", false);
     }
 
     void serve(std::chrono::milliseconds &backoff) {
@@ -197,7 +204,7 @@ private:
     }
 
     // What others see; a change of phase or reason is said once.
-    void say(Phase phase, const std::string &reason) {
+    void say(Phase phase, const std::string &reason, bool needs_change) {
         bool news = false;
         {
             const std::lock_guard lock(mutex_);
@@ -205,6 +212,7 @@ private:
             status_.phase = phase;
             status_.ready = false;
             status_.reason = reason;
+            status_.needs_change = needs_change;
             status_.counts = counts_;
         }
         if (news && phase != Phase::stopped) {

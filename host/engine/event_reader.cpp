@@ -33,16 +33,21 @@ void EventReader::loop() {
         try {
             read_once();
             backoff = kFirstBackoff;
+            continue;
+        } catch (const broker::Misconfigured &failure) {
+            set_trouble({failure.what(), true});
         } catch (const std::exception &failure) {
-            {
-                const std::lock_guard lock(mutex_);
-                error_ = failure.what();
-            }
-            ready_.ring();
-            mine_.wait_for(backoff);
-            backoff = std::min(backoff * 2, kLastBackoff);
+            set_trouble({failure.what(), false});
         }
+        ready_.ring();
+        mine_.wait_for(backoff);
+        backoff = std::min(backoff * 2, kLastBackoff);
     }
+}
+
+void EventReader::set_trouble(Trouble trouble) {
+    const std::lock_guard lock(mutex_);
+    trouble_ = std::move(trouble);
 }
 
 void EventReader::read_once() {
@@ -82,8 +87,8 @@ void EventReader::read_once() {
     bool news = !read.empty();
     {
         const std::lock_guard lock(mutex_);
-        news = news || !error_.empty();
-        error_.clear();
+        news = news || !trouble_.reason.empty();
+        trouble_ = {};
         queued_bytes_ += bytes;
         std::move(read.begin(), read.end(), std::back_inserter(queue_));
     }
@@ -180,9 +185,9 @@ std::uint64_t EventReader::claim_of(const std::string &topic, std::uint32_t part
     return found == claims_.end() ? 0 : found->second;
 }
 
-std::string EventReader::error() const {
+EventReader::Trouble EventReader::trouble() const {
     const std::lock_guard lock(mutex_);
-    return error_;
+    return trouble_;
 }
 
 } // namespace weir::engine

@@ -53,12 +53,17 @@ public:
     void next_claim(const broker::Partition &partition, const std::function<void()> &change);
     std::uint64_t claim_of(const std::string &topic, std::uint32_t partition) const;
 
-    /// Why the broker could not be read, while it can't; else empty.
-    std::string error() const;
+    /// Why the broker can't be read.
+    struct Trouble {
+        std::string reason;        ///< empty: it can
+        bool needs_change = false; ///< waiting alone doesn't help
+    };
+    Trouble trouble() const;
 
 private:
     void loop();
     void read_once();
+    void set_trouble(Trouble trouble);
     std::vector<std::shared_ptr<const event::Message>> read_in_turn(std::map<broker::Partition, std::uint64_t> &claims);
 
     broker::Consumer &consumer_;
@@ -71,7 +76,7 @@ private:
     std::deque<Read> queue_;
     std::size_t queued_bytes_ = 0;
     bool paused_ = false;
-    std::string error_;
+    Trouble trouble_;
     std::map<broker::Partition, std::uint64_t> claims_;
 
     std::mutex turn_mutex_; // reading and claiming take turns

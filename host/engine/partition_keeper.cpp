@@ -22,6 +22,7 @@ void PartitionKeeper::keep(store::Session &session) {
     next_ = now + kLookEvery;
     const std::vector<broker::Partition> partitions = consumer_.partitions();
     known_ = partitions.size();
+    note_missing(partitions);
     if (spec_.parallel) {
         if (now >= renew_at_) {
             consumer_.renew(spec_.options.lease_time_to_live);
@@ -39,6 +40,16 @@ void PartitionKeeper::keep(store::Session &session) {
         });
         if (!held) {
             take(session, partition);
+        }
+    }
+}
+
+void PartitionKeeper::note_missing(const std::vector<broker::Partition> &partitions) {
+    missing_topics_.clear();
+    for (const std::string &topic : spec_.topics) {
+        if (std::none_of(partitions.begin(), partitions.end(),
+                         [&](const broker::Partition &partition) { return partition.topic == topic; })) {
+            missing_topics_.push_back(topic);
         }
     }
 }

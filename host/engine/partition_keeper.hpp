@@ -43,6 +43,8 @@ public:
     const std::vector<store::Lease> &leases() const { return leases_; }
     /// Partitions that are read; in a parallel domain all there are.
     std::size_t reading() const { return spec_.parallel ? known_ : leases_.size(); }
+    /// Topics of the domain that the broker didn't have at the last look.
+    const std::vector<std::string> &missing_topics() const { return missing_topics_; }
     /// Whether there are partitions and another host reads all of them.
     bool standby() const { return !spec_.parallel && known_ > 0 && leases_.empty(); }
 
@@ -67,6 +69,7 @@ private:
     };
     Progress *progress_of(const event::Message &message);
     void take(store::Session &session, const broker::Partition &partition);
+    void note_missing(const std::vector<broker::Partition> &partitions);
     void stop_reading(const broker::Partition &partition);
 
     const DomainSpec &spec_;
@@ -78,6 +81,7 @@ private:
     std::map<broker::Partition, Progress> progress_;
     std::pair<const broker::Partition, Progress> *last_ = nullptr; // of `progress_`, the one that was looked for last
     std::map<broker::Partition, store::StoredPosition> reached_;   // a parallel domain's: what was saved
+    std::vector<std::string> missing_topics_;
     std::size_t known_ = 0;
     Clock::time_point next_ = Clock::time_point::min();
     Clock::time_point renew_at_ = Clock::time_point::min();

@@ -44,24 +44,24 @@ struct Replayer::State {
         Settlement settlement(*session, module->description(), *lanes);
         const Ran ran = settlement.settle(std::span(&work, 1), Settlement::Ledger::known_open).front();
         const bool applied = ran.state == Ran::State::finished && (ran.result.status == WEIR_OK || ran.result.status == WEIR_SKIP);
+        const store::Outcome outcome = ran.result.status == WEIR_SKIP ? store::Outcome::ignored
+                                       : settlement.stale().front()   ? store::Outcome::stale
+                                                                      : store::Outcome::applied;
         if (dry_run) {
             session->rollback();
-            return {applied ? ReplayOutcome::would_apply : ReplayOutcome::failed, ran.result.error};
+            return {applied ? ReplayOutcome::would_apply : ReplayOutcome::failed, ran.result.error, outcome};
         }
         if (!applied) {
             session->note_replay_failure(*letter, ran.result.error);
             session->commit();
-            return {ReplayOutcome::failed, ran.result.error};
+            return {ReplayOutcome::failed, ran.result.error, outcome};
         }
         if (!ran.result.emitted.empty()) {
             session->add_outbox(ran.result.emitted);
         }
-        const store::Outcome outcome = ran.result.status == WEIR_SKIP ? store::Outcome::ignored
-                                       : settlement.stale().front()   ? store::Outcome::stale
-                                                                      : store::Outcome::applied;
         session->settle_dead_letter(*letter, store::DeadLetterStatus::replayed, outcome);
         session->commit();
-        return {ReplayOutcome::replayed, {}};
+        return {ReplayOutcome::replayed, {}, outcome};
     }
 };
 

@@ -14,15 +14,16 @@
 namespace weir::engine {
 
 enum class ReplayOutcome : std::uint8_t {
-    replayed,    ///< applied under its own id, and marked, in one transaction
-    would_apply, ///< dry run: it would be applied
+    replayed,    ///< decided under its own id, and marked, in one transaction; `decided` says how
+    would_apply, ///< dry run: it would be; `decided` says how
     failed,      ///< it would become a dead letter again; the reason is noted on it
     not_pending, ///< somebody replayed or dropped it meanwhile; nothing was done
 };
 
 struct ReplayResult {
     ReplayOutcome outcome = ReplayOutcome::not_pending;
-    event::Refusal reason; ///< for `failed`
+    event::Refusal reason;                            ///< for `failed`
+    store::Outcome decided = store::Outcome::applied; ///< applied, stale (a guard turned a change away) or ignored
 };
 
 /// Applies dead letters of one domain again, beside a host that may be running. One thread.

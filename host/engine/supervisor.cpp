@@ -296,6 +296,7 @@ std::vector<DomainStatus> Supervisor::status() const {
         status.name = domain;
         status.phase = Phase::waiting;
         status.reason = reason;
+        status.needs_change = true;
         result.push_back(std::move(status));
     }
     // A domain that was restarted goes on counting where its predecessor stopped.

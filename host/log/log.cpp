@@ -9,6 +9,8 @@
 #include <atomic>
 #include <mutex>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace weir::log {
 
@@ -54,6 +56,11 @@ const char *level_name(Level level) {
     return "info";
 }
 
+std::vector<std::pair<std::string, std::string>> &marks() {
+    static std::vector<std::pair<std::string, std::string>> all;
+    return all;
+}
+
 std::string json_line(Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields) {
     // The time is spdlog's, put in front by the pattern; this is the rest of the object.
     nlohmann::ordered_json object;
@@ -62,6 +69,9 @@ std::string json_line(Level level, std::string_view event, std::string_view mess
     object["message"] = message;
     for (const Field &field : fields) {
         std::visit([&](const auto &value) { object[std::string(field.name)] = value; }, field.value);
+    }
+    for (const auto &[name, value] : marks()) {
+        object[name] = value;
     }
     std::string text = object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     return text.substr(1); // without the opening brace
@@ -87,6 +97,9 @@ std::string text_line(std::string_view event, std::string_view message, std::ini
                 }
             },
             field.value);
+    }
+    for (const auto &[name, value] : marks()) {
+        line.append(" ").append(name).append("=").append(value);
     }
     line += ']';
     return line;
@@ -125,6 +138,8 @@ bool parse_level(std::string_view text, Level &out) {
     }
     return true;
 }
+
+void mark(std::string_view name, std::string_view value) { marks().emplace_back(name, value); }
 
 void write(Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields) {
     try {

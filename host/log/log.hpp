@@ -34,6 +34,9 @@ void configure(Level least, Format format);
 /// "debug", "info", "warn" or "error", any case; false where it is none of them.
 bool parse_level(std::string_view text, Level &out);
 
+/// Ends every line from now on with this field: for a process whose lines must not be taken for another's. Before its first thread.
+void mark(std::string_view name, std::string_view value);
+
 /// Writes one line: a stable event name for machines ("plugin.refused") and a sentence for people, then the fields. Thread-safe; never
 /// throws. JSON: {"time","level","event","message",...fields}, one object a line.
 void write(Level level, std::string_view event, std::string_view message, std::initializer_list<Field> fields = {});

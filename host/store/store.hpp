@@ -28,6 +28,12 @@ class Unavailable : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
+/// The server is there and lets this login not in (password, user, database, its rules of who may come from where): waiting alone does not
+/// mend it, though trying again is harmless. The message says what to change.
+class Misconfigured : public Unavailable {
+public:
+    using Unavailable::Unavailable;
+};
 /// 22, 23, 54001: some row's data is refused. Roll back to the savepoint and find out whose.
 class DataRefused : public std::runtime_error {
 public:

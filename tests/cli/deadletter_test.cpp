@@ -74,6 +74,7 @@ TEST_CASE("a replay applies what can be applied, once, however often it is run")
     const auto first = bench.weir({"deadletter", "replay", "-c", "--domain", "linting", "--event-type", "user.created.v1", "--json"});
     CHECK(first.code == 0);
     CHECK(first.json()["replayed"] == 3);
+    CHECK(first.json()["applied"] == 3);
     CHECK(rows(bench) == "3");
     CHECK(pending(bench) == "1");
     CHECK(bench.query("linting", "select count(*) from event_ledger where outcome = 'applied'") == "3");
@@ -90,6 +91,27 @@ TEST_CASE("a replay applies what can be applied, once, however often it is run")
     CHECK(broken.code == 1);
     CHECK(broken.json()["letters"][0]["error_type"] == "malformed_json");
     CHECK(pending(bench) == "1");
+}
+
+TEST_CASE("a replay that a guard turns away is told as stale, and leaves the later row as it is") {
+    const Filled bench(1);
+    std::string later = created(1);
+    later.replace(later.find("\"1"), 2, "\"9"); // another event of the same user
+    later.replace(later.find("2026-01-01"), 10, "2026-02-01");
+    later.replace(later.find("user1@"), 6, "later@");
+    REQUIRE(bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-"}, later + "\n").code == 0);
+    REQUIRE(bench.weir({"run", "-c", "--until-drained", "--drain-timeout", "30"}).code == 0);
+    REQUIRE(rows(bench) == "1");
+    const auto dry = bench.weir({"deadletter", "replay", "-c", "--domain", "linting", "--error-type", "contract_violation", "--dry-run"});
+    CHECK_THAT(dry.out, Contains("stale"));
+    const auto ran = bench.weir({"deadletter", "replay", "-c", "--domain", "linting", "--error-type", "contract_violation", "--json"});
+    CHECK(ran.code == 0);
+    CHECK(ran.json()["replayed"] == 1);
+    CHECK(ran.json()["stale"] == 1);
+    CHECK_FALSE(ran.json().contains("applied"));
+    CHECK(ran.json()["letters"][0]["decided"] == "stale");
+    CHECK(bench.query("linting", "select email from identity_projection") == "later@example.org");
+    CHECK(bench.query("linting", "select count(*) from event_ledger where outcome = 'stale'") == "1");
 }
 
 TEST_CASE("a drop keeps the letter as dropped, and a dropped one is not replayed") {

@@ -310,7 +310,7 @@ TEST_CASE("an interrupted rebuild is told of, gone on with or removed; a second 
     CHECK(said.find("being rebuilt by another process") != std::string::npos);
     CHECK(rebuild(installation, {"--cancel"}, &said) == 1);
     CHECK(rebuild(installation, {"--status"}, &said) == 0);
-    CHECK(said.find("is running") != std::string::npos);
+    CHECK(said.find("is under way") != std::string::npos);
     REQUIRE(first->running());
     first->signal(SIGINT);
     REQUIRE(first->wait());

@@ -129,7 +129,7 @@ void Connection::close() noexcept {
 
 void Connection::fail(const std::string &what) {
     close();
-    throw Unavailable("broker.url: " + options_.place() + ": " + what);
+    throw Unavailable(options_.key + ": " + options_.place() + ": " + what);
 }
 
 bool Connection::open(const Bell *bell) {
@@ -201,7 +201,7 @@ void Connection::log_in(Clock::time_point deadline) {
     }
     try {
         if (answers_[0]->is_error("ERR unknown command")) {
-            throw Misconfigured("broker.url: " + options_.place() +
+            throw Misconfigured(options_.key + ": " + options_.place() +
                                 " is older than Redis 6.2, which is the oldest that Weir can use; upgrade it");
         }
         check(options_, *answers_[0], "HELLO");
@@ -223,7 +223,7 @@ void Connection::check_server(const Reply &hello) {
     if (dot < version.data() + version.size()) {
         std::from_chars(dot + 1, version.data() + version.size(), minor);
     }
-    const std::string where = "broker.url: " + options_.place();
+    const std::string where = options_.key + ": " + options_.place();
     if (major < 6 || (major == 6 && minor < 2)) {
         throw Misconfigured(where + " is Redis " + std::string(version) + "; Weir needs 6.2 or later, so upgrade it");
     }

@@ -60,7 +60,7 @@ std::string RedisConsumer::incarnation(const Partition &partition) {
             }
         }
     }
-    throw Unavailable("broker.url: " + options_.place() + " has no stream for topic '" + partition.topic + "' partition " +
+    throw Unavailable(options_.key + ": " + options_.place() + " has no stream for topic '" + partition.topic + "' partition " +
                       std::to_string(partition.number) + " yet; publishing to it makes it");
 }
 

@@ -2,6 +2,7 @@
 #include "examine.hpp"
 
 #include "connection.hpp"
+#include "rights.hpp"
 
 #include "event/time.hpp"
 
@@ -18,7 +19,6 @@ using health::Health;
 using redis::Connection;
 using redis::Reply;
 
-constexpr const char *kKey = "broker.url";
 constexpr event::Micros kClockMayDiffer = 1'000'000;
 
 /// A line of INFO: "redis_version:7.0.15".
@@ -105,33 +105,43 @@ Finding clock(Connection &connection) {
     return {"redis_clock", Health::good, "its clock agrees with this machine's"};
 }
 
+void look_at_server(Connection &connection, const RedisOptions &options, std::vector<Finding> &findings) {
+    const Reply &reply = connection.execute({"INFO"});
+    if (reply.is_error()) {
+        findings.push_back(
+            {"redis", Health::warning,
+             options.place() + " can be reached, but not asked how it is set (version, durability, eviction): INFO is not permitted",
+             "ACL SETUSER " + (options.user.empty() ? "default" : options.user) + " +info +time +config|get"});
+        return;
+    }
+    const std::string info(reply.text);
+    const std::string version = info_line(info, "redis_version");
+    findings.push_back(recent(version)
+                           ? Finding{"redis", Health::good, options.place() + " can be reached, Redis " + version}
+                           : Finding{"redis", Health::fault, options.place() + " is Redis " + version + "; Weir needs 6.2 or later",
+                                     "upgrade it, or name another: " + options.key});
+    if (info_line(info, "role") == "slave") {
+        findings.push_back(
+            {"redis_role", Health::fault, options.place() + " is a replica and takes no writes",
+             "name its master, " + info_line(info, "master_host") + ":" + info_line(info, "master_port") + ", in " + options.key});
+    }
+    findings.push_back(durability(connection, info));
+    findings.push_back(eviction(connection, info));
+    findings.push_back(clock(connection));
+}
+
 } // namespace
 
-std::vector<Finding> examine_redis(const RedisOptions &options) {
+std::vector<Finding> examine_redis(const RedisOptions &options, const std::vector<std::string> &topics) {
     std::vector<Finding> findings;
     try {
         Connection connection(options, "weir/doctor");
-        const Reply &reply = connection.execute({"INFO"});
-        if (reply.is_error()) {
-            return {{"redis", Health::warning, options.place() + " answers, and can't be examined: INFO is not permitted",
-                     "ACL SETUSER " + (options.user.empty() ? "default" : options.user) + " +info +time +config|get"}};
+        look_at_server(connection, options, findings);
+        for (Finding &finding : redis::examine_rights(connection, topics)) {
+            findings.push_back(std::move(finding));
         }
-        const std::string info(reply.text);
-        const std::string version = info_line(info, "redis_version");
-        findings.push_back(recent(version)
-                               ? Finding{"redis", Health::good, options.place() + " can be reached, Redis " + version}
-                               : Finding{"redis", Health::fault, options.place() + " is Redis " + version + "; Weir needs 6.2 or later",
-                                         std::string("upgrade it, or name another: ") + kKey});
-        if (info_line(info, "role") == "slave") {
-            findings.push_back(
-                {"redis_role", Health::fault, options.place() + " is a replica and takes no writes",
-                 "name its master, " + info_line(info, "master_host") + ":" + info_line(info, "master_port") + ", in " + kKey});
-        }
-        findings.push_back(durability(connection, info));
-        findings.push_back(eviction(connection, info));
-        findings.push_back(clock(connection));
     } catch (const std::exception &failure) {
-        findings.push_back({"redis", Health::fault, failure.what(), std::string("start it, or correct ") + kKey + " (WEIR_BROKER_URL)"});
+        findings.push_back({"redis", Health::fault, failure.what(), "start it, or correct " + options.key});
     }
     return findings;
 }

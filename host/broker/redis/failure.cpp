@@ -16,8 +16,7 @@ struct Passing {
 constexpr std::array<Passing, 8> kPassing{{
     {"LOADING", "is still loading its data; it will answer when it is done"},
     {"MASTERDOWN", "is a replica that has lost its master; name the master, or wait for it"},
-    {"OOM",
-     "has reached its maxmemory and takes no more; raise maxmemory, or have Weir trim topics with max_messages or max_age_s in broker.url"},
+    {"OOM", "has reached its maxmemory and takes no more; raise maxmemory, or have Weir trim topics with max_messages or max_age_s in KEY"},
     {"MISCONF", "can't write to its disk and so takes no writes; make room there and see the server's log"},
     {"BUSY", "is busy with a script; it will answer when that ends (SCRIPT KILL ends it)"},
     {"NOREPLICAS", "has fewer replicas than its min-replicas-to-write asks for; start them or lower that"},
@@ -31,6 +30,15 @@ std::string lower(std::string_view text) {
     return out;
 }
 
+/// The text with the configuration key's name where it says KEY.
+std::string named(const RedisOptions &options, std::string text) {
+    constexpr std::string_view kKey = "KEY";
+    for (std::size_t at = text.find(kKey); at != std::string::npos; at = text.find(kKey, at + options.key.size())) {
+        text.replace(at, kKey.size(), options.key);
+    }
+    return text;
+}
+
 std::string grant(const RedisOptions &options, std::string_view command, std::string_view key) {
     const std::string user = options.user.empty() ? "default" : options.user;
     std::string name(command.substr(0, command.find(' ')));
@@ -42,34 +50,36 @@ std::string grant(const RedisOptions &options, std::string_view command, std::st
     if (!key.empty()) {
         out += " ~" + std::string(key);
     }
-    return out + " (docs/redis.md lists all that Weir needs), or name another user in broker.url";
+    return out + " (docs/redis.md lists all that Weir needs), or name another user in " + options.key;
 }
 
 } // namespace
 
 void refuse(const RedisOptions &options, std::string_view error, std::string_view command, std::string_view key) {
-    const std::string where = "broker.url: " + options.place();
+    const std::string &key_name = options.key;
+    const std::string where = key_name + ": " + options.place();
     const auto is = [error](std::string_view code) { return error.starts_with(code); };
     for (const Passing &passing : kPassing) {
         if (is(passing.code)) {
-            throw Unavailable(where + " " + std::string(passing.why));
+            throw Unavailable(where + " " + named(options, std::string(passing.why)));
         }
     }
     if (is("WRONGPASS") || is("ERR invalid password")) {
-        throw Misconfigured(where + " refuses the user or the password; set them in broker.url as redis://USER:PASSWORD@HOST, with %XX for "
-                                    "characters such as @ and /");
+        throw Misconfigured(where + " refuses the user or the password; set them in " + key_name +
+                            " as redis://USER:PASSWORD@HOST, with %XX for characters such as @ and /");
     }
     if (is("NOAUTH") || is("ERR AUTH")) {
-        throw Misconfigured(where + (is("NOAUTH") ? " wants a password; set it in broker.url as redis://:PASSWORD@HOST or USER:PASSWORD@"
-                                                  : " has no password set; take the password out of broker.url, or set one on the server"));
+        throw Misconfigured(where + (is("NOAUTH")
+                                         ? " wants a password; set it in " + key_name + " as redis://:PASSWORD@HOST or USER:PASSWORD@"
+                                         : " has no password set; take the password out of " + key_name + ", or set one on the server"));
     }
     if (is("NOPERM")) {
         throw Misconfigured(where + ": " + grant(options, command, key));
     }
     if (is("WRONGTYPE")) {
         throw Misconfigured(where + ": the key '" + std::string(key) +
-                            "' is not a stream, so it can't be a topic; name another topic in topics, another database in broker.url, or "
-                            "remove the key");
+                            "' is not a stream, so it can't be a topic; name another topic in topics, another database in " + key_name +
+                            ", or remove the key");
     }
     if (is("READONLY")) {
         throw Misconfigured(where + " is a replica and takes no writes; name its master");
@@ -82,8 +92,8 @@ void refuse(const RedisOptions &options, std::string_view error, std::string_vie
         throw Misconfigured(where + " is a node of a Redis Cluster, which Weir does not support; name a server of its own");
     }
     if (is("ERR DB index") || is("ERR invalid DB index")) {
-        throw Misconfigured(where + " has no database " + std::to_string(options.database) +
-                            "; name a lower one in broker.url or raise the server's `databases`");
+        throw Misconfigured(where + " has no database " + std::to_string(options.database) + "; name a lower one in " + key_name +
+                            " or raise the server's `databases`");
     }
     if (is("ERR unknown command") || is("ERR unknown subcommand")) {
         throw Misconfigured(where + " does not know " + std::string(command) + ", perhaps because it was renamed there; Weir needs it");

@@ -29,6 +29,8 @@ struct RedisOptions {
     std::chrono::milliseconds max_age{0};
     bool trim_unread = false; ///< the two limits hold whether groups have read what they remove or not
 
+    std::string key = "broker.url"; ///< what messages call the configuration key that named this server
+
     /// "redis://HOST:PORT/DATABASE" or "redis+unix://PATH?db=DATABASE", without user and password: what messages name the server by.
     std::string place() const;
 };

@@ -43,8 +43,8 @@ std::string marker_text(const Position &position) {
 bool is_missing(const Reply &reply) { return reply.is_error("ERR no such key") || reply.is_error("ERR The XGROUP subcommand requires"); }
 
 void refuse_both(const Connection &connection, const std::string &topic, const std::string &part) {
-    throw Misconfigured("broker.url: " + connection.options().place() + " has a stream '" + topic + "' and a stream '" + part +
-                        "', so topic '" + topic +
+    throw Misconfigured(connection.options().key + ": " + connection.options().place() + " has a stream '" + topic + "' and a stream '" +
+                        part + "', so topic '" + topic +
                         "' would be one partition and several at once; rename one of them or name another topic in topics");
 }
 

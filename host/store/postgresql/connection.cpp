@@ -64,7 +64,7 @@ Connection::Connection(const PostgresqlOptions &options, ReplyWatch &watch)
     try {
         session_.open(soci::postgresql, connection_string(options));
     } catch (const soci::soci_error &error) {
-        throw Unavailable(explain_connection(without_first_line_of_soci(error.get_error_message()), place_));
+        throw_connection_failure(without_first_line_of_soci(error.get_error_message()), place_);
     }
     PQsetNoticeProcessor(
         handle(), [](void *, const char *) {}, nullptr);

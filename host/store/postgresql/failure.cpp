@@ -91,11 +91,16 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     throw Unavailable(place + " can't be used at the moment: " + said);
 }
 
-std::string explain_connection(const std::string &said, const std::string &place) {
+void throw_connection_failure(const std::string &said, const std::string &place) {
     const auto has = [&](const char *part) { return said.find(part) != std::string::npos; };
-    std::string text = said.substr(0, said.find('\n'));
-    std::string advice = "see that the host and port in store.url are right and that the server runs";
+    // A line for each address that was tried: the one where a server answered tells more than "connection refused" of another.
+    const std::size_t answer = said.find("FATAL:");
+    const std::size_t from = answer == std::string::npos ? 0 : said.rfind('\n', answer) + 1; // npos + 1 is the beginning
+    const std::string text = said.substr(from, said.find('\n', from) - from);
+    bool refused = true;
+    std::string advice;
     if ((has("certificate") || has("private key")) && !has("authentication failed")) { // some say of a file that it "does not exist"
+        refused = false;
         advice = "set sslmode, sslrootcert, sslcert and sslkey in store.url as the server needs them";
     } else if (has("password authentication failed") || has("no password supplied")) {
         advice = "correct user and password in store.url, or the server's password for that user";
@@ -108,16 +113,18 @@ std::string explain_connection(const std::string &said, const std::string &place
         advice = "create that user, or name another in store.url";
     } else if (has("permission denied for database") || has("not permitted to log in")) {
         advice = "grant it to the user of store.url, or name another user there";
-    } else if (has("too many") || has("remaining connection slots")) {
-        advice = "raise the server's max_connections, or lower store.pool.max";
-    } else if (has("SSL")) {
-        advice = "set sslmode, sslrootcert, sslcert and sslkey in store.url as the server needs them";
-    } else if (has("starting up") || has("shutting down") || has("recovery mode")) {
-        advice = "Weir goes on by itself when it is up";
-    } else if (has("translate host name")) {
-        advice = "correct the host in store.url, or its name service";
+    } else {
+        refused = false;
+        advice = has("too many") || has("remaining connection slots") ? "raise the server's max_connections, or lower store.pool.max"
+                 : has("SSL") ? "set sslmode, sslrootcert, sslcert and sslkey in store.url as the server needs them"
+                 : has("starting up") || has("shutting down") || has("recovery mode") ? "Weir goes on by itself when it is up"
+                 : has("translate host name")                                         ? "correct the host in store.url, or its name service"
+                                              : "see that the host and port in store.url are right and that the server runs";
     }
-    return place + " can't be reached: " + text + "; " + advice;
+    if (refused) {
+        throw Misconfigured(place + " refuses the login: " + text + "; " + advice);
+    }
+    throw Unavailable(place + " can't be reached: " + text + "; " + advice);
 }
 
 } // namespace weir::store::postgresql

@@ -38,7 +38,9 @@ struct ServerError {
 /// Whether prepared statements may be out of date: the connection is not to be used again.
 bool is_stale_plan(std::string_view state) noexcept;
 
-/// The server's text for a failed connection attempt as a sentence for operators: what is wrong and which key to change.
-std::string explain_connection(const std::string &said, const std::string &place);
+/// Throws what the server's text for a failed connection attempt means, with what is wrong and which key to change: Misconfigured where the
+/// login is refused, else Unavailable. It goes by the words: libpq gives no SQLSTATE for an attempt that failed, so the refusals of a
+/// server that speaks another language than English are Unavailable, too.
+[[noreturn]] void throw_connection_failure(const std::string &said, const std::string &place);
 
 } // namespace weir::store::postgresql
