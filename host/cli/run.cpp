@@ -8,6 +8,7 @@
 #include "log/log.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 namespace weir::cli {
 
@@ -22,12 +23,19 @@ struct RunLine {
     bool json = false;
 };
 
-/// Asks each server something small, so that one that isn't there, or lets nobody in, is found before anything else is begun. Brokers are
-/// asked for what is configured alone: a user may have no rights on anything else.
+/// Asks each server something small, so that one that isn't there, or lets nobody in, is found before anything else is begun.
 void knock(const config::HostConfig &config, const Brokers &brokers, store::Store &store) {
-    for (const config::DomainConfig &domain : config.domains) {
-        if (const auto broker = brokers.find(domain.broker_url); broker != brokers.end() && domain.enabled && !domain.topics.empty()) {
-            broker->second->has_topic(domain.topics.front());
+    for (const auto &[url, broker] : brokers) {
+        const auto reads = [&, &place = url](const config::DomainConfig &domain) {
+            return domain.enabled && domain.broker_url == place && !domain.topics.empty();
+        };
+        const auto reader = std::find_if(config.domains.begin(), config.domains.end(), reads);
+        try {
+            broker->has_topic(reader != config.domains.end() ? reader->topics.front() : "weir");
+        } catch (const broker::Misconfigured &) {
+            if (reader != config.domains.end()) {
+                throw;
+            } // else perhaps only a right on this topic, which nobody needs; domains say it of theirs
         }
     }
     store.has_domain("weir");

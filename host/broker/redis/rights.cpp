@@ -3,6 +3,7 @@
 
 #include "topic.hpp"
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -49,18 +50,24 @@ const std::vector<Probe> &probes() {
 /// What a use lacks: rules as ACL SETUSER takes them, each once.
 using Missing = std::array<std::set<std::string>, 4>;
 
-void note(const Probe &probe, const Reply &reply, const std::string &topic, Missing &missing) {
+void note_keys(const std::string &topic, std::set<std::string> &rules) {
+    rules.insert("~" + topic);
+    rules.insert("~" + topic + ".*");
+}
+
+/// @return whether the command itself was refused, whatever its key
+bool note(const Probe &probe, const Reply &reply, const std::string &topic, Missing &missing) {
     // EXEC is refused with "EXECABORT Transaction discarded because of: NOPERM ...".
     if (reply.type != Reply::Type::error || reply.text.find("NOPERM") == std::string_view::npos) {
-        return;
+        return false;
     }
     std::set<std::string> &rules = missing.at(static_cast<std::size_t>(probe.use));
-    if (reply.text.find("key") == std::string_view::npos) { // "... to run the 'xadd' command"
-        rules.emplace(probe.rule);
-        return;
+    if (reply.text.find("key") != std::string_view::npos) { // "... to access one of the keys used as arguments"
+        note_keys(topic, rules);
+        return false;
     }
-    rules.insert("~" + topic); // "... to access one of the keys used as arguments"
-    rules.insert("~" + topic + ".*");
+    rules.emplace(probe.rule); // "... to run the 'xadd' command"
+    return true;
 }
 
 void ask(Connection &connection, const std::string &topic, Missing &missing) {
@@ -79,8 +86,15 @@ void ask(Connection &connection, const std::string &topic, Missing &missing) {
         }
     }
     const auto answers = connection.execute(commands);
+    bool keys_tried = false; // a refused command says nothing of its key
     for (std::size_t at = 0; at < answers.size(); ++at) {
-        note(probes()[at], *answers[at], topic, missing);
+        const Probe &probe = probes()[at];
+        const bool has_key = std::find(probe.words.begin(), probe.words.end(), "KEY") != probe.words.end();
+        const bool command_refused = note(probe, *answers[at], topic, missing);
+        keys_tried = keys_tried || (has_key && !command_refused);
+    }
+    if (!keys_tried) {
+        note_keys(topic, missing.at(0));
     }
     connection.close();
 }
