@@ -9,6 +9,8 @@ engine::Options options_of(const config::EngineConfig &config) {
     engine::Options options;
     options.batch_max_events = config.batch_max_events;
     options.batch_max_bytes = config.batch_max_bytes;
+    options.read_max_events = config.read_max_events;
+    options.read_wait = std::chrono::milliseconds(config.read_wait_ms);
     options.retry_delays.clear();
     for (const std::uint32_t delay : config.retry_delays_ms) {
         options.retry_delays.emplace_back(delay);
@@ -36,6 +38,7 @@ engine::DomainRequest request_of(const config::DomainConfig &config) {
     request.parallel = config.parallel;
     request.bindings = config.bindings;
     request.settings_json = config.settings_json;
+    request.settings_set_by = config.settings_set_by;
     request.options = options_of(config.engine);
     return request;
 }

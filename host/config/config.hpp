@@ -17,6 +17,8 @@ namespace weir::config {
 struct EngineConfig {
     std::uint32_t batch_max_events = 1000;
     std::uint64_t batch_max_bytes = 4u << 20;
+    std::uint32_t read_max_events = 0; ///< 0: batch_max_events
+    std::uint32_t read_wait_ms = 250;
     std::vector<std::uint32_t> retry_delays_ms{1000, 2000, 3000}; ///< the last one repeats
     std::uint32_t max_retries = 3;
     std::uint32_t shards = 2;              ///< batches of a domain under way at once
@@ -40,8 +42,9 @@ struct DomainConfig {
     std::vector<std::string> topics;
     std::string broker_url; ///< the broker that has its topics: the host's, else its own redis.url
     std::optional<bool> parallel;
-    std::vector<event::Binding> bindings; ///< override those of the plugin, topic by topic
-    std::string settings_json = "{}";     ///< handed to the plugin
+    std::vector<event::Binding> bindings;     ///< override those of the plugin, topic by topic
+    std::string settings_json = "{}";         ///< handed to the plugin
+    std::vector<std::string> settings_set_by; ///< variables whose values it holds
     EngineConfig engine;
     std::filesystem::path file; ///< where it came from; empty: the host file
 };

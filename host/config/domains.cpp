@@ -154,6 +154,7 @@ private:
             config.bindings = read_bindings(leaf, config.topics, load_);
         } else if (key.path == "settings") {
             config.settings_json = value.text;
+            config.settings_set_by = leaf.set_by;
         }
         load_.settings.push_back({setting, display(key, leaf, value), source});
     }
@@ -264,7 +265,7 @@ void read_engine(const std::vector<Key> &keys, const std::string &prefix, const 
         }
         const Leaf leaf = found != leaves.end()
                               ? found->second
-                              : Leaf{std::string(key.default_text), nullptr, std::string(key.path), "default", true, false};
+                              : Leaf{std::string(key.default_text), nullptr, std::string(key.path), "default", true, {}, false};
         Value value;
         if (!read(key, leaf, load, value)) {
             continue;
@@ -275,6 +276,10 @@ void read_engine(const std::vector<Key> &keys, const std::string &prefix, const 
             engine.batch_max_events = number;
         } else if (name == "batch_max_bytes") {
             engine.batch_max_bytes = static_cast<std::uint64_t>(value.integer);
+        } else if (name == "read_max_events") {
+            engine.read_max_events = number;
+        } else if (name == "read_wait_ms") {
+            engine.read_wait_ms = number;
         } else if (name == "retry_delays_ms") {
             engine.retry_delays_ms.assign(value.integers.begin(), value.integers.end());
         } else if (name == "max_retries") {

@@ -11,6 +11,8 @@ namespace weir::config {
 
 namespace {
 
+constexpr std::size_t kDeepest = 16; ///< defaults within defaults
+
 bool is_variable_name(std::string_view text) {
     if (text.empty() || (text[0] >= '0' && text[0] <= '9')) {
         return false;
@@ -35,6 +37,23 @@ bool is_service_link(const std::string &name, const std::string &value) {
     const bool port = name.size() >= 5 && name.ends_with("_PORT") &&
                       (value.starts_with("tcp://") || value.starts_with("udp://") || value.starts_with("sctp://"));
     return port || std::regex_match(name, links);
+}
+
+/// Where the brace is that closes a "${" which ends before `from`: defaults may hold others. npos: nowhere.
+std::size_t closing_brace(std::string_view text, std::size_t from) {
+    std::size_t open = 1;
+    for (std::size_t at = from; at < text.size(); ++at) {
+        if (text[at] == '}' && --open == 0) {
+            return at;
+        }
+        if (text.substr(at, 2) == "${") {
+            if (++open > kDeepest) {
+                return std::string_view::npos;
+            }
+            ++at;
+        }
+    }
+    return std::string_view::npos;
 }
 
 } // namespace
@@ -73,36 +92,48 @@ Environment::Expansion Environment::expand(std::string_view text, std::vector<st
             at = dollar + 1;
             continue;
         }
-        const std::size_t end = text.find('}', dollar);
+        const std::size_t end = closing_brace(text, dollar + 2);
         if (end == std::string_view::npos) {
             problems.push_back("\"${\" is not closed: write ${NAME} or ${NAME:-default}, or $${ for the two characters");
             return out;
         }
-        const std::string_view inside = text.substr(dollar + 2, end - dollar - 2);
-        const std::size_t operation = inside.find(":-");
-        const std::string name(inside.substr(0, operation));
+        substitute(text.substr(dollar + 2, end - dollar - 2), out, problems);
         at = end + 1;
-        if (!is_variable_name(name)) {
-            problems.push_back(in_quotes("${" + std::string(inside) + "}") +
-                               " names no variable: write ${NAME} or ${NAME:-default}, or $${ for the two characters");
-            continue;
-        }
-        named_[name] = true;
-        out.variables.push_back(name);
-        const auto found = variables_.find(name);
-        const bool has_default = operation != std::string_view::npos;
-        if (found != variables_.end() && (!found->second.empty() || !has_default)) {
-            out.text += found->second;
-        } else if (has_default) {
-            out.text += inside.substr(operation + 2);
-        } else {
-            problems.push_back("the environment variable " + name + " is not set: set it, or write ${" + name + ":-default}");
-        }
     }
     if (at < text.size()) {
         out.text += text.substr(at);
     }
     return out;
+}
+
+void Environment::substitute(std::string_view inside, Expansion &out, std::vector<std::string> &problems) {
+    const std::size_t operation = inside.find(":-");
+    const std::string name(inside.substr(0, operation));
+    if (!is_variable_name(name)) {
+        problems.push_back(in_quotes("${" + std::string(inside) + "}") +
+                           " names no variable: write ${NAME} or ${NAME:-default}, or $${ for the two characters");
+        return;
+    }
+    named_[name] = true;
+    out.variables.push_back(name);
+    const auto found = variables_.find(name);
+    const bool has_default = operation != std::string_view::npos;
+    const bool is_set = found != variables_.end() && (!found->second.empty() || !has_default);
+    if (is_set) {
+        out.text += found->second;
+        out.set.push_back(name);
+    } else if (!has_default) {
+        problems.push_back("the environment variable " + name + " is not set: set it, or write ${" + name + ":-default}");
+    }
+    if (has_default) { // also where it doesn't count: the variables that it names are known then
+        std::vector<std::string> unused;
+        const Expansion otherwise = expand(inside.substr(operation + 2), is_set ? unused : problems);
+        if (!is_set) {
+            out.text += otherwise.text;
+            out.variables.insert(out.variables.end(), otherwise.variables.begin(), otherwise.variables.end());
+            out.set.insert(out.set.end(), otherwise.set.begin(), otherwise.set.end());
+        }
+    }
 }
 
 void Environment::refuse_unknown(std::vector<Problem> &problems) const {

@@ -22,9 +22,11 @@ public:
     /// What `expand` made of a text.
     struct Expansion {
         std::string text;
-        std::vector<std::string> variables; ///< those named in it
+        std::vector<std::string> variables; ///< those that were looked at
+        std::vector<std::string> set;       ///< those of them whose value it holds
     };
-    /// Replaces `${NAME}` and `${NAME:-default}`; `$${` stands for `${`. Problems are sentences without a place.
+    /// Replaces `${NAME}` and `${NAME:-default}`; a default may hold others, and `$${` stands for `${`. Problems are sentences without a
+    /// place.
     Expansion expand(std::string_view text, std::vector<std::string> &problems);
 
     /// Variables that begin with WEIR_, override no key and are named in no `${...}`. Not: WEIR_TEST_*, and what Kubernetes sets for
@@ -32,6 +34,8 @@ public:
     void refuse_unknown(std::vector<Problem> &problems) const;
 
 private:
+    void substitute(std::string_view inside, Expansion &out, std::vector<std::string> &problems);
+
     const std::map<std::string, std::string> &variables_;
     std::map<std::string, std::string> known_; ///< variable -> the key that it overrides
     std::map<std::string, bool> named_;        ///< in a `${...}`

@@ -17,6 +17,11 @@ std::vector<Key> engine_keys() {
          "Batches of a domain under way at once, each with keys of its own, on a connection of its own. One where the store is SQLite, or "
          "where the plugin's tables have references or unique indexes.",
          1, 8},
+        {"engine.read_max_events", Type::integer, "0",
+         "Events that one read asks the broker for at most; a transaction takes what several reads have brought. 0: as many as it takes.",
+         0, 100000},
+        {"engine.read_wait_ms", Type::integer, "250", "Milliseconds that a read waits at the broker where there is nothing to read.", 1,
+         3600 * 1000},
         {"engine.retry_delays_ms", Type::integer_list, "1000,2000,3000",
          "Milliseconds before each further try of an event whose handler asked for one; the last repeats.", 0, kDayMs},
         {"engine.max_retries", Type::integer, "3", "Further tries before such an event becomes a dead letter; 0: none.", 0, 1000},

@@ -6,8 +6,11 @@
 #include "urls.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
+#include <utility>
 
 namespace weir::config {
 
@@ -51,6 +54,32 @@ bool integer_of(const std::string &text, std::int64_t &out) {
     const char *end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, out);
     return error == std::errc() && stop == end && !text.empty();
+}
+
+/// "2s", "0.25s", "500ms" or "1m" in milliseconds: for variables that other programs understand in other units.
+bool milliseconds_of(std::string_view text, std::int64_t &out) {
+    constexpr std::array<std::pair<std::string_view, double>, 3> kUnits{{{"ms", 1}, {"s", 1000}, {"m", 60000}}};
+    constexpr double kMost = 1e15;
+    for (const auto &[unit, factor] : kUnits) {
+        if (!text.ends_with(unit)) {
+            continue;
+        }
+        const std::string_view number = text.substr(0, text.size() - unit.size());
+        double value = 0;
+        const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), value, std::chars_format::fixed);
+        if (error != std::errc() || stop != number.data() + number.size() || !(value >= 0 && value * factor < kMost)) {
+            return false;
+        }
+        out = static_cast<std::int64_t>(std::llround(value * factor));
+        return true;
+    }
+    return false;
+}
+
+/// The level that other programs' names for it mean, of any case: INFO, WARNING, CRITICAL.
+std::string level_of(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return text == "warning" ? "warn" : text == "critical" || text == "fatal" ? "error" : text == "trace" ? "debug" : text;
 }
 
 std::string trimmed(std::string_view text) {
@@ -104,7 +133,11 @@ public:
 
 private:
     bool refuse(const std::string &what, const std::string &inner = {}) {
-        load_.problems.push_back({leaf_.where(inner), what});
+        std::string from;
+        for (const std::string &name : leaf_.set_by) {
+            from += (from.empty() ? "; its value comes from the environment variable " : ", ") + name;
+        }
+        load_.problems.push_back({leaf_.where(inner), what + from});
         return false;
     }
     std::string is() const { return std::string(key_.path) + " is " + shown(key_, leaf_, leaf_.value); }
@@ -144,7 +177,8 @@ private:
             out = value.get<std::int64_t>();
             fits = true;
         } else if (leaf_.from_text && value.is_string()) {
-            fits = integer_of(trimmed(value.get<std::string>()), out);
+            const std::string text = trimmed(value.get<std::string>());
+            fits = integer_of(text, out) || (key_.path.ends_with("_ms") && milliseconds_of(text, out));
         }
         if (!fits || out < key_.least || out > key_.most) {
             const bool digits_in_quotes = !leaf_.from_text && value.is_string() && integer_of(value.get<std::string>(), out);
@@ -240,6 +274,9 @@ private:
     }
 
     bool choice() {
+        if (key_.path == "log.level" && leaf_.from_text) {
+            out_.text = level_of(trimmed(out_.text));
+        }
         std::vector<std::string> choices;
         for (std::size_t at = 0; at <= key_.choices.size();) {
             const std::size_t bar = std::min(key_.choices.find('|', at), key_.choices.size());

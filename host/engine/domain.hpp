@@ -18,6 +18,8 @@ struct Options {
     std::size_t batch_max_events = 1000;
     std::size_t batch_max_bytes = 4u << 20;
     std::size_t shards = 2; ///< batches under way at once, each of other keys; fewer where the store or the tables don't take so many
+    std::size_t read_max_events = 0; ///< that one read asks for; 0: batch_max_events
+    std::chrono::milliseconds read_wait{250};
     std::vector<std::chrono::milliseconds> retry_delays{std::chrono::milliseconds(1000), std::chrono::milliseconds(2000),
                                                         std::chrono::milliseconds(3000)};
     std::uint32_t max_retries = 3;

@@ -9,8 +9,8 @@
 namespace weir::engine {
 
 namespace {
-constexpr auto kReadWait = std::chrono::milliseconds(250);
-constexpr auto kWakeAgain = std::chrono::milliseconds(5); // a read that was only about to wait misses the first call
+constexpr auto kFullWait = std::chrono::milliseconds(250); // while nothing may be read: a ring ends it
+constexpr auto kWakeAgain = std::chrono::milliseconds(5);  // a read that was only about to wait misses the first call
 constexpr auto kFirstBackoff = std::chrono::milliseconds(50);
 constexpr auto kLastBackoff = std::chrono::milliseconds(2000);
 } // namespace
@@ -57,7 +57,7 @@ void EventReader::read_once() {
         wait = paused_ || queue_.size() >= limits_.batch_events || queued_bytes_ >= limits_.batch_bytes;
     }
     if (wait) {
-        mine_.wait_for(kReadWait);
+        mine_.wait_for(kFullWait);
         return;
     }
     std::map<broker::Partition, std::uint64_t> claims;
@@ -146,7 +146,7 @@ std::vector<std::shared_ptr<const event::Message>> EventReader::read_in_turn(std
         turn_changed_.notify_all();
     };
     try {
-        auto messages = consumer_.read({limits_.batch_events, limits_.batch_bytes}, kReadWait);
+        auto messages = consumer_.read({limits_.read_events, limits_.batch_bytes}, limits_.read_wait);
         end_turn();
         return messages;
     } catch (...) {

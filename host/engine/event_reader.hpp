@@ -6,6 +6,7 @@
 #include "event/decoder.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -29,7 +30,9 @@ public:
     struct Limits {
         std::size_t batch_events = 1000;
         std::size_t batch_bytes = 4u << 20;
-        std::string domain; ///< for the thread's name
+        std::size_t read_events = 1000;           ///< that one read asks for
+        std::chrono::milliseconds read_wait{250}; ///< for something to read
+        std::string domain;                       ///< for the thread's name
     };
 
     /// @param decoders by topic; one for every topic of the consumer; outlives this, as does the consumer

@@ -26,32 +26,39 @@ std::optional<event::Binding> binding_by_place(const DomainSpec &spec, const plu
     return std::nullopt;
 }
 
-// Configured bindings first, then the plugin's for the topics that have none: those of the domain, else of any domain it offers, else
-// those of the topic that it stands for.
+const event::Binding *binding_named(const std::vector<const plugin::DomainDefaults *> &offers, const std::string &topic) {
+    for (const plugin::DomainDefaults *entry : offers) {
+        for (const event::Binding &binding : entry->bindings) {
+            if (binding.topic == topic) {
+                return &binding;
+            }
+        }
+    }
+    return nullptr;
+}
+
+// Configured bindings first, then the plugin's for the topics that have none: those of the domain, else of any domain it offers.
 void add_bindings(DomainSpec &spec, const plugin::Description &plugin) {
+    const plugin::DomainDefaults *own = defaults_for(plugin, spec.name);
+    std::vector<const plugin::DomainDefaults *> offers;
+    if (own) {
+        offers.push_back(own);
+    }
+    for (const plugin::DomainDefaults &entry : plugin.domains) {
+        offers.push_back(&entry);
+    }
     for (const std::string &topic : spec.topics) {
         const auto names_topic = [&](const event::Binding &binding) { return binding.topic == topic; };
         if (std::any_of(spec.bindings.begin(), spec.bindings.end(), names_topic)) {
             continue;
         }
-        const plugin::DomainDefaults *own = defaults_for(plugin, spec.name);
-        std::vector<const plugin::DomainDefaults *> offers;
-        if (own) {
-            offers.push_back(own);
-        }
-        for (const plugin::DomainDefaults &entry : plugin.domains) {
-            offers.push_back(&entry);
-        }
-        for (const plugin::DomainDefaults *entry : offers) {
-            const auto found = std::find_if(entry->bindings.begin(), entry->bindings.end(), names_topic);
-            if (found != entry->bindings.end()) {
-                spec.bindings.push_back(*found);
-                break;
-            }
-        }
-        if (own && std::none_of(spec.bindings.begin(), spec.bindings.end(), names_topic)) {
-            if (auto binding = binding_by_place(spec, *own, topic)) {
-                spec.bindings.push_back(std::move(*binding));
+        if (const event::Binding *binding = binding_named(offers, topic)) {
+            spec.bindings.push_back(*binding);
+        } else if (own && own->topics.size() == 1 && spec.topics.size() == 1) {
+            // A plugin's domain that has one topic lends its binding to the one topic that was configured in its place.
+            if (const event::Binding *lent = binding_named(offers, own->topics.front())) {
+                spec.bindings.push_back(*lent);
+                spec.bindings.back().topic = topic;
             }
         }
     }
@@ -81,7 +88,11 @@ std::optional<std::string> resolve(const DomainRequest &request, const plugin::D
     out.bindings = request.bindings;
     out.options = request.options;
     if (auto problem = merge_settings(plugin.settings, request.settings_json, out.settings_json)) {
-        return "domain " + request.name + ", plugin " + plugin.name + ": " + *problem;
+        std::string from;
+        for (const std::string &name : request.settings_set_by) {
+            from += (from.empty() ? " (settings that come from the environment: " : ", ") + name;
+        }
+        return "domain " + request.name + ", plugin " + plugin.name + ": " + *problem + from + (from.empty() ? "" : ")");
     }
     if (out.topics.empty()) {
         return "no topics: set \"topics\" of domain " + request.name + "; plugin " + plugin.name + " has no default for it";

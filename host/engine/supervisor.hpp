@@ -27,6 +27,7 @@ struct DomainRequest {
     std::optional<bool> parallel;
     std::vector<event::Binding> bindings;
     std::string settings_json = "{}";
+    std::vector<std::string> settings_set_by; ///< variables whose values are in it; named where one doesn't fit
     Options options;
 };
 
