@@ -6,7 +6,7 @@ set -euo pipefail
 build_packages=(
     g++ cmake ninja-build ccache pkg-config
     libsoci-dev libboost-dev libboost-filesystem-dev libboost-system-dev
-    nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libvalijson-dev libsqlite3-dev libjemalloc-dev
+    nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libvalijson-dev libsqlite3-dev libjemalloc-dev prometheus-cpp-dev
     libhiredis-dev libpq-dev
     sqlite3 ca-certificates
 )

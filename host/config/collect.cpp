@@ -103,7 +103,7 @@ void collect_section(const std::vector<Key> &keys, const Document &document, con
         const bool whole = name.find('.') == std::string::npos;
         const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key &candidate) { return whole && candidate.path == path; });
         if (key != keys.end()) {
-            Leaf leaf{value, &document, inner, document.file.string(), false, {}, false};
+            Leaf leaf{value, &document, inner, document.file.string(), false, false};
             std::vector<std::string> variables;
             if (key->type != Type::domains) { // expanded one by one, with the domain's own keys
                 expand(leaf.value, {}, leaf, load, variables);
@@ -148,7 +148,7 @@ void override_from_environment(const std::vector<Key> &keys, const std::string &
             continue;
         }
         const std::string name = variable_name(path);
-        Leaf leaf{*text, nullptr, name, "environment " + name, true, {}, false};
+        Leaf leaf{*text, nullptr, name, "environment " + name, true, false};
         if (key.type == Type::object || key.type == Type::bindings || key.type == Type::domains) {
             // Read as a file of its own, so that problems inside have a place.
             std::optional<Document> document = parse_document("environment " + name, *text, load.problems);

@@ -265,7 +265,7 @@ void read_engine(const std::vector<Key> &keys, const std::string &prefix, const 
         }
         const Leaf leaf = found != leaves.end()
                               ? found->second
-                              : Leaf{std::string(key.default_text), nullptr, std::string(key.path), "default", true, {}, false};
+                              : Leaf{std::string(key.default_text), nullptr, std::string(key.path), "default", true, false};
         Value value;
         if (!read(key, leaf, load, value)) {
             continue;

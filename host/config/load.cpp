@@ -66,8 +66,7 @@ private:
             set_place(key, "");
             return;
         }
-        const Leaf leaf =
-            set ? found->second : Leaf{std::string(key.default_text), nullptr, std::string(key.path), "default", true, {}, false};
+        const Leaf leaf = set ? found->second : Leaf{std::string(key.default_text), nullptr, std::string(key.path), "default", true, false};
         Value value;
         if (!read(key, leaf, load_, value)) {
             return;

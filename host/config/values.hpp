@@ -21,8 +21,8 @@ struct Leaf {
     std::string pointer;                ///< in the document, or the variable's name
     std::string source;                 ///< for `Setting::source`
     bool from_text = false;             ///< came through a variable: text that stands for a value of the key's type
-    std::vector<std::string> set_by{};  ///< variables of `${...}` whose values it holds
     bool secret = false;                ///< came through a variable whose name says so
+    std::vector<std::string> set_by{};  ///< variables of `${...}` whose values it holds
 
     /// The place, for a problem; `inner` leads on into the value.
     std::string where(const std::string &inner = {}) const;

@@ -20,8 +20,9 @@ store::Outcome outcome_of(bool stale) { return stale ? store::Outcome::stale : s
 } // namespace
 
 struct BatchCycle::Attempt {
-    std::vector<Decision> decisions;     // by index in the batch
-    std::vector<std::size_t> copy_of;    // the first of the same id in the batch; itself where it is that
+    std::vector<Decision> decisions;  // by index in the batch
+    std::vector<std::size_t> copy_of; // the first of the same id in the batch; itself where it is that
+    std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
     std::vector<WorkPtr> open;           // those to be settled
     std::vector<std::size_t> open_index; // where they stand in the batch
     std::vector<store::LedgerEntry> ledger;
@@ -228,6 +229,43 @@ void BatchCycle::say_doubtful(const Attempt &attempt) const {
     }
 }
 
+// For metrics: the same counts by topic, and how large and how long transactions are.
+void BatchCycle::tally(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts) {
+    TopicCounts *topic = nullptr; // events of one topic mostly stand together
+    std::size_t decided = 0;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (attempt.decisions[i] == Decision::none) {
+            continue;
+        }
+        ++decided;
+        const std::string &name = batch[i]->event->message->topic;
+        if (!topic || topic->topic != name) {
+            topic = &counts.of(name);
+        }
+        switch (attempt.decisions[i]) {
+        case Decision::applied:
+            ++topic->applied;
+            break;
+        case Decision::stale:
+            ++topic->stale;
+            break;
+        case Decision::ignored:
+            ++topic->ignored;
+            break;
+        case Decision::dead:
+            ++topic->dead_letters;
+            break;
+        case Decision::duplicate:
+            ++topic->duplicates;
+            break;
+        case Decision::none:
+            break;
+        }
+    }
+    counts.batch_events.observe(static_cast<double>(decided));
+    counts.batch_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - attempt.began).count());
+}
+
 std::vector<std::shared_ptr<const event::Message>> BatchCycle::complete(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts) {
     partitions_.saved(attempt.positions);
     if (!attempt.outbox.empty()) {
@@ -251,6 +289,7 @@ std::vector<std::shared_ptr<const event::Message>> BatchCycle::complete(std::spa
 
 void BatchCycle::count(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts) {
     ++counts.batches;
+    tally(batch, attempt, counts);
     for (std::size_t i = 0; i < batch.size(); ++i) {
         switch (attempt.decisions[i]) {
         case Decision::none:

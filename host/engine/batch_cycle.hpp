@@ -54,6 +54,7 @@ private:
     void count(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts);
     void say_dead(const Attempt &attempt) const;
     void put_behind_gate(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts);
+    static void tally(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts);
     void plan_retry(Attempt &attempt, std::size_t index, const HandlerResult &result);
     void say_ignored(const event::Event &event);
     void say_doubtful(const Attempt &attempt) const;

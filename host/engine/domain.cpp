@@ -34,7 +34,18 @@ bool needs_restart(const DomainSpec &running, const DomainSpec &wanted) {
            !std::equal(running.bindings.begin(), running.bindings.end(), wanted.bindings.begin(), wanted.bindings.end(), same_binding);
 }
 
-Counts &Counts::operator+=(const Counts &other) noexcept {
+TopicCounts &Counts::of(const std::string &topic) {
+    for (TopicCounts &known : topics) { // a domain has a few
+        if (known.topic == topic) {
+            return known;
+        }
+    }
+    TopicCounts &added = topics.emplace_back();
+    added.topic = topic;
+    return added;
+}
+
+Counts &Counts::operator+=(const Counts &other) {
     messages += other.messages;
     applied += other.applied;
     duplicates += other.duplicates;
@@ -43,6 +54,16 @@ Counts &Counts::operator+=(const Counts &other) noexcept {
     dead_letters += other.dead_letters;
     retries += other.retries;
     batches += other.batches;
+    batch_events += other.batch_events;
+    batch_seconds += other.batch_seconds;
+    for (const TopicCounts &more : other.topics) {
+        TopicCounts &mine = of(more.topic);
+        mine.applied += more.applied;
+        mine.stale += more.stale;
+        mine.ignored += more.ignored;
+        mine.dead_letters += more.dead_letters;
+        mine.duplicates += more.duplicates;
+    }
     return *this;
 }
 

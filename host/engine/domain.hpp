@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/histogram.hpp"
 #include "event/binding.hpp"
 
 #include <atomic>
@@ -56,6 +57,18 @@ event::Binding binding_for(const DomainSpec &spec, const std::string &topic);
 /// Whether two specs differ in something that a running domain can't take over between two batches.
 bool needs_restart(const DomainSpec &running, const DomainSpec &wanted);
 
+inline constexpr double kLeastBatchSeconds = 0.001; ///< the first bound of `Counts::batch_seconds`
+
+/// What became of one topic's messages. Each has one of these.
+struct TopicCounts {
+    std::string topic;
+    std::uint64_t applied = 0; ///< without the stale ones
+    std::uint64_t stale = 0;
+    std::uint64_t ignored = 0;
+    std::uint64_t dead_letters = 0;
+    std::uint64_t duplicates = 0;
+};
+
 /// What became of the messages that a domain took, since it was started. messages = applied + duplicates + ignored + dead_letters, and what
 /// is still waiting.
 struct Counts {
@@ -65,10 +78,16 @@ struct Counts {
     std::uint64_t stale = 0;
     std::uint64_t ignored = 0;
     std::uint64_t dead_letters = 0;
-    std::uint64_t retries = 0; ///< runs that ended in a retry
-    std::uint64_t batches = 0; ///< transactions committed
+    std::uint64_t retries = 0;       ///< runs that ended in a retry
+    std::uint64_t batches = 0;       ///< transactions committed
+    std::vector<TopicCounts> topics; ///< the same by topic, of those that had any
+    Histogram batch_events{1};       ///< decided in one transaction
+    Histogram batch_seconds{kLeastBatchSeconds};
 
-    Counts &operator+=(const Counts &other) noexcept;
+    /// The counts of a topic. Valid until the next call.
+    TopicCounts &of(const std::string &topic);
+
+    Counts &operator+=(const Counts &other);
 };
 
 enum class Phase : std::uint8_t { starting, standby, serving, waiting, halted, stopped };

@@ -312,6 +312,15 @@ std::vector<DomainStatus> Supervisor::status() const {
     return result;
 }
 
+std::vector<DomainSpec> Supervisor::served() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<DomainSpec> specs;
+    for (const auto &[domain, worker] : workers_) {
+        specs.push_back(worker->spec());
+    }
+    return specs;
+}
+
 bool Supervisor::drained() {
     const std::lock_guard lock(mutex_);
     const auto all_drained = [this] {

@@ -79,6 +79,8 @@ public:
 
     /// Every domain: those served, and those that can't be, with the reason.
     std::vector<DomainStatus> status() const;
+    /// Those that are served, as they are.
+    std::vector<DomainSpec> served() const;
     /// Whether every domain has nothing left to do.
     bool drained();
 

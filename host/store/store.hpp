@@ -143,6 +143,13 @@ struct LedgerCounts {
     std::uint64_t dead = 0; ///< decided as dead letters, the replayed and dropped ones not included
 };
 
+/// What a domain has at one moment. [metrics]
+struct Figures {
+    std::uint64_t ledger_events = 0; ///< whose ids are known
+    std::uint64_t dead_letters_pending = 0;
+    std::uint64_t outbox_pending = 0;
+};
+
 /// How a ledger is to be kept. Times in microseconds; `now` is the wall clock's, a parameter so that tests need not wait.
 struct LedgerPolicy {
     std::chrono::microseconds horizon{
@@ -223,6 +230,9 @@ public:
 
     virtual std::vector<Attempts> attempts() = 0;
     virtual std::vector<StoredPosition> positions() = 0;
+
+    /// How much of each there is; reads the same on any session of the domain.
+    virtual Figures figures() = 0;
 
     /// The oldest entries of the outbox, in order.
     virtual std::vector<OutboxEntry> outbox(std::size_t limit) = 0;

@@ -31,6 +31,7 @@ public:
     void record(std::span<const LedgerEntry> entries) override;
     LedgerUpkeep maintain_ledger(const LedgerPolicy &policy) override;
     LedgerCounts ledger_counts() override;
+    Figures figures() override;
 
     std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) override;
     void flush(std::span<const TableFlush> tables) override;

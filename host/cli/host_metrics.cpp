@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host_metrics.hpp"
+#include "status_report.hpp"
+
+#include "metrics/exposition.hpp"
+#include "store/postgresql/postgresql_store.hpp"
+#include "weir/abi.h"
+
+namespace weir::cli {
+
+namespace {
+
+constexpr auto kFreshEnough = std::chrono::seconds(2);
+constexpr auto kPatience = std::chrono::seconds(1); // a scrape is given 10 seconds, as a rule
+constexpr auto kTooOld = std::chrono::seconds(60);  // to be told as if it were so now
+
+} // namespace
+
+HostMetrics::HostMetrics(Sources sources, Sampler &sampler, const store::Store &store)
+    : sources_(std::move(sources)), sampler_(sampler), store_(store) {}
+
+std::string HostMetrics::text() const {
+    using Clock = std::chrono::steady_clock;
+    metrics::Figures figures;
+    figures.version = WEIR_VERSION;
+    figures.abi_version = std::to_string(WEIR_ABI_MAJOR) + "." + std::to_string(WEIR_ABI_MINOR);
+    const std::shared_ptr<const Samples> samples = sampler_.get(kFreshEnough, kPatience);
+    const auto status = sources_.status();
+    figures.ready = all_ready(status);
+    const bool known = samples->taken != Clock::time_point::min();
+    figures.sample_age_seconds = known ? std::chrono::duration<double>(Clock::now() - samples->taken).count() : 0;
+    for (const engine::DomainStatus &domain : status) {
+        metrics::DomainFigures &entry = figures.domains.emplace_back();
+        entry.status = domain;
+        const auto sample = samples->domains.find(domain.name);
+        if (known && sample != samples->domains.end() && Clock::now() - samples->taken < kTooOld) {
+            entry.lag = sample->second.lag;
+            entry.store = sample->second.store;
+        }
+    }
+    const auto pool = store::postgresql::pool_counts(store_);
+    if (pool.opened > 0) { // of a store that has no server there are none
+        figures.pool = metrics::PoolFigures{sources_.pool_max, pool.in_use, pool.idle, pool.waiting, pool.opened, pool.dropped};
+    }
+    if (sources_.http) {
+        figures.http = sources_.http();
+    }
+    figures.refused_plugins = sources_.refused_plugins ? sources_.refused_plugins() : 0;
+    figures.process = metrics::process_figures();
+    return metrics::exposition(figures);
+}
+
+} // namespace weir::cli

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "sampler.hpp"
+
+#include "engine/domain.hpp"
+#include "metrics/figures.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace weir::cli {
+
+/// What a running host exposes to Prometheus: counts that are kept anyway, and samples of broker and store that are taken when somebody
+/// asks. Thread-safe.
+class HostMetrics {
+public:
+    struct Sources {
+        std::function<std::vector<engine::DomainStatus>()> status;
+        std::function<std::size_t()> refused_plugins;
+        std::function<metrics::HttpFigures()> http; ///< empty: no HTTP figures
+        std::size_t pool_max = 0;                   ///< store.pool.max
+    };
+
+    /// @param sampler, store outlive this
+    HostMetrics(Sources sources, Sampler &sampler, const store::Store &store);
+
+    /// Prometheus's text format; see metrics::kContentType.
+    std::string text() const;
+
+private:
+    const Sources sources_;
+    Sampler &sampler_;
+    const store::Store &store_;
+};
+
+} // namespace weir::cli

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampler.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <unistd.h>
+
+namespace weir::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// The connections by which one domain is asked about; made anew where it or its group has changed, or a server failed.
+class Probe {
+public:
+    explicit Probe(engine::DomainSpec spec) : spec_(std::move(spec)) {}
+
+    bool is_for(const engine::DomainSpec &spec) const {
+        return spec.schema == spec_.schema && spec.group == spec_.group && spec.topics == spec_.topics && spec.broker == spec_.broker;
+    }
+
+    DomainSample ask(broker::Broker *broker, store::Store &store) {
+        DomainSample sample;
+        try {
+            if (broker && !consumer_) { // it claims nothing, so it takes nothing from the domain
+                consumer_ = broker->subscribe({spec_.group, "weir-metrics-" + std::to_string(getpid()), spec_.topics, false});
+            }
+            if (consumer_) {
+                sample.lag = consumer_->lag();
+            }
+        } catch (const std::exception &) { // the domain itself says what is wrong
+            consumer_.reset();
+        }
+        try { // a session is opened for each question: a connection of the pool that is held is one that domains lack
+            sample.store = store.domain(spec_.schema)->open()->figures();
+        } catch (const std::exception &) {
+        }
+        return sample;
+    }
+
+private:
+    const engine::DomainSpec spec_;
+    std::unique_ptr<broker::Consumer> consumer_;
+};
+
+} // namespace
+
+class Sampler::Thread {
+public:
+    Thread(const Brokers &brokers, store::Store &store, std::function<std::vector<engine::DomainSpec>()> domains)
+        : brokers_(brokers), store_(store), domains_(std::move(domains)) {}
+
+    ~Thread() {
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        changed_.notify_all();
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+    std::shared_ptr<const Samples> get(std::chrono::milliseconds max_age, std::chrono::milliseconds patience) {
+        std::unique_lock lock(mutex_);
+        const auto fresh = [&] { return last_->taken != Clock::time_point::min() && last_->taken + max_age >= Clock::now(); };
+        if (!fresh()) {
+            if (!thread_.joinable()) {
+                thread_ = std::thread([this] { loop(); });
+            }
+            wanted_ = true;
+            changed_.notify_all();
+            const auto before = last_;
+            changed_.wait_for(lock, patience, [&] { return stop_ || last_ != before; });
+        }
+        return last_;
+    }
+
+private:
+    void loop() {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            changed_.wait(lock, [this] { return stop_ || wanted_; });
+            if (stop_) {
+                break;
+            }
+            wanted_ = false;
+            lock.unlock();
+            auto samples = std::make_shared<Samples>(ask());
+            lock.lock();
+            last_ = std::move(samples);
+            changed_.notify_all();
+        }
+        lock.unlock();
+        probes_.clear();
+    }
+
+    Samples ask() {
+        Samples samples;
+        const std::vector<engine::DomainSpec> specs = domains_();
+        std::map<std::string, std::unique_ptr<Probe>> kept;
+        for (const engine::DomainSpec &spec : specs) {
+            std::unique_ptr<Probe> &probe = kept[spec.name];
+            if (const auto known = probes_.find(spec.name); known != probes_.end() && known->second->is_for(spec)) {
+                probe = std::move(known->second);
+            } else {
+                probe = std::make_unique<Probe>(spec);
+            }
+            samples.domains[spec.name] = probe->ask(broker_of(spec), store_);
+        }
+        probes_ = std::move(kept);
+        samples.taken = Clock::now();
+        return samples;
+    }
+
+    broker::Broker *broker_of(const engine::DomainSpec &spec) const {
+        const auto found = spec.broker.empty() ? (brokers_.size() == 1 ? brokers_.begin() : brokers_.end()) : brokers_.find(spec.broker);
+        return found == brokers_.end() ? nullptr : found->second.get();
+    }
+
+    const Brokers &brokers_;
+    store::Store &store_;
+    const std::function<std::vector<engine::DomainSpec>()> domains_;
+    std::map<std::string, std::unique_ptr<Probe>> probes_; // the thread's own
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::shared_ptr<const Samples> last_ = std::make_shared<Samples>();
+    bool wanted_ = false;
+    bool stop_ = false;
+    std::thread thread_;
+};
+
+Sampler::Sampler(const Brokers &brokers, store::Store &store, std::function<std::vector<engine::DomainSpec>()> domains)
+    : thread_(std::make_unique<Thread>(brokers, store, std::move(domains))) {}
+Sampler::~Sampler() = default;
+
+std::shared_ptr<const Samples> Sampler::get(std::chrono::milliseconds max_age, std::chrono::milliseconds patience) {
+    return thread_->get(max_age, patience);
+}
+
+} // namespace weir::cli

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "backends.hpp"
+
+#include "engine/domain.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::cli {
+
+/// What broker and store said of a domain; nothing of the one that could not be asked.
+struct DomainSample {
+    std::optional<std::vector<broker::PartitionLag>> lag;
+    std::optional<store::Figures> store;
+};
+
+/// Samples of all domains, by name.
+struct Samples {
+    std::map<std::string, DomainSample> domains;
+    std::chrono::steady_clock::time_point taken = std::chrono::steady_clock::time_point::min(); ///< min: never
+};
+
+/**
+ * Asks broker and store about domains, for those who watch a host: on a thread and on connections of its own, and only when somebody wants
+ * to know. A server that is away holds up the thread, and nobody else. Thread-safe.
+ */
+class Sampler {
+public:
+    /// @param domains those to be asked about, each time; called on the sampler's thread
+    /// @param brokers, store outlive this
+    Sampler(const Brokers &brokers, store::Store &store, std::function<std::vector<engine::DomainSpec>()> domains);
+    ~Sampler(); ///< waits for a question that is under way
+    Sampler(const Sampler &) = delete;
+    Sampler &operator=(const Sampler &) = delete;
+
+    /// Samples that are no older than `max_age`, where they can be had within `patience`; else the last ones, however old.
+    std::shared_ptr<const Samples> get(std::chrono::milliseconds max_age, std::chrono::milliseconds patience);
+
+private:
+    class Thread;
+    std::unique_ptr<Thread> thread_;
+};
+
+} // namespace weir::cli
