@@ -2,15 +2,12 @@
 #include "values.hpp"
 
 #include "http.hpp"
+#include "spelling.hpp"
 #include "text.hpp"
 #include "urls.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <limits>
-#include <utility>
 
 namespace weir::config {
 
@@ -48,43 +45,6 @@ bool consists_of(std::string_view text, std::string_view first, std::string_view
     };
     return !text.empty() && text.size() <= most && among(text[0], first) &&
            std::all_of(text.begin() + 1, text.end(), [&](char c) { return among(c, others); });
-}
-
-bool integer_of(const std::string &text, std::int64_t &out) {
-    const char *end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, out);
-    return error == std::errc() && stop == end && !text.empty();
-}
-
-/// "2s", "0.25s", "500ms" or "1m" in milliseconds: for variables that other programs understand in other units.
-bool milliseconds_of(std::string_view text, std::int64_t &out) {
-    constexpr std::array<std::pair<std::string_view, double>, 3> kUnits{{{"ms", 1}, {"s", 1000}, {"m", 60000}}};
-    constexpr double kMost = 1e15;
-    for (const auto &[unit, factor] : kUnits) {
-        if (!text.ends_with(unit)) {
-            continue;
-        }
-        const std::string_view number = text.substr(0, text.size() - unit.size());
-        double value = 0;
-        const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), value, std::chars_format::fixed);
-        if (error != std::errc() || stop != number.data() + number.size() || !(value >= 0 && value * factor < kMost)) {
-            return false;
-        }
-        out = static_cast<std::int64_t>(std::llround(value * factor));
-        return true;
-    }
-    return false;
-}
-
-/// The level that other programs' names for it mean, of any case: INFO, WARNING, CRITICAL.
-std::string level_of(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return text == "warning" ? "warn" : text == "critical" || text == "fatal" ? "error" : text == "trace" ? "debug" : text;
-}
-
-std::string trimmed(std::string_view text) {
-    const std::size_t begin = text.find_first_not_of(" \t\r\n");
-    return begin == std::string_view::npos ? std::string() : std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
 }
 
 /// What text of a variable stands for: JSON where it looks like an array, else parts between commas.

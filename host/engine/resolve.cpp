@@ -26,39 +26,32 @@ std::optional<event::Binding> binding_by_place(const DomainSpec &spec, const plu
     return std::nullopt;
 }
 
-const event::Binding *binding_named(const std::vector<const plugin::DomainDefaults *> &offers, const std::string &topic) {
-    for (const plugin::DomainDefaults *entry : offers) {
-        for (const event::Binding &binding : entry->bindings) {
-            if (binding.topic == topic) {
-                return &binding;
-            }
-        }
-    }
-    return nullptr;
-}
-
-// Configured bindings first, then the plugin's for the topics that have none: those of the domain, else of any domain it offers.
+// Configured bindings first, then the plugin's for the topics that have none: those of the domain, else of any domain it offers, else
+// those of the topic that it stands for.
 void add_bindings(DomainSpec &spec, const plugin::Description &plugin) {
-    const plugin::DomainDefaults *own = defaults_for(plugin, spec.name);
-    std::vector<const plugin::DomainDefaults *> offers;
-    if (own) {
-        offers.push_back(own);
-    }
-    for (const plugin::DomainDefaults &entry : plugin.domains) {
-        offers.push_back(&entry);
-    }
     for (const std::string &topic : spec.topics) {
         const auto names_topic = [&](const event::Binding &binding) { return binding.topic == topic; };
         if (std::any_of(spec.bindings.begin(), spec.bindings.end(), names_topic)) {
             continue;
         }
-        if (const event::Binding *binding = binding_named(offers, topic)) {
-            spec.bindings.push_back(*binding);
-        } else if (own && own->topics.size() == 1 && spec.topics.size() == 1) {
-            // A plugin's domain that has one topic lends its binding to the one topic that was configured in its place.
-            if (const event::Binding *lent = binding_named(offers, own->topics.front())) {
-                spec.bindings.push_back(*lent);
-                spec.bindings.back().topic = topic;
+        const plugin::DomainDefaults *own = defaults_for(plugin, spec.name);
+        std::vector<const plugin::DomainDefaults *> offers;
+        if (own) {
+            offers.push_back(own);
+        }
+        for (const plugin::DomainDefaults &entry : plugin.domains) {
+            offers.push_back(&entry);
+        }
+        for (const plugin::DomainDefaults *entry : offers) {
+            const auto found = std::find_if(entry->bindings.begin(), entry->bindings.end(), names_topic);
+            if (found != entry->bindings.end()) {
+                spec.bindings.push_back(*found);
+                break;
+            }
+        }
+        if (own && std::none_of(spec.bindings.begin(), spec.bindings.end(), names_topic)) {
+            if (auto binding = binding_by_place(spec, *own, topic)) {
+                spec.bindings.push_back(std::move(*binding));
             }
         }
     }

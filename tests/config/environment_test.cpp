@@ -204,3 +204,56 @@ TEST_CASE("the path of an embedded broker is escaped where its directory's name 
     CHECK(test::text(loaded.problems) == "");
     CHECK(loaded.config.broker_url == "embedded://" + files.path("100%25%3F/data/broker.db").string() + "?partitions=4");
 }
+
+TEST_CASE("a default may name another variable, and the first that is set counts") {
+    Files files;
+    const std::string host = R"({"broker": {"url": "${OWN_URL:-${REDIS_URL:-redis://127.0.0.1:6379/0}}"}})";
+    const auto url = [&](const Variables &variables) {
+        const config::Loaded loaded = files.load_host(host, variables);
+        CHECK(test::text(loaded.problems) == "");
+        return loaded.config.broker_url;
+    };
+    CHECK(url({}) == "redis://127.0.0.1:6379/0");
+    CHECK(url({{"REDIS_URL", "redis://shared/1"}}) == "redis://shared/1");
+    CHECK(url({{"REDIS_URL", "redis://shared/1"}, {"OWN_URL", "redis://own/2"}}) == "redis://own/2");
+    CHECK(url({{"OWN_URL", ""}, {"REDIS_URL", "redis://shared/1"}}) == "redis://shared/1");
+    CHECK_THAT(test::setting(files.load_host(host, {{"REDIS_URL", "redis://shared/1"}}), "broker.url").source, Contains("REDIS_URL"));
+    // A WEIR_ variable in a default that doesn't count is known all the same.
+    const config::Loaded loaded =
+        files.load_host(R"({"data_directory": "${DATA:-${WEIR_MINE:-d}}"})", {{"DATA", "/x"}, {"WEIR_MINE", "/y"}});
+    CHECK(test::text(loaded.problems) == "");
+    CHECK(loaded.config.broker_url.find("/x") != std::string::npos);
+    CHECK_THAT(test::text(files.load_host(R"({"data_directory": "${A:-${B:-c}"})", {}).problems), Contains("not closed"));
+    std::string deep;
+    for (int level = 0; level < 1000; ++level) {
+        deep += "${A:-";
+    }
+    CHECK_THAT(test::text(files.load_host(R"({"data_directory": ")" + deep + std::string(1000, '}') + R"("})", {}).problems),
+               Contains("not closed"));
+}
+
+TEST_CASE("milliseconds may come from variables in other units, and log levels by other programs' names") {
+    Files files;
+    const auto wait = [&](const std::string &text) {
+        const config::Loaded loaded = files.load_host(R"({"engine": {"read_wait_ms": "${WAIT:-250}s"}})", {{"WAIT", text}});
+        return loaded.problems.empty() ? std::to_string(loaded.config.engine.read_wait_ms) : test::text(loaded.problems);
+    };
+    CHECK(wait("1") == "1000");
+    CHECK(wait("0.25") == "250");
+    CHECK(wait("1.5") == "1500");
+    CHECK_THAT(wait("1s"), Contains("WAIT") && Contains("engine.read_wait_ms"));
+    for (const char *wrong : {"-1", "soon", "1e3", "nan", "inf", "99999999999999999999", "0"}) {
+        CAPTURE(wrong);
+        CHECK_THAT(wait(wrong), Contains("engine.read_wait_ms"));
+    }
+    CHECK_THAT(test::text(files.load_host(R"({"engine": {"batch_max_events": "${N:-}"}})", {{"N", "5s"}}).problems),
+               Contains("batch_max_events"));
+    for (const auto &[name, level] :
+         Variables{{"INFO", "info"}, {"Warning", "warn"}, {"CRITICAL", "error"}, {"DEBUG", "debug"}, {"warn", "warn"}}) {
+        const config::Loaded loaded = files.load_host(R"({"log": {"level": "${LOG_LEVEL:-INFO}"}})", {{"LOG_LEVEL", name}});
+        CHECK(test::text(loaded.problems) == "");
+        CHECK(loaded.config.log_level == level);
+    }
+    CHECK_THAT(test::text(files.load_host(R"({"log": {"level": "${LOG_LEVEL:-INFO}"}})", {{"LOG_LEVEL", "loud"}}).problems),
+               Contains("LOG_LEVEL") && Contains("log.level"));
+}
