@@ -23,8 +23,9 @@ struct BatchCycle::Attempt {
     std::vector<Decision> decisions;  // by index in the batch
     std::vector<std::size_t> copy_of; // the first of the same id in the batch; itself where it is that
     std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-    std::vector<WorkPtr> open;           // those to be settled
-    std::vector<std::size_t> open_index; // where they stand in the batch
+    std::chrono::steady_clock::duration took{}; // until the commit
+    std::vector<WorkPtr> open;                  // those to be settled
+    std::vector<std::size_t> open_index;        // where they stand in the batch
     std::vector<store::LedgerEntry> ledger;
     std::vector<store::DeadLetter> dead_letters;
     std::vector<const event::Event *> dead_events; // of each of them
@@ -58,6 +59,7 @@ std::shared_ptr<BatchCycle::Attempt> BatchCycle::run(store::Session &session, st
         write(session, batch, *attempt);
         pass(KillPoint::commit);
         session.commit();
+        attempt->took = std::chrono::steady_clock::now() - attempt->began;
     } catch (...) {
         session.rollback();
         throw;
@@ -263,7 +265,7 @@ void BatchCycle::tally(std::span<const WorkPtr> batch, const Attempt &attempt, C
         }
     }
     counts.batch_events.observe(static_cast<double>(decided));
-    counts.batch_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - attempt.began).count());
+    counts.batch_seconds.observe(std::chrono::duration<double>(attempt.took).count());
 }
 
 std::vector<std::shared_ptr<const event::Message>> BatchCycle::complete(std::span<const WorkPtr> batch, Attempt &attempt, Counts &counts) {

@@ -4,7 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 
 using namespace weir::test;
 using namespace std::chrono_literals;
@@ -36,6 +38,24 @@ private:
     Installation installation_;
     std::filesystem::path file_;
 };
+
+/// The highest number behind a word of the XREADGROUPs that Redis was asked lately (SLOWLOG, which gives a word a line); 0: none.
+long highest(const std::string &asked, const std::string &word) {
+    long most = 0;
+    for (std::size_t at = asked.find("\n" + word + "\n"); at != std::string::npos; at = asked.find("\n" + word + "\n", at + 1)) {
+        most = std::max(most, std::strtol(asked.c_str() + at + word.size() + 2, nullptr, 10));
+    }
+    return most;
+}
+
+/// Whether reads ask for so many entries, and wait longer than they do by default, though no longer than so.
+bool reads_with(Shipped &shipped, long count, long wait_ms) {
+    return eventually([&] {
+        const std::string asked = shipped.command({"SLOWLOG", "GET", "1000"});
+        const long block = highest(asked, "BLOCK"); // a read may wait in parts
+        return highest(asked, "COUNT") == count && block > 300 && block <= wait_ms;
+    });
+}
 
 void stop(HostProcess &host) {
     host.signal(SIGTERM);
@@ -81,11 +101,7 @@ TEST_CASE("the votes service's variables are in effect: stream, group, consumer,
     CHECK(number(database, "select count(*) from dead_letter_queue") == 0);
     CHECK_THAT(shipped.command({"XINFO", "GROUPS", "ballots"}), Contains("counters"));
     CHECK_THAT(shipped.command({"XINFO", "CONSUMERS", "ballots", "counters"}), Contains("booth-7-"));
-    CHECK(eventually([&] {
-        const std::string asked = shipped.command({"SLOWLOG", "GET", "1000"});
-        return asked.find("XREADGROUP\nGROUP\ncounters\n") != std::string::npos &&
-               asked.find("\nCOUNT\n23\nBLOCK\n1700\n") != std::string::npos;
-    }));
+    CHECK(reads_with(shipped, 23, 1700));
     CHECK(host->said("host.ready").empty()); // an info line
     const auto check = shipped.weir({"config", "check", "--json"}, variables);
     REQUIRE(check->wait());
@@ -151,10 +167,7 @@ TEST_CASE("the linting service's variables are in effect, in its own file and be
     CHECK(number(database, "select count(*) from identity_projection") == 1);
     CHECK(number(database, "select count(*) from user_prefs") == 0); // not eager
     CHECK_THAT(shipped.command({"XINFO", "CONSUMERS", "people", "linters"}), Contains("lint-3-"));
-    CHECK(eventually([&] {
-        const std::string asked = shipped.command({"SLOWLOG", "GET", "1000"});
-        return asked.find("\nCOUNT\n17\nBLOCK\n1500\n") != std::string::npos;
-    }));
+    CHECK(reads_with(shipped, 17, 1500));
     const auto check = shipped.weir({"config", "check", "--json"}, variables);
     REQUIRE(check->wait());
     CHECK_THAT(check->output(), Contains(R"({"key":"domains.linting.engine.max_retries","value":"4",)"));

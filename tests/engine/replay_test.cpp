@@ -76,8 +76,10 @@ TEST_CASE("settings are laid over the plugin's defaults, and what it does not kn
     const auto unknown = engine::merge_settings(R"({"eager":true})", R"({"eagre":false})", merged);
     REQUIRE(unknown);
     CHECK(unknown->find("/settings/eagre") != std::string::npos);
-    const auto wrong_type = engine::merge_settings(R"({"eager":true})", R"({"eager":"no"})", merged);
+    const auto wrong_type = engine::merge_settings(R"({"eager":true})", R"({"eager":"never"})", merged);
     REQUIRE(wrong_type);
     CHECK(wrong_type->find("/settings/eager") != std::string::npos);
+    CHECK_FALSE(engine::merge_settings(R"({"eager":true,"limit":5,"name":"x"})", R"({"eager":"No","limit":"7","name":"7"})", merged));
+    CHECK(merged == R"({"eager":false,"limit":7,"name":"7"})"); // as variables have them
     CHECK_FALSE(engine::merge_settings("", R"({"anything":1})", merged));
 }
