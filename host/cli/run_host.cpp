@@ -2,6 +2,7 @@
 #include "cli/run_host.hpp"
 
 #include "cli/http_service.hpp"
+#include "cli/metrics_service.hpp"
 #include "cli/missing_topics.hpp"
 #include "cli/plan.hpp"
 #include "cli/plugin_routes.hpp"
@@ -264,6 +265,8 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
 
     PluginStates plugins;
     HttpService http(config.http, sources_of(config, brokers, store, contracts, supervisor, plugins));
+    serve_metrics(
+        http, supervisor, [&plugins] { return plugins.refused_now().size(); }, brokers, store, config.store.pool_max);
     supervisor.reserve_routes(http.host_shapes());
     http.start();
     const BoardWatch board_watch(board, http, config.http.max_body_bytes);
