@@ -38,13 +38,7 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
     consumer_ = environment_.broker->subscribe({spec_.group, spec_.consumer, spec_.topics, spec_.parallel});
     acknowledger_ = std::make_unique<Acknowledger>(*consumer_, spec_.name);
-    EventReader::Limits limits;
-    limits.batch_events = spec_.options.batch_max_events;
-    limits.batch_bytes = spec_.options.batch_max_bytes;
-    limits.read_events = spec_.options.read_max_events > 0 ? spec_.options.read_max_events : limits.batch_events;
-    limits.read_wait = spec_.options.read_wait;
-    limits.domain = spec_.name;
-    reader_ = std::make_unique<EventReader>(*consumer_, decoders_, limits, bell_);
+    reader_ = std::make_unique<EventReader>(*consumer_, decoders_, EventReader::limits_of(spec_), bell_);
     partitions_ = std::make_unique<PartitionKeeper>(spec_, *consumer_, *reader_, [this] {
         attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
         dealer_->load_attempts(*session_);

@@ -26,6 +26,12 @@ EventReader::~EventReader() {
     thread_.join();
 }
 
+EventReader::Limits EventReader::limits_of(const DomainSpec &spec) {
+    const Options &options = spec.options;
+    const std::size_t read_events = options.read_max_events > 0 ? options.read_max_events : options.batch_max_events;
+    return {options.batch_max_events, options.batch_max_bytes, read_events, options.read_wait, spec.name};
+}
+
 void EventReader::loop() {
     name_thread("read", limits_.domain);
     auto backoff = kFirstBackoff;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/broker.hpp"
+#include "engine/domain.hpp"
 #include "engine/wakeup.hpp"
 #include "event/decoder.hpp"
 
@@ -34,6 +35,9 @@ public:
         std::chrono::milliseconds read_wait{250}; ///< for something to read
         std::string domain;                       ///< for the thread's name
     };
+
+    /// As a domain's options say.
+    static Limits limits_of(const DomainSpec &spec);
 
     /// @param decoders by topic; one for every topic of the consumer; outlives this, as does the consumer
     /// @param ready rung when there is something to take, or an error to look at
