@@ -41,7 +41,7 @@ std::string function_sql(const Place &place, const Table &table, const Counter &
         const Column &column = table.columns[number];
         const std::string name = quote_name(column.name);
         const std::string comma = key.empty() ? "" : ", ";
-        const std::string type = sql_type({table, "", false, {}}, column);
+        const std::string type = sql_type({table, "", false, {}, {}}, column);
         parameters += comma + name + " " + type.substr(0, type.find(" collate"));
         columns += comma + name;
         key += comma + name;
