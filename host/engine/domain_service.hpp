@@ -51,6 +51,10 @@ public:
     /// Ends the batches that run, waits for overdue handlers until the drain timeout, commits what they came to, gives leases back.
     void drain(Counts &counts);
 
+    /// Before it is thrown away: waits for the batches that run, counts and acknowledges what they committed, and gives back what the event
+    /// budget had granted for the rest.
+    void abandon(Counts &counts) noexcept;
+
     DomainStatus status() const; ///< without counts
     std::size_t overdue() const { return overdue_handlers().size(); }
     bool drained();
@@ -70,6 +74,7 @@ private:
     void look_at_ended(Counts &counts);
     void settle_down(Counts &counts);
     void take_end(Shard::Ended ended, bool &fenced, std::exception_ptr &failure);
+    void finish_unfinished(Counts &counts, Clock::time_point deadline);
     void on_fenced();
     void save_positions();
     bool is_idle() const;

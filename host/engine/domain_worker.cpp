@@ -106,7 +106,7 @@ private:
                 reason = failure.what();
             }
             phase = halted ? Phase::halted : Phase::waiting;
-            close_service();
+            abandon_service();
             say(phase, reason, needs_change || halted || unfit);
             if (halted) {
                 wait_for_offer();
@@ -155,6 +155,10 @@ private:
         service->drain(counts_);
         publish(*service);
         abandoned_ = service->overdue() > 0;
+        if (!stop_) { // outgrown: the next one must not find this one's relay and readers at work
+            service.reset();
+            close_service();
+        }
     }
 
     void swap(DomainService &service, const std::shared_ptr<const plugin::Module> &next) {
@@ -172,6 +176,13 @@ private:
             }
             throw;
         }
+    }
+
+    void abandon_service() {
+        if (service_) { // only this thread changes it
+            service_->abandon(counts_);
+        }
+        close_service();
     }
 
     void close_service() {

@@ -43,15 +43,20 @@ std::vector<WorkPtr> EventDealer::assemble(std::span<const std::unique_ptr<Shard
             deal(shards, shard, wanted);
         }
         std::deque<WorkPtr> &queue = shard.queue();
-        for (std::size_t taken = 0; taken < wanted && !queue.empty(); ++taken) {
+        // Those that the gate holds don't count, or a shard with a key that waits would stop before the others' turn.
+        while (batch.size() < granted && !queue.empty() && !is_held_full(shards)) {
             const std::size_t next = queue.front()->event->message->bytes();
-            if (taken > 0 && bytes + next > options.batch_max_bytes) {
+            if (!batch.empty() && bytes + next > options.batch_max_bytes) {
                 break;
             }
-            bytes += next;
+            const std::size_t before = batch.size();
             WorkPtr work = std::move(queue.front());
             queue.pop_front();
             admit(std::move(work), shard, batch);
+            bytes += batch.size() > before ? next : 0;
+            if (queue.empty() && batch.size() < granted) {
+                deal(shards, shard, granted - batch.size());
+            }
         }
     }
     budget_.give_back(granted - batch.size());

@@ -136,6 +136,21 @@ Shard::Ended Shard::look(Counts &counts) {
     return ended;
 }
 
+event::Micros Shard::oldest_appended() const {
+    event::Micros oldest = gate_.oldest_appended();
+    const auto look_at = [&](const auto &works) {
+        for (const WorkPtr &work : works) {
+            oldest = std::min(oldest, work->event->message->appended_at);
+        }
+    };
+    look_at(queue_);
+    look_at(unfinished_);
+    if (begun_) {
+        look_at(batch_);
+    }
+    return oldest;
+}
+
 bool Shard::is_contended() const { return run_again_ > kRunAgainAtOnce; }
 
 std::vector<WorkPtr> Shard::take_unfinished() { return std::exchange(unfinished_, {}); }

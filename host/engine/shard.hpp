@@ -8,6 +8,7 @@
 #include "engine/work.hpp"
 #include "store/store.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -48,6 +49,10 @@ public:
     void start(std::vector<WorkPtr> batch, std::vector<store::Lease> leases);
     bool is_idle() const { return !begun_; }
     bool has_ended() const;
+    /// Whether the event is in a batch that runs, or that nobody has looked at since.
+    bool works_at(const WorkPtr &work) const { return begun_ && std::find(batch_.begin(), batch_.end(), work) != batch_.end(); }
+    /// When the oldest event that it has in memory was appended; the latest time where it has none.
+    event::Micros oldest_appended() const;
     void wait() const;
 
     /// What a batch came to.

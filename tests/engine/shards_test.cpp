@@ -152,3 +152,33 @@ TEST_CASE("what the last batches reached is stored when a domain with several sh
         return positions.size() == 1 && positions[0].position == messages.back().position;
     }));
 }
+
+TEST_CASE("a handler that returns late, while its batch is still under way, is applied and holds nothing") {
+    EngineFixture fixture;
+    const auto taking = [](std::chrono::milliseconds time) {
+        const auto end = std::chrono::steady_clock::now() + time;
+        eventually([&] { return std::chrono::steady_clock::now() > end; });
+    };
+    static const auto take = taking;
+    const weir_handler_v1 late = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) -> weir_status {
+        take(std::chrono::milliseconds(400));
+        return handlers::append(instance, event, call);
+    };
+    const weir_handler_v1 slow = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) -> weir_status {
+        take(std::chrono::milliseconds(50));
+        return handlers::append(instance, event, call);
+    };
+    std::vector<std::string> bodies{item_event(0, "item.late.v1", mark("late", "1"))};
+    for (int i = 1; i < 60; ++i) {
+        bodies.push_back(item_event(i, "item.slow.v1", mark("k" + std::to_string(i), "x")));
+    }
+    bodies.push_back(item_event(60, "item.marked.v1", mark("late", "2")));
+    fixture.publish(bodies);
+    engine::DomainSpec spec = sharded();
+    spec.options.batch_max_events = 100;
+    spec.options.handler_budget = std::chrono::milliseconds(200);
+    engine::DomainWorker worker(spec, module_of(items_plugin(), {{"item.late.v1", late}, {"item.slow.v1", slow}}), fixture.environment());
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(60)));
+    CHECK(fixture.trail(items_plugin(), "late") == "12");
+    CHECK(worker.status().counts.applied == 61);
+}

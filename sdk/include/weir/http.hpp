@@ -120,7 +120,10 @@ public:
     /// Plain text.
     Reply &text(std::string_view text) { return body("text/plain; charset=utf-8", text); }
 
-    /// Problem details instead; return after it. @param detail names what to change and holds no personal data
+    /// Problem details instead; return after it.
+    /// @param status from 400 to 599
+    /// @param code   short, for programs: "unknown_user"
+    /// @param detail names what to change and holds no personal data
     void problem(unsigned status, std::string_view code, std::string_view detail) {
         need(reply_.problem(&reply_, status, detail::view(code), detail::view(detail)));
     }

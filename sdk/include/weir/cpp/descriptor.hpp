@@ -156,10 +156,12 @@ public:
         return *this;
     }
 
-    /// A function for other clients of the same database, where the store has functions: `<schema>.<name>(<the table's primary key>)` adds
-    /// 1 to `count` of the row with this key, which it makes where it is missing, and puts the time on `time`. See `weir_counter_v1`.
-    /// @param name  `[a-z_][a-z0-9_]{0,62}`
+    /// A function for other clients of the same database, where the store has functions: called with a primary key, it adds 1 to the count
+    /// of the row with this key, which it makes where it is missing, and notes the time. See `weir_counter_v1`.
+    /// @param name  `[a-z_][a-z0-9_]{0,62}`; the function is in the domain's schema
     /// @param table one of those given to `tables`
+    /// @param count what it counts
+    /// @param time  when it counted last
     template <detail::IsTable T>
     Plugin &counter(std::string_view name, const T &table, const typename T::Int64 &count, const typename T::Timestamp &time) {
         weir_counter_v1 out{};

@@ -107,6 +107,9 @@ struct weir_http_reply_v1 {
  *
  * @param user     `weir_http_route_v1::user`
  * @param instance what `create` made for this domain
+ * @param request  what was asked; [during-call]
+ * @param reply    takes the answer; [during-call]
+ * @param call     rows, changes, ids and the log; [during-call]
  * @return WEIR_OK: the answer stands. WEIR_SKIP: so it does, but nothing is changed. WEIR_REJECT: 422, with the reason that
  *         `call->error` noted. WEIR_RETRY: 503. WEIR_FATAL or anything else: 500, the reason in the log only. Past the domain's time limit
  * the client is answered with 504, and what the handler comes to is dropped, unless it is committed by then.

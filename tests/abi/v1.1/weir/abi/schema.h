@@ -100,7 +100,7 @@ typedef struct weir_read_v1 {
 #define WEIR_NO_COLUMN 0xFFFFFFFFu /**< where a column index may be left out */
 
 /**
- * A function for other clients of the same database, since ABI 1.1: `select <schema>.<name>(<the primary key's columns>)` adds 1 to the
+ * A function for other clients of the same database, since ABI 1.1: `select votes.increment_vote('cats')`, say, adds 1 to the
  * count of the row with this key, which it makes where it is missing, puts the time on its time column, and returns the new count. It runs
  * with the rights of who calls it, beside the host's own batches, and is no event: a rebuild doesn't know of it. Stores without
  * functions (SQLite) have none. One of this name and these parameters that is there already stays as it is. The key is not
