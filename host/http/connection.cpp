@@ -50,7 +50,7 @@ void Connection::wait_to_read() {
         }
         if (failure) {
             self->close();
-        } else if (self->state_ != State::running) {
+        } else if (self->state_ != State::running && !self->resuming_) {
             self->readable();
         }
     });
@@ -106,10 +106,15 @@ void Connection::readable() {
     wait_to_read();
 }
 
+bool Connection::may_begin() const {
+    // What is written to `output_` goes out before `body_`: nothing may be until that is sent.
+    return state_ == State::reading && !resuming_ && !body_ && unsent() <= kUnsentMax;
+}
+
 // Takes requests from the bytes until one has to wait for its answer; what is left is kept.
 void Connection::process(std::string_view bytes) {
     processing_ = true;
-    while (state_ == State::reading && !bytes.empty() && unsent() <= kUnsentMax && step(bytes)) {
+    while (may_begin() && !bytes.empty() && step(bytes)) {
     }
     processing_ = false;
     if (state_ == State::closed) {
@@ -119,9 +124,23 @@ void Connection::process(std::string_view bytes) {
         input_ = bytes;
     }
     flush();
-    if (state_ == State::reading && unsent() <= kUnsentMax) {
+    if (may_begin()) {
         wait_to_read();
     }
+}
+
+/// Goes on with what is kept, in a turn of its own: others have theirs between, and the stack doesn't grow with what was sent ahead.
+void Connection::resume() {
+    if (std::exchange(resuming_, true)) {
+        return;
+    }
+    loop_->post([self = shared_from_this()] {
+        self->resuming_ = false;
+        if (self->state_ == State::reading) {
+            const std::string bytes = std::exchange(self->input_, {});
+            self->process(bytes);
+        }
+    });
 }
 
 /// @return false where more bytes are needed
@@ -187,8 +206,7 @@ void Connection::flushed() {
         pump_stream();
     } else if (state_ == State::reading && !processing_) {
         if (!input_.empty() && !parser_) {
-            const std::string bytes = std::exchange(input_, {});
-            process(bytes);
+            resume();
         } else {
             wait_to_read();
         }
@@ -252,7 +270,7 @@ void Connection::drain() {
     if (state_ == State::streaming) {
         end_stream();
         flush();
-    } else if (state_ == State::reading && !parser_ && unsent() == 0) {
+    } else if (state_ == State::reading && !parser_ && !resuming_ && unsent() == 0) {
         close();
     }
 }

@@ -52,7 +52,9 @@ private:
     void wait_to_read();
     void wait_to_write();
     void readable();
+    bool may_begin() const; ///< another request of the connection
     void process(std::string_view bytes);
+    void resume();
     bool step(std::string_view &bytes);
     std::size_t unsent() const;
     void begin_to_write();
@@ -90,6 +92,7 @@ private:
     bool waiting_to_read_ = false;
     bool waiting_to_write_ = false;
     bool processing_ = false;
+    bool resuming_ = false;            ///< a turn is posted that takes `input_`
     bool shut_ = false;                ///< our side of the connection
     bool chunked_ = false;             ///< the stream is
     Clock::time_point deadline_;       ///< of the state

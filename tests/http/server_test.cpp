@@ -64,6 +64,57 @@ TEST_CASE("Requests that are sent ahead are answered in their order, however the
     sender.join();
 }
 
+TEST_CASE("Long answers to requests that are sent ahead are whole before the next one begins, whatever answers it") {
+    std::vector<Route> routes = some_routes();
+    RouteOptions at_once;
+    at_once.produces = {};
+    at_once.runs = Runs::at_once;
+    const Handler letters = [](const Request &request) {
+        return Response::text(200, std::string(20'000, request.path_parameter("letter").front()));
+    };
+    routes.push_back(route(Method::get, "/at-once/{letter}", letters, at_once));
+    RouteOptions worker;
+    worker.produces = {};
+    routes.push_back(route(Method::get, "/later/{letter}", letters, worker));
+    Serving serving(std::move(routes));
+    const std::string kind = GENERATE(std::string("/at-once/"), std::string("/later/"));
+    CAPTURE(kind);
+    constexpr int kRounds = 20;
+    std::string all;
+    for (int count = 0; count < kRounds; ++count) {
+        all += get(kind + "a") + get(kind + "b") + get("/nowhere") + get("/hello/you") + get(kind + "c");
+    }
+    RawClient client(serving.port);
+    REQUIRE(client.send(all + "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"));
+    for (int count = 0; count < kRounds; ++count) {
+        REQUIRE((client.answer().body == std::string(20'000, 'a')));
+        REQUIRE((client.answer().body == std::string(20'000, 'b')));
+        REQUIRE(client.answer().status == 404);
+        REQUIRE(client.answer().body == "\"you\"");
+        REQUIRE((client.answer().body == std::string(20'000, 'c')));
+    }
+    REQUIRE(client.header().status == 100);
+    REQUIRE(client.send("abc"));
+    REQUIRE(client.answer().body == "abc");
+}
+
+TEST_CASE("Requests that are sent ahead are all answered to a client that ends its side with the last of them") {
+    std::vector<Route> routes = some_routes();
+    routes.push_back(route(Method::get, "/long", [](const Request &) { return Response::json(200, std::string(200'000, '1')); }));
+    Serving serving(std::move(routes));
+    RawClient client(serving.port);
+    std::string all;
+    constexpr int kRequests = 30;
+    for (int count = 0; count < kRequests; ++count) {
+        all += get("/long");
+    }
+    REQUIRE(client.send(all));
+    client.finish_sending();
+    for (int count = 0; count < kRequests; ++count) {
+        REQUIRE(client.answer().body.size() == 200'000);
+    }
+}
+
 TEST_CASE("A body may come in chunks, with extensions and a trailer that says nothing") {
     Serving serving(some_routes());
     RawClient client(serving.port);
