@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/acceptor.hpp"
 
+#include "http/answer.hpp"
 #include "http/connection.hpp"
 #include "http/problem.hpp"
 #include "http/problem_types.hpp"
@@ -22,15 +23,20 @@ constexpr auto kPause = std::chrono::milliseconds(100);
 constexpr auto kSayEvery = std::chrono::seconds(10);
 constexpr int kBacklog = 4096;
 
-const std::string &too_many() {
-    static const std::string kAnswer = [] {
-        const Response full = problem(503, "There are as many connections as http.max_connections, or its bound by address, allows",
-                                      problem_types::kOverloaded);
-        return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\nRetry-After: 5\r\n"
-               "X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: " +
-               std::to_string(full.body.size()) + "\r\n\r\n" + full.body;
-    }();
-    return kAnswer;
+std::string too_many() {
+    Problem full;
+    full.status = 503;
+    full.type = problem_types::kOverloaded;
+    full.detail = "There are as many connections as http.max_connections, or its bound by address, allows";
+    full.retry_after = std::chrono::seconds(5);
+    const ListenerOptions nobody; // what is asked for isn't read, from which origin neither
+    const std::string date = http_date(std::chrono::system_clock::now());
+    AnswerContext context;
+    context.listener = &nobody;
+    context.date = date;
+    context.close = true;
+    const Answer answer = make_answer({std::make_shared<const Response>(full.response()), std::chrono::steady_clock::now()}, context);
+    return answer.head + *answer.body;
 }
 
 [[noreturn]] void fail(const ListenerOptions &options, const std::string &why) {

@@ -187,6 +187,12 @@ TEST_CASE("Connections beyond the bound get a 503 and are closed; when one ends 
         const HttpAnswer answer = third.answer();
         CHECK(answer.status == 503);
         CHECK(answer.body.find("http.max_connections") != std::string::npos);
+        CHECK(answer.header("Retry-After") == "5");
+        for (const char *name : {"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "Strict-Transport-Security",
+                                 "Referrer-Policy", "Permissions-Policy", "Date"}) {
+            INFO(name);
+            CHECK(answer.header(name));
+        }
         CHECK(third.closed_within(kLong));
         CHECK(serving.server.statistics().refused == 1);
     }
