@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <sys/resource.h>
 #include <utility>
 
@@ -72,8 +73,15 @@ void raise_descriptor_limit(std::uint64_t connections) {
     }
 }
 
-/// What is asked for may be served in a moment, or by another host.
+/// Equal for routes that match the same requests.
+std::string shape_of(const http::Route &route) { return std::string(http::text_of(route.method)) + plugin::route_shape(0, route.pattern); }
+
+/// What is asked for may be served in a moment, or by another host. A plugin that answers everything does so from the beginning.
 void add_not_now(std::vector<http::Route> &routes) {
+    std::set<std::string> shapes;
+    for (const http::Route &route : routes) {
+        shapes.insert(shape_of(route));
+    }
     for (const http::Method method :
          {http::Method::get, http::Method::post, http::Method::put, http::Method::patch, http::Method::delete_}) {
         http::Route route;
@@ -91,7 +99,9 @@ void add_not_now(std::vector<http::Route> &routes) {
             problem.retry_after = std::chrono::seconds(1);
             return problem.response();
         };
-        routes.push_back(std::move(route));
+        if (!shapes.contains(shape_of(route))) {
+            routes.push_back(std::move(route));
+        }
     }
 }
 
@@ -141,7 +151,7 @@ std::map<std::string, std::string> HttpService::host_shapes() const {
     std::map<std::string, std::string> shapes;
     if (sources_ && config_.operations_listen.empty()) {
         for (const http::Route &route : operations::with_document(operations_, "Weir", sources_->version)) {
-            shapes.emplace(std::string(http::text_of(route.method)) + plugin::route_shape(0, route.pattern), "operations");
+            shapes.emplace(shape_of(route), "operations");
         }
     }
     return shapes;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace weir::cli {
 
@@ -122,6 +123,14 @@ http::RouteDescription description_of(const Service &service, const plugin::Rout
     return description;
 }
 
+/// Paths may differ in what an operation id has no characters for: /a-b and /a/b.
+void make_unique(std::string &id, std::set<std::string> &taken) {
+    const std::string wanted = id;
+    for (int number = 2; !taken.insert(id).second; ++number) {
+        id = wanted + "_" + std::to_string(number);
+    }
+}
+
 http::Route route_of(const Service &service, const plugin::Route &route, std::size_t max_body_bytes) {
     http::Route made;
     made.method = method_of(route.method);
@@ -154,11 +163,13 @@ http::Route route_of(const Service &service, const plugin::Route &route, std::si
 std::vector<http::Route> plugin_routes(const engine::RouteBoard &board, std::size_t max_body_bytes) {
     std::vector<http::Route> routes;
     std::map<std::string, std::string> owners;
+    std::set<std::string> operation_ids;
     for (const auto &[domain, service] : board.services()) {
         for (const plugin::Route &route : service->routes()) {
             const auto [owner, is_first] = owners.emplace(plugin::route_shape(route.method, route.path), domain);
             if (is_first) {
                 routes.push_back(route_of(service, route, max_body_bytes));
+                make_unique(routes.back().description.operation_id, operation_ids);
             } else {
                 log::debug("route.shadowed", "Two domains of one plugin have the same route; the first of them answers",
                            {{"route", plugin::route_name(route)}, {"domain", domain}, {"answers", owner->second}});

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/http_service.hpp"
 #include "desk.hpp"
 #include "engine/route_conflicts.hpp"
 #include "plugin/route.hpp"
@@ -46,6 +47,29 @@ TEST_CASE("a plugin that wants a route of another is refused before it runs, nam
     CHECK(desk.ask("GET", "/desk/notes").status == 200);
     desk.supervisor->plugin_removed("desk");
     CHECK(eventually([&] { return desk.ask("GET", "/rival").body == "rival"; }, std::chrono::seconds(20)));
+}
+
+TEST_CASE("a plugin that answers every path is served while the host starts, runs and stops") {
+    config::HttpConfig config;
+    config.listen = "127.0.0.1:0";
+    operations::Sources sources;
+    sources.domains = [] { return std::vector<engine::DomainStatus>(); };
+    cli::HttpService service(config, sources);
+    service.start();
+    http::Route all;
+    all.pattern = "/{path...}";
+    all.owner = "plugin one";
+    all.handler = [](const http::Request &) { return http::Response::json(200, "{}"); };
+    http::Route root;
+    root.pattern = "/";
+    root.owner = "plugin one";
+    root.handler = all.handler;
+    CHECK(service.set_plugin_routes({all, root}) == std::vector<std::string>());
+    service.started();
+    CHECK(service.set_plugin_routes({all, root}) == std::vector<std::string>());
+    service.stopping();
+    CHECK(service.set_plugin_routes({all, root}) == std::vector<std::string>());
+    CHECK(service.stop());
 }
 
 TEST_CASE("a route of the host's own can't be a plugin's, and domains of one plugin may share theirs") {
