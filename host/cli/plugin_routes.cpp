@@ -148,6 +148,7 @@ http::Route route_of(const Service &service, const plugin::Route &route, std::si
         made.handler = stream_of(service, route);
     } else if (route.method == WEIR_HTTP_GET) {
         made.options.max_age = route.max_age;
+        made.options.private_answer = route.max_age.count() == 0; // it may be about who asks
         made.handler = [service, &route](const http::Request &request) { return response_of(read(service, route, request_of(request))); };
     } else {
         made.async = [service, &route](const std::shared_ptr<const http::Request> &request, const http::Reply &reply) {
