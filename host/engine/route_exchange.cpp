@@ -123,6 +123,7 @@ struct RouteExchange::Callbacks {
                 return me.refuse("invalid_status", "the route answered with status " + std::to_string(status));
             }
             me.answer_.status = static_cast<int>(status);
+            me.answer_.is_problem = me.answer_.is_problem && status >= 400; // what is well after all is no problem
             me.has_status_ = true;
             return WEIR_FOUND;
         });

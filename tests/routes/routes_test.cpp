@@ -45,6 +45,18 @@ TEST_CASE("a route walks along the primary key and along an index, within its li
     CHECK(desk.ask("GET", "/desk/notes?limit=1001").status == 500);
 }
 
+TEST_CASE("routes whose paths differ in nothing but punctuation are served side by side") {
+    Desk desk;
+    CHECK(desk.ask("GET", "/desk/notes-list").body == "[]");
+    CHECK(desk.ask("GET", "/desk/notes/list").body == "[]");
+}
+
+TEST_CASE("an answer that its route doesn't keep for everybody is kept by nobody between") {
+    Desk desk;
+    CHECK(desk.ask("GET", "/desk/notes").header("Cache-Control") == "private, no-cache");
+    CHECK(desk.ask("GET", "/desk/count").header("Cache-Control") == "public, max-age=60");
+}
+
 TEST_CASE("what a route publishes is with the broker when it answers, and with the consumer soon") {
     Desk desk;
     CHECK(desk.ask("POST", "/desk/tell", R"({"words":"heard"})").status == 202);
@@ -75,6 +87,8 @@ TEST_CASE("what a route does wrong is an answer, changes nothing, and tells nobo
                                                                               {"split", 500},
                                                                               {"bad-value", 422},
                                                                               {"both", 500},
+                                                                              {"well-after-all", 200},
+                                                                              {"other-problem", 410},
                                                                               {"nothing", 200}}) {
         const HttpAnswer answer = misbehave(how);
         INFO(how << ": " << answer.body);
@@ -84,6 +98,8 @@ TEST_CASE("what a route does wrong is an answer, changes nothing, and tells nobo
     }
     CHECK(code_of(misbehave("reject")) == "no_thanks");
     CHECK(code_of(misbehave("problem")) == "taken");
+    CHECK(code_of(misbehave("other-problem")) == "taken");
+    CHECK_FALSE(misbehave("well-after-all").header("Content-Type"));
     CHECK(desk.ask("GET", "/desk/change").status == 500);
     CHECK(desk.note("never").empty());
     CHECK(desk.published("desk.told") == 0);
