@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char *kPublic = "public";
 constexpr const char *kOperations = "operations";
+constexpr unsigned kReserveWorkers = 4;           // those that ask a store which is away keep /health from nobody
 constexpr std::uint64_t kOtherDescriptors = 1024; // of stores, brokers, plugins, files
 
 http::Limits limits_of(const config::HttpConfig &config) {
@@ -113,6 +114,7 @@ HttpService::HttpService(const config::HttpConfig &config, operations::Sources s
     options_.limits = limits_of(config);
     options_.io_threads = static_cast<unsigned>(config.io_threads);
     options_.workers = static_cast<unsigned>(config.workers);
+    options_.reserve_workers = kReserveWorkers;
     options_.failed = [](std::string_view route, std::string_view reason) {
         log::error("http.handler_failed", "A route's handler failed; its client got a 500", {{"route", route}, {"reason", reason}});
     };

@@ -207,7 +207,6 @@ http::Route route(http::Method method, const char *pattern, http::Handler handle
     one.method = method;
     one.pattern = pattern;
     one.handler = std::move(handler);
-    one.options.runs = http::Runs::reserve;
     one.options.private_answer = true;
     one.owner = "operations";
     one.description = std::move(description);
