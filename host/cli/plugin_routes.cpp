@@ -49,6 +49,7 @@ engine::RouteRequest request_of(const http::Request &from) {
     for (const http::Header &header : from.headers.all()) {
         request.headers.emplace_back(header.name, header.value);
     }
+    request.deadline = from.deadline;
     request.correlation_id = from.headers.find("x-correlation-id").value_or("");
     return request;
 }

@@ -39,6 +39,13 @@ RouteAnswer try_again(std::string code, std::string detail) {
     return answer;
 }
 
+/// The client has its 504, or gets it in a moment.
+bool is_late(const RouteRequest &request) { return request.deadline && std::chrono::steady_clock::now() > *request.deadline; }
+
+RouteAnswer too_late() {
+    return RouteAnswer::problem(504, "too_late", "the answer was not there in time (engine.handler_budget_ms); nothing was changed");
+}
+
 } // namespace
 
 RouteAnswer RouteAnswer::problem(int status, std::string code, std::string detail) {
@@ -67,7 +74,7 @@ struct RouteService::State : std::enable_shared_from_this<RouteService::State> {
                const std::optional<event::Uuid> &fingerprint, std::function<void(RouteAnswer)> &done);
     std::optional<RouteAnswer> write_once(Run &run);
     RouteAnswer commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result, RouteAnswer answer);
-    bool is_decided(const event::Uuid &id);
+    std::optional<bool> is_decided(const event::Uuid &id);
     RouteAnswer failed(const plugin::Route &route, std::exception_ptr failure);
 
     const Setup setup;
@@ -169,6 +176,9 @@ std::optional<RouteAnswer> RouteService::State::write_once(Run &run) {
         const bool keeps = result.status == WEIR_OK && answer.status < 400;
         if (keeps && !result.published.empty()) {
             transaction.rollback();
+            if (is_late(run.request)) {
+                return too_late();
+            }
             queue.push({run.event->id, run.fingerprint, std::move(result.published), std::move(answer), std::move(run.done)},
                        shared_from_this());
             return std::nullopt;
@@ -223,6 +233,9 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
         kept.table = request_table;
         kept.created.push_back(request_row(id, *run.fingerprint, &answer, now));
     }
+    if (is_late(run.request)) {
+        return too_late();
+    }
     session.flush(flush);
     if (!result.emitted.empty()) {
         session.add_outbox(result.emitted);
@@ -237,12 +250,19 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
     return answer;
 }
 
-bool RouteService::State::is_decided(const event::Uuid &id) {
-    const auto session = setup.store->open();
-    session->begin({});
-    const bool decided = !session->decided(std::span(&id, 1)).empty();
-    session->rollback();
-    return decided;
+/// Nothing: the store can't say now.
+std::optional<bool> RouteService::State::is_decided(const event::Uuid &id) {
+    try {
+        const auto session = setup.store->open();
+        session->begin({});
+        const bool decided = !session->decided(std::span(&id, 1)).empty();
+        session->rollback();
+        return decided;
+    } catch (const store::Unavailable &) {
+        return std::nullopt;
+    } catch (const store::RunAgain &) {
+        return std::nullopt;
+    }
 }
 
 void RouteService::State::write(const plugin::Route &route, const RouteRequest &request, const std::shared_ptr<const event::Event> &event,
@@ -260,7 +280,11 @@ void RouteService::State::write(const plugin::Route &route, const RouteRequest &
             }
         } catch (const store::InDoubt &) {
             sessions.forget();
-            if (is_decided(event->id)) {
+            const std::optional<bool> decided = is_decided(event->id);
+            if (!decided) {
+                throw; // it stays in doubt: "try again" alone would invite a second effect
+            }
+            if (*decided) {
                 if (setup.emitted) {
                     setup.emitted();
                 }

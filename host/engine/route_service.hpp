@@ -30,6 +30,7 @@ struct RouteRequest {
     Fields query;                  ///< decoded
     Fields headers;
     std::string_view correlation_id;
+    std::optional<std::chrono::steady_clock::time_point> deadline; ///< what is not being committed by then is dropped
 };
 
 /// What a request is answered with.

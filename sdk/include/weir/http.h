@@ -112,7 +112,7 @@ struct weir_http_reply_v1 {
  * @param call     rows, changes, ids and the log; [during-call]
  * @return WEIR_OK: the answer stands. WEIR_SKIP: so it does, but nothing is changed. WEIR_REJECT: 422, with the reason that
  *         `call->error` noted. WEIR_RETRY: 503. WEIR_FATAL or anything else: 500, the reason in the log only. Past the domain's time limit
- * the client is answered with 504, and what the handler comes to is dropped, unless it is committed by then.
+ * the client is answered with 504, and what the handler comes to is dropped, unless it is being committed by then.
  */
 typedef weir_status (*weir_http_handler_v1)(const void *user, void *instance, const weir_http_request_v1 *request,
                                             const weir_http_reply_v1 *reply, const weir_call_v1 *call);
