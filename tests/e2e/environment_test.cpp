@@ -91,6 +91,7 @@ TEST_CASE("the votes service's variables are in effect: stream, group, consumer,
                               {"BATCH_SIZE", "23"},
                               {"BLOCK_MS", "1700"},
                               {"MAX_RETRIES", "5"},
+                              {"HTTP_LISTEN", "127.0.0.1:0"},
                               {"LOG_LEVEL", "WARNING"}};
     const auto host = shipped.weir({"run"}, variables);
     const Database database = shipped.domain("votes");
@@ -107,6 +108,7 @@ TEST_CASE("the votes service's variables are in effect: stream, group, consumer,
     REQUIRE(check->wait());
     CHECK_THAT(check->output(), Contains(R"({"key":"domains.votes.engine.max_retries","value":"5",)") && Contains("with ${MAX_RETRIES}"));
     CHECK_THAT(check->output(), Contains(R"({"key":"log.level","value":"warn",)"));
+    CHECK_THAT(check->output(), Contains(R"({"key":"http.listen","value":"127.0.0.1:0",)"));
     stop(*host);
 }
 
@@ -118,7 +120,8 @@ TEST_CASE("without its variables, the votes service is as it was") {
          {R"("broker.url","value":"redis://127.0.0.1:6379/0")", R"("domains.votes.topics","value":"votes")",
           R"("domains.votes.consumer_group","value":"vote-processors")", R"("domains.votes.service.name","value":"consumer-1")",
           R"("domains.votes.engine.read_max_events","value":"10")", R"("domains.votes.engine.read_wait_ms","value":"5000")",
-          R"("domains.votes.engine.max_retries","value":"3")", R"("log.level","value":"info")"}) {
+          R"("domains.votes.engine.max_retries","value":"3")", R"("log.level","value":"info")",
+          R"("http.listen","value":"127.0.0.1:8080")"}) {
         CHECK_THAT(check->output(), Contains(text));
     }
 }
