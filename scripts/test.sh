@@ -13,7 +13,7 @@ Without a step, all of them run, in this order:
   release   all tests, built as users get them
   dev       all tests under AddressSanitizer and UndefinedBehaviorSanitizer, warnings being errors
   tsan      the engine's tests under ThreadSanitizer
-  fuzz      scripts/fuzz.sh: requests made by libFuzzer for a minute, where clang is there
+  fuzz      scripts/fuzz.sh: requests and messages made up by libFuzzer for a minute, where clang is there
 
   --keep-going   go on after a step that failed; the exit status tells of it all the same
 

@@ -128,11 +128,11 @@ private:
         for (auto &[name, property] : value.items()) {
             std::string inner = at;
             append_token(inner, name);
-            FormatNode node;
-            if (auto wrong = schema(property, inner, node, depth + 1)) {
+            auto node = std::make_unique<FormatNode>();
+            if (auto wrong = schema(property, inner, *node, depth + 1)) {
                 return wrong;
             }
-            if (!node.empty()) {
+            if (!node->empty()) {
                 formats.properties.emplace_back(name, std::move(node));
             }
         }
@@ -186,7 +186,7 @@ bool find_violation(const FormatNode &node, const json &value, std::vector<std::
     if (value.is_object()) {
         for (const auto &[name, inner] : node.properties) {
             const auto found = value.find(name);
-            if (found != value.end() && find_violation(inner, *found, path, format)) {
+            if (found != value.end() && find_violation(*inner, *found, path, format)) {
                 path.push_back(name);
                 return true;
             }

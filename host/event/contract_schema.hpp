@@ -16,7 +16,7 @@ namespace weir::event {
 /// The formats that a schema asks for, as a tree in the shape of the values that it is about.
 struct FormatNode {
     std::vector<Format> formats;
-    std::vector<std::pair<std::string, FormatNode>> properties;
+    std::vector<std::pair<std::string, std::unique_ptr<FormatNode>>> properties;
     std::unique_ptr<FormatNode> items;      ///< of every element
     std::unique_ptr<FormatNode> additional; ///< of every member that `properties` of the schema doesn't name
     std::vector<std::string> named;         ///< all names in the schema's `properties`; only where `additional` is set

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A message's bytes to an event: by a plain binding, and by one that points to every member. Whatever comes, an event with an id or a
-// refusal that names neither values nor addresses comes of it, and the same one each time.
+// A message's bytes to an event: by a plain binding, by one that points to every member, by one that wants an envelope. Whatever comes, an
+// event or a refusal comes of it, the same one each time, and everything that a handler may ask of its envelope has an answer.
 #include "event/contracts.hpp"
 #include "event/decoder.hpp"
 
@@ -43,6 +43,42 @@ Binding strict() {
     return binding;
 }
 
+/// Whatever a handler may ask of an envelope, at places that are there and at places that aren't.
+void read_everything(const Json &envelope) {
+    for (const char *pointer : {"", "/event_id", "/payload", "/payload/0", "/payload/vote", "/payload/user_id", "/payload/-", "payload",
+                                "/~", "/payload/~1a~0"}) {
+        const JsonKind kind = envelope.kind(pointer);
+        require(envelope.text(pointer).has_value() == (kind == JsonKind::text), "a text is read as one, and nothing else is");
+        require(envelope.boolean(pointer).has_value() == (kind == JsonKind::boolean), "a boolean is read as one, and nothing else is");
+        require(envelope.length(pointer).has_value() == (kind == JsonKind::array || kind == JsonKind::object),
+                "arrays and objects have lengths");
+        require(envelope.dump(pointer).has_value() == (kind != JsonKind::absent), "what is there has a text");
+        require(!envelope.integer(pointer) || kind == JsonKind::integer, "an integer is read of one");
+        require(!envelope.number(pointer) || kind == JsonKind::integer || kind == JsonKind::number, "a number is read of one");
+    }
+}
+
+void check(const Event &first, const Event &second) {
+    require(first.id == second.id && first.key == second.key && first.type == second.type,
+            "a message has the same id, key and type each time");
+    require(first.refusal.has_value() == second.refusal.has_value(), "a message is refused each time or never");
+    if (first.refusal) {
+        require(!first.refusal->type.empty() && !first.refusal->message.empty(), "a refusal has a code and a sentence");
+        require(first.refusal->type == second.refusal->type && first.refusal->message == second.refusal->message,
+                "a refusal is the same each time");
+    } else {
+        require(is_event_type(first.type), "an event has a type");
+        require(first.envelope != nullptr, "an event has an envelope");
+    }
+    if (first.envelope) {
+        read_everything(*first.envelope);
+        std::string reason;
+        const std::string text = first.envelope->dump("").value();
+        const auto again = parse_json(text, 64, reason);
+        require(again != nullptr && again->dump("") == text, "an envelope's text says the envelope");
+    }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
@@ -69,13 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     }
     const std::shared_ptr<const Message> shared = message;
     for (const Decoder *decoder : {&plain, &pointed, &required}) {
-        const Event first = decoder->decode(shared);
-        const Event second = decoder->decode(shared);
-        require(first.event_id == second.event_id, "a message has the same id each time");
-        require(first.refusal.has_value() == second.refusal.has_value(), "a message is refused each time or never");
-        if (first.refusal) {
-            require(!first.refusal->type.empty() && !first.refusal->message.empty(), "a refusal has a code and a sentence");
-        }
+        check(decoder->decode(shared), decoder->decode(shared));
     }
     return 0;
 }
