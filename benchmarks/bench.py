@@ -14,7 +14,7 @@ import tempfile
 import host
 import servers
 
-PARTS = ("throughput", "latency", "resources", "relay", "embedded", "abi")
+PARTS = ("throughput", "latency", "resources", "relay", "votes", "embedded", "abi")
 WHEN_ASKED = ("ledger",)  # takes long
 
 
@@ -35,7 +35,7 @@ class Bench:
         self.root, self.work = root, work
         self.build = root / "build" / "release"
         self.count, self.rounds, self.peer_count = options.events, options.rounds, options.peer_events
-        self.latency_seconds = options.latency_seconds
+        self.latency_seconds, self.http_seconds, self.peer_workers = options.latency_seconds, options.http_seconds, os.cpu_count()
         self.quick = options.quick
         self.python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable  # Debian's, with Debian's packages
         found = subprocess.run([self.python, "-c", "import redis, sqlalchemy, psycopg2"], capture_output=True, text=True, check=False)
@@ -102,6 +102,7 @@ def parse():
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.peer_events = min(options.events, 500 if options.quick else 5000)
     options.latency_seconds = 3 if options.quick else 20
+    options.http_seconds = 2 if options.quick else 10
     return options
 
 

@@ -12,7 +12,7 @@ import time
 import servers
 
 TOPIC = "identity.user.v1"
-GROUPS = {"linting": "lint_group", "spellcheck": "spellcheck_group", "accounts": "accounts_group"}
+GROUPS = {"linting": "lint_group", "spellcheck": "spellcheck_group", "accounts": "accounts_group"}  # of TOPIC
 SCHEMAS = {"linting": "linting", "spellcheck": "spell_checking", "accounts": "accounts"}
 READY_SECONDS_MAX = 60
 DRAIN_SECONDS_MAX = 900
@@ -48,7 +48,7 @@ class Log:
 class Host:
     """A configuration in a directory of its own, of plugins by name; `accounts` is a domain without code of its own."""
 
-    def __init__(self, bench, name, domains=("linting",), broker="embedded://", store="sqlite://", engine=None):
+    def __init__(self, bench, name, domains=("linting",), broker="embedded://", store="sqlite://", engine=None, http=None):
         self.weir = bench.build / "bin" / "weir"
         self.directory = bench.work / name
         self.domains = domains
@@ -57,6 +57,8 @@ class Host:
         plugins.mkdir(mode=0o755)
         configuration = {"data_directory": "data", "broker": {"url": broker}, "store": {"url": store}, "plugins": {"directory": "plugins"},
                          "log": {"format": "json"}, "engine": engine or {}}
+        if http:
+            configuration["http"] = {"listen": http}
         for domain in domains:
             plugin = "projection" if domain == "accounts" else domain
             shutil.copy(bench.build / "plugins" / f"{plugin}.so", plugins)

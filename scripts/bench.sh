@@ -13,5 +13,5 @@ python3 "$root/benchmarks/bench.py" "$@" --check-arguments
 
 # The Python consumer that Weir is compared with is left out where its packages can't be had; the servers are needed.
 "$root/scripts/install-dependencies.sh" --bench >&2 || echo "bench.sh: not everything could be installed; what needs it is left out" >&2
-"$root/scripts/build.sh" release weir plugins/all bench_abi_crossing bench_replay_statements bench_publish_latency bench_ledger_size >&2
+"$root/scripts/build.sh" release weir plugins/all bench_abi_crossing bench_replay_statements bench_publish_latency bench_http_load bench_ledger_size >&2
 exec python3 "$root/benchmarks/bench.py" "$@"

@@ -19,8 +19,11 @@ test_packages=(
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     clang libclang-rt-14-dev
 )
-# The Python consumer that scripts/bench.sh compares with.
-bench_packages=(python3-redis python3-sqlalchemy python3-psycopg2)
+# The Python consumer and the Python web service that scripts/bench.sh compares with.
+bench_packages=(
+    python3-redis python3-sqlalchemy python3-psycopg2
+    python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-hiredis python3-asyncpg
+)
 # Style checks that are used where they are there.
 lint_packages=(shellcheck clang-format clang-tidy)
 
