@@ -75,4 +75,4 @@ for index in "${!targets[@]}"; do
     fi
 done
 processes=()
-exit $status
+[ $status -eq 0 ]
