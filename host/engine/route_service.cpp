@@ -126,14 +126,14 @@ RouteAnswer RouteService::State::read(const plugin::Route &route, const RouteReq
     Transaction transaction(sessions);
     HandlerCall call(description(), setup.spec.name, setup.contracts);
     RouteExchange exchange(setup.spec, route, request, call);
-    const ScanFunction scan = [&](const store::Session::Scan &stated) { return transaction.session().scan(stated); };
-    // By a walk, because that takes no locks.
+    const ScanFunction scan = [&](const store::Session::Scan &stated) { return transaction.reading().scan(stated); };
+    // By a walk, because that takes no locks. All of it from one snapshot: rows that were committed together are seen together.
     const ReadRowFunction read_row = [&](std::uint32_t table, const store::Key &key) -> std::optional<store::Row> {
         store::Session::Scan one;
         one.table = table;
         one.from = one.to = key;
         one.limit = 1;
-        std::vector<store::Row> rows = transaction.session().scan(one);
+        std::vector<store::Row> rows = transaction.reading().scan(one);
         return rows.empty() ? std::nullopt : std::optional(std::move(rows.front()));
     };
     try {

@@ -56,6 +56,14 @@ store::Session &RouteTransaction::begun() {
     return *session_;
 }
 
+store::Session &RouteTransaction::reading() {
+    if (!open_) {
+        session().begin_reading();
+        open_ = true;
+    }
+    return *session_;
+}
+
 void RouteTransaction::commit() {
     broken_ = true; // unless it comes back
     session_->commit();

@@ -35,16 +35,18 @@ public:
     RouteTransaction(const RouteTransaction &) = delete;
     RouteTransaction &operator=(const RouteTransaction &) = delete;
 
-    /// Without a transaction of this: each statement is one.
-    store::Session &session();
     /// Within the transaction, which begins where it hasn't.
     store::Session &begun();
+    /// The same for one that only reads: all that it reads was committed when it first did.
+    store::Session &reading();
     void commit();
     void rollback();
     /// What it met leaves the session unusable.
     void give_up() { broken_ = true; }
 
 private:
+    store::Session &session();
+
     RouteSessions &sessions_;
     std::unique_ptr<store::Session> session_;
     bool open_ = false;

@@ -190,6 +190,9 @@ public:
 
     /// Begins, locks the lease rows and checks their epochs; throws Fenced. Leases may be empty (routes, replay).
     virtual void begin(std::span<const Lease> leases) = 0;
+    /// Begins a transaction that only reads: all of it sees what was committed when it first reads, and it waits for nobody. What writes or
+    /// locks throws Unavailable in it. Ended by `rollback`.
+    virtual void begin_reading() = 0;
     /// Commits; returns only where the server said that it did. Throws InDoubt where that is not known.
     virtual void commit() = 0;
     /// Ends the transaction, if there is one; never throws. A broken session stays broken: open another.

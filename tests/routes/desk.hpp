@@ -7,7 +7,7 @@
 #include "http/server.hpp"
 #include "http_client.hpp"
 #include "plugin/catalog.hpp"
-#include "store/sqlite/sqlite_store.hpp"
+#include "store/store.hpp"
 #include "support.hpp"
 
 #include <memory>
@@ -65,6 +65,10 @@ public:
     std::unique_ptr<engine::Supervisor> supervisor;
     std::unique_ptr<http::Server> server;
     std::uint16_t port = 0;
+
+private:
+    std::mutex mutex_;
+    std::vector<std::string> problems_; // of the tables that were made
 };
 
 } // namespace weir::test

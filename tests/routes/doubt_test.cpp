@@ -15,6 +15,7 @@ namespace {
 class CutSession final : public store::Session {
 public:
     void begin(std::span<const store::Lease>) override {}
+    void begin_reading() override {}
     void commit() override { throw store::InDoubt("the connection ended"); }
     void rollback() noexcept override {}
     void savepoint(int) override {}

@@ -83,6 +83,51 @@ std::vector<Promise> transaction_promises() {
              writer->commit();
              CHECK(has(*reader, 1));
          }},
+        {"what only reads sees one state throughout, waits for nobody, and writes nothing",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto domain = contract_domain(*store);
+             auto writer = domain->open();
+             auto reader = domain->open();
+             const auto ada = [&](Session &session) {
+                 Session::Scan one;
+                 one.table = people::kTable;
+                 one.from = one.to = {std::string("ada")};
+                 const std::vector<Row> rows = session.scan(one);
+                 return rows.empty() ? std::int64_t{0} : std::get<std::int64_t>(rows.front()[people::kAge]);
+             };
+             const auto save = [&](std::uint64_t number, std::int64_t age) {
+                 TableFlush flush = created(people::kTable, {person("ada", {}, age)});
+                 if (age > 1) {
+                     flush.changed.swap(flush.created);
+                     flush.changed_columns = {people::kAge};
+                 }
+                 transact(*writer, [&] {
+                     writer->flush(std::span(&flush, 1));
+                     record(*writer, number);
+                 });
+             };
+             save(1, 1);
+             reader->begin_reading();
+             CHECK(ada(*reader) == 1);
+             save(2, 2);
+             CHECK(ada(*reader) == 1);
+             CHECK_FALSE(has(*reader, 2));
+             CHECK(reader->count_rows(people::kTable) == 1);
+             reader->rollback();
+             CHECK(ada(*reader) == 2);
+
+             writer->begin({}); // holds its locks
+             TableFlush flush = created(people::kTable, {person("eve", {}, 9)});
+             writer->flush(std::span(&flush, 1));
+             reader->begin_reading();
+             CHECK(ada(*reader) == 2);
+             CHECK_THROWS_AS(reader->flush(std::span(&flush, 1)), Unavailable);
+             reader->rollback();
+             writer->rollback();
+             transact(*reader, [&] { reader->flush(std::span(&flush, 1)); }); // and writes again afterwards
+             CHECK(writer->count_rows(people::kTable) == 2);
+         }},
         {"a session that goes in the middle of a transaction leaves nothing",
          [](StorePlace &place) {
              auto store = place.open();

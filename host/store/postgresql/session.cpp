@@ -44,7 +44,7 @@ Connection &PostgresqlSession::connection() {
     return *connection_;
 }
 
-void PostgresqlSession::begin(std::span<const Lease> leases) {
+void PostgresqlSession::open_transaction(const char *begin) {
     if (connection_) {
         rollback();
     }
@@ -53,7 +53,7 @@ void PostgresqlSession::begin(std::span<const Lease> leases) {
     has_begun_ = false;
     has_asked_ = false;
     waiting_.clear();
-    defer("begin");
+    defer(begin);
     const std::string role = place_.role();
     const std::string name = "weir/" + place_.schema;
     // What a crash of the server takes of a shadow is made again.
@@ -69,6 +69,10 @@ void PostgresqlSession::begin(std::span<const Lease> leases) {
                       true,
                       Meaning::setup});
     }
+}
+
+void PostgresqlSession::begin(std::span<const Lease> leases) {
+    open_transaction("begin");
     if (leases.empty()) {
         return;
     }

@@ -34,6 +34,7 @@ public:
     }
 
     void begin(std::span<const Lease> leases) override;
+    void begin_reading() override { open_transaction("begin isolation level repeatable read read only"); }
     void commit() override;
     void rollback() noexcept override;
     void savepoint(int depth) override;
@@ -74,6 +75,7 @@ public:
     void note_replay_failure(const DeadLetter &letter, const event::Refusal &refusal) override;
 
 private:
+    void open_transaction(const char *begin);
     const TableLayout &table_of(std::uint32_t table) const;
     std::string qualified(const char *table) const { return place_.qualified(table); }
 

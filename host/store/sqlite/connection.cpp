@@ -90,7 +90,22 @@ void Connection::check_file() const {
 
 void Connection::begin() {
     check_file();
+    if (query_only_) {
+        set_query_only(false);
+    }
     execute("begin immediate");
+}
+
+void Connection::begin_reading() {
+    check_file();
+    set_query_only(true);
+    execute("begin");
+}
+
+void Connection::set_query_only(bool on) {
+    // Takes effect when it is prepared, so that one that is kept would do nothing. [sqlite.org/pragma.html]
+    guard([&] { session_ << (on ? "pragma query_only = on" : "pragma query_only = off"); });
+    query_only_ = on;
 }
 
 void Connection::commit() {
@@ -109,6 +124,9 @@ void Connection::rollback() noexcept {
     try {
         if (in_transaction()) {
             query("rollback", {}, {}).run();
+        }
+        if (query_only_) {
+            set_query_only(false);
         }
     } catch (const std::exception &) { // SQLite ended it by itself, or the connection is broken: the next begin says so
     }

@@ -35,6 +35,8 @@ public:
 
     bool in_transaction();
     void begin();
+    /// A transaction that only reads, and sees the same throughout; until `rollback`.
+    void begin_reading();
     /// Throws InDoubt where the disk failed in the middle of it.
     void commit();
     void rollback() noexcept;
@@ -110,6 +112,7 @@ public:
     }
 
 private:
+    void set_query_only(bool on);
     [[noreturn]] void fail(int code, const std::string &message, KeyConflict conflict) const;
     void check_file() const;
 
@@ -117,6 +120,7 @@ private:
     soci::session session_;
     std::unordered_map<std::string, std::unique_ptr<Bulk>> bulks_; // after the session: statements go before it
     std::unordered_map<std::string, std::unique_ptr<Query>> queries_;
+    bool query_only_ = false;
     std::uint64_t device_ = 0;
     std::uint64_t inode_ = 0;
 };

@@ -26,6 +26,8 @@ void SqliteSession::begin(std::span<const Lease> leases) {
     }
 }
 
+void SqliteSession::begin_reading() { connection_.begin_reading(); }
+
 void SqliteSession::commit() { connection_.commit(); }
 
 void SqliteSession::rollback() noexcept { connection_.rollback(); }

@@ -20,6 +20,7 @@ public:
     Connection &connection() noexcept { return connection_; }
 
     void begin(std::span<const Lease> leases) override;
+    void begin_reading() override;
     void commit() override;
     void rollback() noexcept override;
     void savepoint(int depth) override;
