@@ -13,7 +13,9 @@
 #include <cstdlib>
 #include <ctime>
 #include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace weir::test {
 
@@ -64,6 +66,7 @@ std::map<std::string, DomainState> parse_report(const std::string &json) {
 }
 
 struct Installation::Topics {
+    std::once_flag opened;
     std::unique_ptr<broker::Broker> broker;
 };
 
@@ -158,19 +161,27 @@ bool Installation::ready(const std::string &domain, const std::string &host) con
     return found != domains.end() && found->second.ready;
 }
 
-broker::Broker &Installation::broker() const {
-    if (!topics_->broker) {
-        const std::string &url = overrides_.at("WEIR_BROKER_URL");
-        if (url.starts_with("redis")) {
-            broker::RedisOptions options;
-            REQUIRE_FALSE(broker::parse_redis_url(url, options));
-            topics_->broker = broker::open_redis_broker(options);
-        } else {
-            broker::EmbeddedOptions options;
-            REQUIRE_FALSE(broker::parse_embedded_url(url, options));
-            topics_->broker = broker::open_embedded_broker(options);
+namespace {
+std::unique_ptr<broker::Broker> broker_of(const std::string &url) {
+    const auto parsed = [](const std::optional<std::string> &problem) {
+        if (problem) {
+            throw std::invalid_argument(*problem);
         }
+    };
+    if (url.starts_with("redis")) {
+        broker::RedisOptions options;
+        parsed(broker::parse_redis_url(url, options));
+        return broker::open_redis_broker(options);
     }
+    broker::EmbeddedOptions options;
+    parsed(broker::parse_embedded_url(url, options));
+    return broker::open_embedded_broker(options);
+}
+} // namespace
+
+/// From any thread, so without assertions.
+broker::Broker &Installation::broker() const {
+    std::call_once(topics_->opened, [this] { topics_->broker = broker_of(overrides_.at("WEIR_BROKER_URL")); });
     return *topics_->broker;
 }
 

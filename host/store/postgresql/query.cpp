@@ -55,7 +55,9 @@ Query::Query(soci::session &session, const std::string &sql, std::size_t paramet
     }
     for (std::size_t i = 0; i < parameters; ++i) {
         Slot &slot = parameters_.emplace_back();
-        statement_.exchange(soci::use(slot.text, slot.indicator));
+        const soci::details::use_type_ptr use(new soci::details::use_type<std::string>(slot.text, slot.indicator));
+        bound_.push_back(use.get());
+        statement_.exchange(use);
     }
     statement_.alloc();
     statement_.prepare(sql);
@@ -113,8 +115,20 @@ Query &Query::value(std::size_t parameter, Form form, std::uint32_t scale, const
     return text(parameter, std::get<std::string>(value));
 }
 
+/// SOCI frees the copies of the parameters after an execution, but not after one that threw: the next would leak them.
+bool Query::execute() {
+    try {
+        return statement_.execute(true);
+    } catch (...) {
+        for (soci::details::use_type_base *use : bound_) {
+            use->clean_up();
+        }
+        throw;
+    }
+}
+
 std::uint64_t Query::run() {
-    statement_.execute(true);
+    execute();
     return static_cast<std::uint64_t>(statement_.get_affected_rows());
 }
 

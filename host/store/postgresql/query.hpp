@@ -9,6 +9,7 @@
 
 #include <deque>
 #include <string>
+#include <vector>
 
 namespace weir::store::postgresql {
 
@@ -31,7 +32,7 @@ public:
 
     /// Runs it; calls `on_row` for each row, which takes the results. Throws soci::soci_error.
     template <class OnRow> void each(OnRow on_row) {
-        for (bool more = statement_.execute(true); more; more = statement_.fetch()) {
+        for (bool more = execute(); more; more = statement_.fetch()) {
             on_row(*this);
         }
     }
@@ -54,8 +55,11 @@ private:
         soci::indicator indicator = soci::i_null;
     };
 
+    bool execute();
+
     std::deque<Slot> parameters_; // SOCI keeps the addresses
     std::deque<Slot> results_;
+    std::vector<soci::details::use_type_base *> bound_; ///< the parameters as SOCI holds them; the statement's
     soci::statement statement_;
 };
 
