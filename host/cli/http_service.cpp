@@ -27,6 +27,7 @@ http::Limits limits_of(const config::HttpConfig &config) {
     limits.max_header_bytes = config.max_header_bytes;
     limits.max_connections = config.max_connections;
     limits.max_connections_per_address = config.max_connections_per_address;
+    limits.max_body_memory_bytes = config.max_body_memory_bytes;
     limits.max_requests_per_connection = config.max_requests_per_connection;
     limits.max_queue = config.max_queue;
     limits.header_timeout_ms = static_cast<std::uint32_t>(config.header_timeout_ms);
@@ -52,25 +53,32 @@ std::vector<http::ListenerOptions> listeners_of(const config::HttpConfig &config
             listener.trust_local = config.operations_trust_local;
             listener.host_names = config.host_names;
             listener.cors_origins = config.cors_origins;
+            listener.reserve_only = index == 1;
+            listener.reserve_connections = index == 1 || config.operations_listen.empty() ? config.reserve_connections : 0;
             listeners.push_back(std::move(listener));
         }
     }
     return listeners;
 }
 
-/// As many descriptors as connections may need, where the machine lets us have them.
-void raise_descriptor_limit(std::uint64_t connections) {
+/// As many descriptors as connections may need, where the machine lets us have them; else as many connections as leave some for others.
+void fit_descriptors(const config::HttpConfig &config, http::Limits &limits) {
     rlimit limit{};
-    const rlim_t wanted = connections + kOtherDescriptors;
+    const rlim_t others = kOtherDescriptors + config.reserve_connections;
+    const rlim_t wanted = limits.max_connections + others;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
         return;
     }
     limit.rlim_cur = std::min(wanted, limit.rlim_max);
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < wanted) {
+        limits.max_connections = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : std::max<rlim_t>(limit.rlim_cur / 2, 1);
+        limits.max_connections_per_address =
+            std::min(limits.max_connections_per_address, std::max<std::size_t>(limits.max_connections / 2, 1));
         log::warn("http.few_descriptors",
-                  "The process may open fewer files than http.max_connections needs: raise RLIMIT_NOFILE, or lower the key",
-                  {{"allowed", limit.rlim_cur}, {"needed", wanted}});
+                  "The process may open fewer files than http.max_connections needs, and takes fewer connections: raise RLIMIT_NOFILE, or "
+                  "lower the key",
+                  {{"allowed", limit.rlim_cur}, {"needed", wanted}, {"connections", limits.max_connections}});
     }
 }
 
@@ -108,7 +116,7 @@ void add_not_now(std::vector<http::Route> &routes) {
 
 } // namespace
 
-HttpService::HttpService(const config::HttpConfig &config, operations::Sources sources) : config_(config) {
+HttpService::HttpService(const config::HttpConfig &config, operations::Sources sources) : config_(config), last_(config) {
     sources.stalled_after = std::chrono::milliseconds(config.stalled_after_ms);
     options_.listeners = listeners_of(config);
     options_.limits = limits_of(config);
@@ -120,6 +128,10 @@ HttpService::HttpService(const config::HttpConfig &config, operations::Sources s
     };
     options_.trouble = [](std::string_view reason) {
         log::error("http.not_accepting", "Connections can't be taken for now; they wait", {{"reason", reason}});
+    };
+    options_.full = [](std::string_view key, std::string_view address) {
+        log::warn("http.connections_full", "Connections are refused: there are as many as the key allows",
+                  {{"key", key}, {"address", address}});
     };
     if (!options_.listeners.empty()) {
         sources_ = std::make_shared<const operations::Sources>(std::move(sources));
@@ -193,7 +205,7 @@ void HttpService::start() {
     if (options_.listeners.empty()) {
         return;
     }
-    raise_descriptor_limit(config_.max_connections);
+    fit_descriptors(config_, options_.limits);
     server_.emplace(options_);
     {
         const std::lock_guard lock(mutex_);
@@ -219,9 +231,10 @@ void HttpService::start() {
 }
 
 void HttpService::take_over(const config::HttpConfig &config) {
-    if (config == config_) {
+    if (config == last_) {
         return;
     }
+    last_ = config;
     const std::array<std::pair<const char *, bool>, 6> fixed{
         {{"http.listen", config.listen != config_.listen},
          {"http.operations.listen", config.operations_listen != config_.operations_listen},
@@ -240,7 +253,9 @@ void HttpService::take_over(const config::HttpConfig &config) {
         for (http::ListenerOptions &listener : listeners) {
             listener.address = listener.name == kPublic ? config_.listen : config_.operations_listen;
         }
-        server_->reconfigure(limits_of(config), listeners);
+        http::Limits limits = limits_of(config);
+        fit_descriptors(config, limits);
+        server_->reconfigure(limits, listeners);
     }
 }
 

@@ -60,7 +60,8 @@ private:
     std::vector<http::Route> public_routes() const;
     std::vector<std::string> rebuild();
 
-    config::HttpConfig config_;
+    config::HttpConfig config_; ///< that it began with
+    config::HttpConfig last_;   ///< that was taken over last
     std::shared_ptr<const operations::Sources> sources_;
     std::shared_ptr<operations::Readiness> readiness_;
     http::ServerOptions options_;

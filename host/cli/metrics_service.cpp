@@ -20,7 +20,7 @@ struct Served {
 
 metrics::HttpFigures figures_of(const HttpService &http, const metrics::HttpCounts &answers) {
     const http::Statistics now = http.statistics();
-    return {now.connections, now.streams, now.queued, now.accepted, now.refused, answers.figures()};
+    return {now.connections, now.streams, now.queued, now.body_bytes, now.accepted, now.refused, answers.figures()};
 }
 
 http::RouteDescription description() {

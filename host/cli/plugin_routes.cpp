@@ -132,7 +132,7 @@ void make_unique(std::string &id, std::set<std::string> &taken) {
     }
 }
 
-http::Route route_of(const Service &service, const plugin::Route &route, std::size_t max_body_bytes) {
+http::Route route_of(const Service &service, const plugin::Route &route) {
     http::Route made;
     made.method = method_of(route.method);
     made.pattern = route.path;
@@ -142,7 +142,7 @@ http::Route route_of(const Service &service, const plugin::Route &route, std::si
     made.options.produces = {route.produces};
     made.options.content_security_policy = route.content_security_policy;
     if (route.max_body_bytes != 0) {
-        made.options.max_body_bytes = std::min<std::size_t>(route.max_body_bytes, max_body_bytes);
+        made.options.max_body_bytes = route.max_body_bytes;
     }
     made.description = description_of(service, route);
     if (route.events) {
@@ -162,7 +162,7 @@ http::Route route_of(const Service &service, const plugin::Route &route, std::si
 
 } // namespace
 
-std::vector<http::Route> plugin_routes(const engine::RouteBoard &board, std::size_t max_body_bytes) {
+std::vector<http::Route> plugin_routes(const engine::RouteBoard &board) {
     std::vector<http::Route> routes;
     std::map<std::string, std::string> owners;
     std::set<std::string> operation_ids;
@@ -170,7 +170,7 @@ std::vector<http::Route> plugin_routes(const engine::RouteBoard &board, std::siz
         for (const plugin::Route &route : service->routes()) {
             const auto [owner, is_first] = owners.emplace(plugin::route_shape(route.method, route.path), domain);
             if (is_first) {
-                routes.push_back(route_of(service, route, max_body_bytes));
+                routes.push_back(route_of(service, route));
                 make_unique(routes.back().description.operation_id, operation_ids);
             } else {
                 log::debug("route.shadowed", "Two domains of one plugin have the same route; the first of them answers",

@@ -11,7 +11,6 @@ namespace weir::cli {
 
 /// The routes of the domains that are served now, for the HTTP server's table. They keep the services that answer them. Of several domains
 /// with the same routes (of one plugin: others are refused before they serve), the first by name answers.
-/// @param max_body_bytes the server's limit, which no route exceeds
-std::vector<http::Route> plugin_routes(const engine::RouteBoard &board, std::size_t max_body_bytes);
+std::vector<http::Route> plugin_routes(const engine::RouteBoard &board);
 
 } // namespace weir::cli

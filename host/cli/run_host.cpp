@@ -159,9 +159,9 @@ operations::Sources sources_of(const config::HostConfig &config, const Brokers &
 /// While it lives, the server has the routes that are on the board.
 class BoardWatch {
 public:
-    BoardWatch(engine::RouteBoard &board, HttpService &http, std::size_t max_body_bytes) : board_(board) {
-        board_.on_change([&board, &http, max_body_bytes] {
-            for (const std::string &problem : http.set_plugin_routes(plugin_routes(board, max_body_bytes))) {
+    BoardWatch(engine::RouteBoard &board, HttpService &http) : board_(board) {
+        board_.on_change([&board, &http] {
+            for (const std::string &problem : http.set_plugin_routes(plugin_routes(board))) {
                 log::error("http.routes_refused", "Routes can't be served together; those that are served stay", {{"reason", problem}});
             }
         });
@@ -269,7 +269,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
         http, supervisor, [&plugins] { return plugins.refused_now().size(); }, brokers, store, config.store.pool_max);
     supervisor.reserve_routes(http.host_shapes());
     http.start();
-    const BoardWatch board_watch(board, http, config.http.max_body_bytes);
+    const BoardWatch board_watch(board, http);
     MissingTopicsWatch missing_topics(brokers);
     std::optional<StatusFile> status_file(std::in_place, config.state_directory);
     bool clean = true;

@@ -71,7 +71,9 @@ struct HttpConfig {
     std::uint64_t max_body_bytes = 1u << 20;
     std::uint64_t max_header_bytes = 16u << 10;
     std::uint64_t max_connections = 12000;
-    std::uint64_t max_connections_per_address = 0; ///< 0: no bound
+    std::uint64_t max_connections_per_address = 6000; ///< half of max_connections where it isn't set; 0: no bound
+    std::uint64_t max_body_memory_bytes = 64u << 20;
+    std::uint64_t reserve_connections = 64; ///< of operations
     std::uint64_t max_requests_per_connection = 100000;
     std::uint64_t max_queue = 1024;
     std::uint64_t header_timeout_ms = 10000;

@@ -15,16 +15,19 @@ namespace {
 
 constexpr std::size_t kSecretLeast = 16;
 constexpr std::size_t kSecretMost = 1000;
+constexpr std::uint64_t kBodyMemoryBytes = 64u << 20;
 
 struct Number {
     std::string_view name;
     std::uint64_t HttpConfig::*member;
 };
-constexpr std::array<Number, 15> kNumbers{{
+constexpr std::array<Number, 17> kNumbers{{
     {"max_body_bytes", &HttpConfig::max_body_bytes},
     {"max_header_bytes", &HttpConfig::max_header_bytes},
     {"max_connections", &HttpConfig::max_connections},
     {"max_connections_per_address", &HttpConfig::max_connections_per_address},
+    {"max_body_memory_bytes", &HttpConfig::max_body_memory_bytes},
+    {"operations.reserve_connections", &HttpConfig::reserve_connections},
     {"max_requests_per_connection", &HttpConfig::max_requests_per_connection},
     {"max_queue", &HttpConfig::max_queue},
     {"header_timeout_ms", &HttpConfig::header_timeout_ms},
@@ -56,6 +59,21 @@ void assign(std::string_view name, Value &&value, HttpConfig &http) {
         http.operations_token_file = value.text;
     } else if (name == "operations.trust_local") {
         http.operations_trust_local = value.boolean;
+    }
+}
+
+/// What isn't set and depends on what may be.
+void set_what_follows(const Leaves &leaves, Load &load, HttpConfig &http) {
+    if (!leaves.contains("http.max_connections_per_address")) {
+        http.max_connections_per_address = std::max<std::uint64_t>(http.max_connections / 2, 1);
+    }
+    const auto memory = leaves.find("http.max_body_memory_bytes");
+    if (memory == leaves.end()) {
+        http.max_body_memory_bytes = std::max(kBodyMemoryBytes, http.max_body_bytes);
+    } else if (http.max_body_memory_bytes < http.max_body_bytes) {
+        load.problems.push_back(
+            {memory->second.where(), "http.max_body_memory_bytes is less than http.max_body_bytes (" + std::to_string(http.max_body_bytes) +
+                                         "), so that no body of that length would ever be taken: raise the one, or lower the other"});
     }
 }
 
@@ -145,6 +163,7 @@ void read_http(const Leaves &leaves, Load &load, HttpConfig &http) {
             assign(key.path.substr(kPrefix.size()), std::move(value), http);
         }
     }
+    set_what_follows(leaves, load, http);
     if (!http.operations_token_file.empty()) {
         read_token_file(leaves, load, http);
     }

@@ -61,14 +61,28 @@ std::vector<Key> http_keys() {
          "Requests from this machine (loopback address and Host, no proxy, no page of another origin) need no token."},
         {"http.operations.stalled_after_ms", Type::integer, "30000",
          "Milliseconds after which a domain whose lag grows while it commits nothing is not ready.", 1000, kDayMs},
+        {"http.operations.reserve_connections", Type::integer, "64",
+         "Connections kept for operations: so many beyond http.max_connections, on which /health, /ready and the like are answered and "
+         "everything else gets a 503; with http.operations.listen all that it has. Where they are taken, a new one pushes out the one that "
+         "has waited longest.",
+         1, 10000},
         {"http.host_names", Type::host_list, "",
          "Further names of this machine that a local request's Host header may have, beside localhost and loopback addresses."},
         {"http.cors.origins", Type::origin_list, "",
          "Origins whose pages may read answers, each in full (https://app.example); no wildcards. Default: none."},
         {"http.max_body_bytes", Type::integer, "1048576", "Bytes of a request's body; more is a 413.", 0, 1024 * kMebibyte},
+        {"http.max_body_memory_bytes", Type::integer, "",
+         "Bytes of all requests' bodies that are read or handled at a time; further ones get a 503. Bodies of up to 4096 bytes don't "
+         "count. "
+         "Default: 67108864, or http.max_body_bytes where that is more.",
+         0, 64 * 1024 * kMebibyte},
         {"http.max_header_bytes", Type::integer, "16384", "Bytes of a request line and its header fields; more is a 431.", 256, kMebibyte},
         {"http.max_connections", Type::integer, "12000", "Connections at a time; further ones get a 503 and are closed.", 1, 1000000},
-        {"http.max_connections_per_address", Type::integer, "0", "The same bound for one client's address; 0: none.", 0, 1000000},
+        {"http.max_connections_per_address", Type::integer, "",
+         "The same bound for one client: an IPv4 address, or an IPv6 network of 64 bits. Behind a reverse proxy that is the proxy. 0: "
+         "none. "
+         "Default: half of http.max_connections.",
+         0, 1000000},
         {"http.max_requests_per_connection", Type::integer, "100000", "Requests after which a connection is closed.", 1, 1000000000},
         {"http.max_queue", Type::integer, "1024", "Requests that wait for a worker; further ones get a 503.", 0, 1000000},
         {"http.header_timeout_ms", Type::integer, "10000",
@@ -76,7 +90,7 @@ std::vector<Key> http_keys() {
         {"http.body_timeout_ms", Type::integer, "30000", "Milliseconds to the end of its body; later is a 408.", 10, kDayMs},
         {"http.idle_timeout_ms", Type::integer, "60000", "Milliseconds without a request after which a connection is closed.", 10, kDayMs},
         {"http.write_timeout_ms", Type::integer, "30000",
-         "Milliseconds that a client may take to accept an answer, and one more for each 16 bytes.", 10, kDayMs},
+         "Milliseconds in which a client must have taken something of an answer, and all of it in one more for each 16 bytes.", 10, kDayMs},
         {"http.handler_timeout_ms", Type::integer, "10000",
          "Milliseconds after which the server answers 504 in a handler's place; a route may have its own.", 10, kDayMs},
         {"http.stop_timeout_ms", Type::integer, "5000", "Milliseconds that requests have to end when the host stops.", 0, kDayMs},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/acceptor.hpp"
 
+#include "http/access.hpp"
 #include "http/answer.hpp"
 #include "http/connection.hpp"
 #include "http/problem.hpp"
@@ -27,7 +28,7 @@ std::string too_many() {
     Problem full;
     full.status = 503;
     full.type = problem_types::kOverloaded;
-    full.detail = "There are as many connections as http.max_connections, or its bound by address, allows";
+    full.detail = "There are as many connections as http.max_connections, or http.max_connections_per_address, allows";
     full.retry_after = std::chrono::seconds(5);
     const ListenerOptions nobody; // what is asked for isn't read, from which origin neither
     const std::string date = http_date(std::chrono::system_clock::now());
@@ -65,9 +66,9 @@ tcp::endpoint endpoint_of(asio::io_context &io, const ListenerOptions &options) 
 } // namespace
 
 Acceptor::Acceptor(std::vector<std::shared_ptr<Loop>> loops, std::shared_ptr<Listener> listener, const ListenerOptions &options,
-                   std::function<void(std::string_view)> trouble)
-    : loops_(std::move(loops)), listener_(std::move(listener)), trouble_(std::move(trouble)), acceptor_(loops_.front()->io()),
-      timer_(loops_.front()->io()) {
+                   const ServerOptions &server)
+    : loops_(std::move(loops)), listener_(std::move(listener)), trouble_(server.trouble), full_(server.full),
+      acceptor_(loops_.front()->io()), timer_(loops_.front()->io()) {
     const tcp::endpoint endpoint = endpoint_of(loops_.front()->io(), options);
     error_code failure;
     acceptor_.open(endpoint.protocol(), failure);
@@ -116,24 +117,73 @@ void Acceptor::accepted(tcp::socket socket, const std::shared_ptr<Loop> &loop) {
     Shared &shared = loop->shared();
     ++shared.accepted;
     error_code failure;
-    const tcp::endpoint peer = socket.remote_endpoint(failure);
+    const tcp::endpoint endpoint = socket.remote_endpoint(failure);
     if (failure) {
         return; // it has left already
     }
-    std::string address = peer.address().to_string(failure);
-    const auto limits = listener_->now().limits;
-    if (shared.connections >= limits->max_connections || !shared.enter(address, limits->max_connections_per_address)) {
-        ++shared.refused;
+    Peer peer{endpoint.address().to_string(failure), endpoint.port(), {}};
+    const InForce now = listener_->now();
+    if (now.options->reserve_only) {
+        return take_reserved(std::move(socket), *loop, std::move(peer), now.options->reserve_connections, {});
+    }
+    peer.share = share_of(peer.address);
+    const Shared::Entry entry = shared.enter(peer.share, *now.limits);
+    if (entry != Shared::Entry::taken) {
+        peer.share.clear();
+        return take_reserved(std::move(socket), *loop, std::move(peer), now.options->reserve_connections,
+                             entry == Shared::Entry::full ? "http.max_connections" : "http.max_connections_per_address");
+    }
+    auto moved = std::make_shared<tcp::socket>(std::move(socket));
+    loop->post([loop = loop.get(), moved, listener = listener_, peer = std::move(peer)]() mutable {
+        loop->add(std::move(*moved), std::move(listener), std::move(peer));
+    });
+}
+
+/// @param full_key the bound that it is beyond; empty: none, the listener has nothing but its reserve
+void Acceptor::take_reserved(tcp::socket socket, Loop &of, Peer peer, std::size_t most, std::string_view full_key) {
+    Loop &first = *loops_.front();
+    if (!full_key.empty()) {
+        say_full(full_key, peer.address);
+    }
+    reserve_.remove_if([](const std::weak_ptr<Connection> &one) { return one.expired(); });
+    error_code failure;
+    if (reserve_.size() >= most && !make_room()) {
+        ++first.shared().refused;
         socket.non_blocking(true, failure);
         socket.write_some(asio::buffer(too_many()), failure);
         socket.shutdown(tcp::socket::shutdown_send, failure);
         return;
     }
-    ++shared.connections;
-    auto moved = std::make_shared<tcp::socket>(std::move(socket));
-    loop->post([loop = loop.get(), moved, listener = listener_, address = std::move(address), port = peer.port()]() mutable {
-        loop->add(std::move(*moved), std::move(listener), std::move(address), port);
-    });
+    if (&of != &first) {
+        const auto protocol = acceptor_.local_endpoint(failure).protocol();
+        const auto descriptor = socket.release(failure);
+        if (failure) {
+            return;
+        }
+        socket = tcp::socket(first.io(), protocol, descriptor);
+    }
+    first.shared().enter_reserve();
+    reserve_.push_back(first.add(std::move(socket), listener_, std::move(peer)));
+}
+
+/// Ends the connection of the reserve that has waited longest. @return false where there is none, or each has a request that is handled
+bool Acceptor::make_room() {
+    for (auto place = reserve_.begin(); place != reserve_.end(); ++place) {
+        const auto oldest = place->lock();
+        if (oldest && oldest->give_way(too_many())) {
+            reserve_.erase(place);
+            return true;
+        }
+    }
+    return false;
+}
+
+void Acceptor::say_full(std::string_view key, std::string_view address) {
+    const auto now = std::chrono::steady_clock::now();
+    if (full_ && now >= said_full_ + kSayEvery) {
+        said_full_ = now;
+        full_(key, address);
+    }
 }
 
 // Out of descriptors or memory: connections wait in the backlog, and the next look is a little later.

@@ -5,7 +5,11 @@
 #include "http/problem_types.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
+#include <cstdint>
+#include <iterator>
+#include <netinet/in.h>
 
 namespace weir::http {
 
@@ -28,6 +32,16 @@ bool names_this_machine(std::string_view host, const ListenerOptions &listener) 
     }
     return std::any_of(listener.host_names.begin(), listener.host_names.end(),
                        [&](const std::string &own) { return same_without_case(name, own); });
+}
+
+/// Whether a proxy adds a field of this name to say for whom it asks.
+bool is_of_proxy(std::string_view name) noexcept {
+    constexpr std::array<std::string_view, 4> kBeginnings{"Forwarded", "X-Forwarded", "X-Original-", "X-Envoy-"};
+    constexpr std::array<std::string_view, 7> kNames{"Via",       "X-Real-IP",           "X-Client-IP",     "True-Client-IP",
+                                                     "Client-IP", "X-Cluster-Client-IP", "CF-Connecting-IP"};
+    return std::any_of(kBeginnings.begin(), kBeginnings.end(),
+                       [&](std::string_view one) { return same_without_case(name.substr(0, one.size()), one); }) ||
+           std::any_of(kNames.begin(), kNames.end(), [&](std::string_view one) { return same_without_case(name, one); });
 }
 
 std::optional<std::string_view> bearer_of(const Request &request) {
@@ -61,6 +75,20 @@ bool is_loopback(std::string_view address) noexcept {
     return address.substr(0, 4) == "127." && address.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+std::string share_of(const std::string &address) {
+    in6_addr parsed{};
+    if (inet_pton(AF_INET6, address.substr(0, address.find('%')).c_str(), &parsed) != 1) {
+        return address;
+    }
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (IN6_IS_ADDR_V4MAPPED(&parsed)) {
+        return inet_ntop(AF_INET, &parsed.s6_addr[12], text.data(), text.size());
+    }
+    constexpr std::size_t kNetworkBytes = 8;
+    std::fill(std::begin(parsed.s6_addr) + kNetworkBytes, std::end(parsed.s6_addr), std::uint8_t{0});
+    return std::string(inet_ntop(AF_INET6, &parsed, text.data(), text.size())) + "/64";
+}
+
 bool is_same_origin(const Request &request, std::string_view origin) {
     const auto host = request.headers.find("Host");
     const std::size_t scheme = origin.find("://");
@@ -71,12 +99,8 @@ bool is_local_request(const Request &request, const ListenerOptions &listener) {
     if (!is_loopback(request.remote_address)) {
         return false;
     }
-    constexpr std::array<std::string_view, 7> kProxies{
-        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "Via"};
-    for (const std::string_view proxy : kProxies) {
-        if (request.headers.find(proxy)) {
-            return false;
-        }
+    if (std::any_of(request.headers.all().begin(), request.headers.all().end(), [](const Header &one) { return is_of_proxy(one.name); })) {
+        return false;
     }
     const auto host = request.headers.find("Host");
     if (!host || !names_this_machine(*host, listener)) {
@@ -97,15 +121,18 @@ std::optional<std::string_view> allowed_origin(const Request &request, const Lis
     return origin;
 }
 
-void judge(Request &request, const ListenerOptions &listener) {
-    request.is_local = is_local_request(request, listener);
+void judge(Request &request, const ListenerOptions &listener, bool is_http_1_0) {
+    request.is_local = !is_http_1_0 && is_local_request(request, listener);
     const auto token = bearer_of(request);
     request.authorized = (request.is_local && listener.trust_local && !token) || (token && same_secret(*token, listener.token));
 }
 
 Response refuse_access(const Request &request, const ListenerOptions &listener) {
     if (listener.token.empty()) {
-        return problem(403, "Only requests from this machine may do this; set http.operations.token to allow others",
+        return problem(403,
+                       listener.trust_local
+                           ? "Only requests from this machine may do this; set http.operations.token to allow others"
+                           : "Nobody may do this: http.operations.trust_local is off, and http.operations.token is not set",
                        problem_types::kUnauthorized);
     }
     const bool wrong = request.headers.find("Authorization").has_value();

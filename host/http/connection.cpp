@@ -18,15 +18,14 @@ using boost::system::error_code;
 
 namespace {
 constexpr std::size_t kUnsentMax = 64u << 10; // beyond, no further request of the connection is begun
+constexpr std::size_t kReadAhead = 16u << 10;
 constexpr std::size_t kThrownAwayMax = 1u << 20;
 constexpr std::size_t kBytesPerMillisecond = 16; // the slowest client that may take a long answer
 constexpr auto kLinger = std::chrono::seconds(2);
 } // namespace
 
-Connection::Connection(Loop &loop, std::shared_ptr<Listener> listener, asio::ip::tcp::socket socket, std::string address,
-                       std::uint16_t port)
-    : loop_(loop.shared_from_this()), listener_(std::move(listener)), socket_(std::move(socket)), address_(std::move(address)),
-      port_(port) {}
+Connection::Connection(Loop &loop, std::shared_ptr<Listener> listener, asio::ip::tcp::socket socket, Peer peer)
+    : loop_(loop.shared_from_this()), listener_(std::move(listener)), socket_(std::move(socket)), peer_(std::move(peer)) {}
 
 Connection::~Connection() = default;
 
@@ -77,7 +76,7 @@ void Connection::wait_to_write() {
 void Connection::readable() {
     auto &scratch = loop_->scratch();
     error_code failure;
-    const std::size_t count = socket_.read_some(asio::buffer(scratch), failure);
+    const std::size_t count = socket_.read_some(asio::buffer(scratch.data(), std::min(scratch.size(), may_read())), failure);
     if (failure == asio::error::would_block || failure == asio::error::try_again) {
         return wait_to_read();
     }
@@ -104,6 +103,14 @@ void Connection::readable() {
         return close();
     }
     wait_to_read();
+}
+
+// What is read beyond the end of a request is kept until that is answered: not more than this of it.
+std::size_t Connection::may_read() const {
+    if (state_ != State::reading || !parser_ || parser_->stage() != RequestParser::Stage::body) {
+        return kReadAhead;
+    }
+    return std::max<std::size_t>(parser_->body_left().value_or(0), kReadAhead);
 }
 
 bool Connection::may_begin() const {
@@ -155,6 +162,9 @@ bool Connection::step(std::string_view &bytes) {
     if (parser_->stage() == RequestParser::Stage::headed && !headed(!bytes.empty())) {
         return false;
     }
+    if (exchange_ && !hold_body()) {
+        return false;
+    }
     switch (parser_->stage()) {
     case RequestParser::Stage::refused:
         refuse(parser_->refusal());
@@ -185,6 +195,9 @@ void Connection::flush() {
         const std::size_t of_output = std::min(count, output_.size() - output_sent_);
         output_sent_ += of_output;
         body_sent_ += count - of_output;
+        if (unsent() > 0) {
+            progress_deadline_ = Clock::now() + std::chrono::milliseconds(listener_->now().limits->write_timeout_ms);
+        }
     }
     if (state_ != State::closed) {
         output_ = {}; // idle connections hold nothing
@@ -213,16 +226,18 @@ void Connection::flushed() {
     }
 }
 
-/// Sets how long the client has to take what is unsent now.
+/// Sets how long the client has to take what is unsent now: all of it, and something of it.
 void Connection::begin_to_write() {
-    write_deadline_ = Clock::now() + std::chrono::milliseconds(listener_->now().limits->write_timeout_ms + unsent() / kBytesPerMillisecond);
+    const auto timeout = std::chrono::milliseconds(listener_->now().limits->write_timeout_ms);
+    progress_deadline_ = Clock::now() + timeout;
+    write_deadline_ = progress_deadline_ + std::chrono::milliseconds(unsent() / kBytesPerMillisecond);
 }
 
 void Connection::look(Clock::time_point now) {
     if (state_ == State::closed) {
         return;
     }
-    if (unsent() > 0 && now > write_deadline_) {
+    if (unsent() > 0 && now > std::min(write_deadline_, progress_deadline_)) {
         return close();
     }
     if (now > deadline_) {
@@ -288,7 +303,20 @@ void Connection::close() {
     exchange_.reset();
     body_.reset();
     loop_->remove(self);
-    loop_->shared().leave(address_);
+    loop_->shared().leave(peer_.share);
+}
+
+bool Connection::give_way(std::string_view last_words) {
+    if (state_ == State::running || state_ == State::streaming) {
+        return false;
+    }
+    if (state_ == State::reading && unsent() == 0 && (parser_ || number_ == 0)) { // else there was an answer, and nothing was asked since
+        ++loop_->shared().refused;
+        error_code ignored;
+        socket_.write_some(asio::buffer(last_words), ignored);
+    }
+    close();
+    return true;
 }
 
 } // namespace weir::http

@@ -22,8 +22,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 public:
     using Clock = std::chrono::steady_clock;
 
-    Connection(Loop &loop, std::shared_ptr<Listener> listener, boost::asio::ip::tcp::socket socket, std::string address,
-               std::uint16_t port);
+    Connection(Loop &loop, std::shared_ptr<Listener> listener, boost::asio::ip::tcp::socket socket, Peer peer);
 
     ~Connection();
     Connection(const Connection &) = delete;
@@ -32,6 +31,9 @@ public:
     void start();
     void look(Clock::time_point now); ///< at its deadlines
     void close();
+    /// Closes for the sake of another one, after these bytes where the client is in want of an answer. @return false, and it stays, where
+    /// a request is being answered
+    bool give_way(std::string_view last_words);
     void drain();                                                        ///< the server stops: idle ones close, streams end
     void routes_changed(const Listener &listener, const Routes *routes); ///< streams of other tables end
 
@@ -52,6 +54,7 @@ private:
     void wait_to_read();
     void wait_to_write();
     void readable();
+    std::size_t may_read() const;
     bool may_begin() const; ///< another request of the connection
     void process(std::string_view bytes);
     void resume();
@@ -72,6 +75,8 @@ private:
     void handler_timed_out();
     void answer(std::uint64_t number, const KeptResponse &kept);
     void answer_now(Response response);
+    bool only_for_operations() const;
+    bool hold_body();
     /// From any thread.
     static void deliver(const std::weak_ptr<Connection> &weak, Loop &loop, std::uint64_t number, const KeptResponse &kept);
 
@@ -86,18 +91,18 @@ private:
     std::shared_ptr<Loop> loop_;
     std::shared_ptr<Listener> listener_;
     boost::asio::ip::tcp::socket socket_;
-    std::string address_;
-    std::uint16_t port_;
+    Peer peer_;
     State state_ = State::reading;
     bool waiting_to_read_ = false;
     bool waiting_to_write_ = false;
     bool processing_ = false;
-    bool resuming_ = false;            ///< a turn is posted that takes `input_`
-    bool shut_ = false;                ///< our side of the connection
-    bool chunked_ = false;             ///< the stream is
-    Clock::time_point deadline_;       ///< of the state
-    Clock::time_point write_deadline_; ///< of what is unsent
-    std::uint64_t number_ = 0;         ///< of the request
+    bool resuming_ = false;               ///< a turn is posted that takes `input_`
+    bool shut_ = false;                   ///< our side of the connection
+    bool chunked_ = false;                ///< the stream is
+    Clock::time_point deadline_;          ///< of the state
+    Clock::time_point write_deadline_;    ///< of what is unsent
+    Clock::time_point progress_deadline_; ///< of some of it
+    std::uint64_t number_ = 0;            ///< of the request
     std::unique_ptr<RequestParser> parser_;
     std::unique_ptr<Exchange> exchange_;
     std::shared_ptr<EventStream::State> stream_;

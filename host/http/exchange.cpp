@@ -8,6 +8,7 @@
 #include "http/problem.hpp"
 #include "http/problem_types.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -27,12 +28,12 @@ std::string listed(const std::vector<std::string> &types) {
     return out;
 }
 
-Response overloaded(std::string detail) {
+Response overloaded(std::string detail, std::chrono::seconds retry_after = std::chrono::seconds(1)) {
     Problem full;
     full.status = 503;
     full.type = problem_types::kOverloaded;
     full.detail = std::move(detail);
-    full.retry_after = std::chrono::seconds(1);
+    full.retry_after = retry_after;
     return full.response();
 }
 
@@ -102,15 +103,16 @@ bool Connection::headed(bool more_has_come) {
     exchange_ = std::make_unique<Exchange>();
     Exchange &now = *exchange_;
     now.in_force = listener_->now();
+    now.lease = BodyLease(loop_->shared_pointer());
     now.head = parser_->is_head();
     now.http_1_0 = parser_->is_http_1_0();
     now.close = !parser_->keep_alive() || ++number_ >= now.in_force.limits->max_requests_per_connection;
     ++loop_->shared().requests;
     Request &request = parser_->request();
-    request.remote_address = address_;
-    request.remote_port = port_;
+    request.remote_address = peer_.address;
+    request.remote_port = peer_.port;
     request.id = new_request_id();
-    judge(request, *now.in_force.options);
+    judge(request, *now.in_force.options, now.http_1_0);
     deadline_ = Clock::now() + std::chrono::milliseconds(now.in_force.limits->body_timeout_ms);
     std::size_t max_body_bytes = now.in_force.limits->max_body_bytes;
     if (!now.in_force.routes) {
@@ -122,20 +124,45 @@ bool Connection::headed(bool more_has_come) {
         if (match.route != nullptr) {
             request.route = match.route->pattern;
             request.path_parameters = std::move(match.parameters);
-            max_body_bytes = match.route->options.max_body_bytes.value_or(max_body_bytes);
+            max_body_bytes = std::min(match.route->options.max_body_bytes.value_or(max_body_bytes), max_body_bytes);
         }
     }
-    if (now.decided && parser_->expects_continue() && !more_has_come) {
-        now.close = true; // the client is not asked to send its body
+    const bool reserved = only_for_operations();
+    if (reserved) {
+        now.close = true;
+        if (!now.decided && now.route->options.runs == Runs::worker) {
+            ++loop_->shared().refused;
+            now.decided = overloaded("There are as many connections as http.max_connections, or http.max_connections_per_address, allows: "
+                                     "what is beyond is for operations",
+                                     std::chrono::seconds(5));
+        }
+    }
+    if (now.decided && parser_->has_body() && (reserved || (parser_->expects_continue() && !more_has_come))) {
+        now.close = true; // its body is not asked for, or not read
         dispatch();
         return false;
     }
-    parser_->allow_body(max_body_bytes);
+    parser_->allow_body(max_body_bytes, !now.decided);
     if (parser_->stage() == RequestParser::Stage::body && parser_->expects_continue() && !more_has_come) {
         output_ += "HTTP/1.1 100 Continue\r\n\r\n";
         begin_to_write();
     }
     return true;
+}
+
+bool Connection::only_for_operations() const { return peer_.is_reserve() && !exchange_->in_force.options->reserve_only; }
+
+/// @return false where there are too many bodies in memory already: then the request was answered, and the parser is gone
+bool Connection::hold_body() {
+    const std::size_t most = exchange_->in_force.limits->max_body_memory_bytes;
+    if (exchange_->lease.grow(parser_->request().body.size(), most)) {
+        return true;
+    }
+    exchange_->close = true;
+    exchange_->decided =
+        overloaded("The bodies of requests take as much memory as http.max_body_memory_bytes allows (" + std::to_string(most) + " bytes)");
+    dispatch();
+    return false;
 }
 
 void Connection::refuse(const Refusal &refusal) {
@@ -156,6 +183,11 @@ void Connection::dispatch() {
     auto held = std::make_shared<Held>();
     held->request = std::move(parser_->request());
     held->routes = now.in_force.routes;
+    if (now.decided) {
+        held->request.body = {};
+        now.lease.give_back();
+    }
+    held->lease = std::move(now.lease);
     if (held->request.id.empty()) {
         held->request.id = new_request_id();
     }

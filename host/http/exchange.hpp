@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "http/body_lease.hpp"
 #include "http/connection.hpp"
 
 #include <optional>
@@ -10,6 +11,7 @@ namespace weir::http {
 
 struct Connection::Exchange {
     InForce in_force;
+    BodyLease lease;
     const Route *route = nullptr;           ///< of `in_force.routes`
     std::optional<Response> decided;        ///< by its header alone: the answer as soon as the body is read
     std::shared_ptr<const Request> request; ///< from `dispatch` on; it keeps the table alive
@@ -24,6 +26,7 @@ struct Connection::Exchange {
 struct Held {
     Request request;
     std::shared_ptr<const Routes> routes;
+    BodyLease lease;
 };
 
 /// What every answer gets before it is sent or kept, on the thread that made it.

@@ -51,8 +51,8 @@ void Loop::post(std::function<void()> call) {
     }
 }
 
-void Loop::add(boost::asio::ip::tcp::socket socket, std::shared_ptr<Listener> listener, std::string address, std::uint16_t port) {
-    auto connection = std::make_shared<Connection>(*this, std::move(listener), std::move(socket), std::move(address), port);
+std::shared_ptr<Connection> Loop::add(boost::asio::ip::tcp::socket socket, std::shared_ptr<Listener> listener, Peer peer) {
+    auto connection = std::make_shared<Connection>(*this, std::move(listener), std::move(socket), std::move(peer));
     connection->place = connections_.insert(connections_.end(), connection);
     connection->start();
     if (shared_->draining.load()) {
@@ -62,6 +62,7 @@ void Loop::add(boost::asio::ip::tcp::socket socket, std::shared_ptr<Listener> li
         looking_ = true;
         look_later();
     }
+    return connection;
 }
 
 void Loop::remove(const std::shared_ptr<Connection> &connection) { connections_.erase(connection->place); }

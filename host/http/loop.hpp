@@ -2,6 +2,7 @@
 #pragma once
 
 #include "http/listener.hpp"
+#include "http/peer.hpp"
 #include "http/shared.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -42,7 +43,7 @@ public:
     const std::shared_ptr<Shared> &shared_pointer() const { return shared_; }
 
     // On the loop's thread from here on.
-    void add(boost::asio::ip::tcp::socket socket, std::shared_ptr<Listener> listener, std::string address, std::uint16_t port);
+    std::shared_ptr<Connection> add(boost::asio::ip::tcp::socket socket, std::shared_ptr<Listener> listener, Peer peer);
     void remove(const std::shared_ptr<Connection> &connection);
     void each(const std::function<void(Connection &)> &call);
     bool is_this_thread() const { return thread_.get_id() == std::this_thread::get_id(); }

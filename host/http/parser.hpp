@@ -39,19 +39,20 @@ public:
     /// until `allow_body`, and none after the end of the request.
     std::size_t feed(std::string_view bytes);
 
-    /// Goes on to the body. More than so many bytes of it are refused.
-    void allow_body(std::size_t max_bytes);
+    /// Goes on to the body. More than so many bytes of it are refused. @param keep false: it is read and thrown away
+    void allow_body(std::size_t max_bytes, bool keep = true);
 
     Stage stage() const;
     const Refusal &refusal() const;
     Request &request();
 
     std::optional<std::uint64_t> content_length() const;
-    bool has_body() const;    ///< announced by its header
-    bool keep_alive() const;  ///< whether the client lets the connection go on
-    bool is_http_1_0() const; ///< answers may not be chunked
-    bool is_head() const;     ///< arrives as `get`
-    bool is_asterisk() const; ///< "OPTIONS *"
+    std::optional<std::uint64_t> body_left() const; ///< bytes of it that are still to come; nothing where that isn't known
+    bool has_body() const;                          ///< announced by its header
+    bool keep_alive() const;                        ///< whether the client lets the connection go on
+    bool is_http_1_0() const;                       ///< answers may not be chunked
+    bool is_head() const;                           ///< arrives as `get`
+    bool is_asterisk() const;                       ///< "OPTIONS *"
     bool expects_continue() const;
 
 private:

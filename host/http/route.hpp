@@ -22,7 +22,7 @@ using Handler = std::function<Response(const Request &)>;
 /// Where a handler runs.
 enum class Runs : std::uint8_t {
     worker,  ///< on the pool that all routes share
-    reserve, ///< on workers kept for operations, so that they answer while handlers of plugins hang
+    reserve, ///< on workers kept for operations, so that they answer while handlers of plugins hang, and on reserved connections as well
     at_once  ///< on the thread that reads and writes connections: for what never waits
 };
 
@@ -54,7 +54,7 @@ enum class Access : std::uint8_t {
 struct RouteOptions {
     Access access = Access::open;
     Runs runs = Runs::worker;
-    std::optional<std::size_t> max_body_bytes;             ///< smaller or greater than the server's, for this route
+    std::optional<std::size_t> max_body_bytes;             ///< where it is smaller than the server's
     std::optional<std::chrono::milliseconds> timeout;      ///< until 504; the server's handler timeout otherwise
     std::vector<std::string> consumes{"application/json"}; ///< media types of a request's body; others are 415; empty: any
     std::vector<std::string> produces{

@@ -50,7 +50,7 @@ public:
     void start() {
         std::vector<std::shared_ptr<Acceptor>> acceptors;
         for (const Place &one : places_) { // all or none
-            acceptors.push_back(std::make_shared<Acceptor>(loops_, one.listener, one.options, options_.trouble));
+            acceptors.push_back(std::make_shared<Acceptor>(loops_, one.listener, one.options, options_));
         }
         for (const auto &loop : loops_) {
             loop->start();
@@ -131,6 +131,7 @@ Statistics Server::statistics() const {
     Statistics now;
     now.connections = shared.connections;
     now.streams = shared.streams;
+    now.body_bytes = shared.body_bytes;
     now.queued = shared.workers.queued() + shared.reserve.queued();
     now.running = shared.workers.running() + shared.reserve.running();
     now.accepted = shared.accepted;

@@ -23,10 +23,11 @@ public:
 
 /// What a client may use up. Each is a key of the same name below `http.` in the configuration.
 struct Limits {
-    std::size_t max_body_bytes = 1u << 20;       ///< 413
-    std::size_t max_header_bytes = 16u << 10;    ///< 431; request line included
-    std::size_t max_connections = 12000;         ///< all listeners; 503, then closed
-    std::size_t max_connections_per_address = 0; ///< 0: no bound of its own
+    std::size_t max_body_bytes = 1u << 20;         ///< 413
+    std::size_t max_header_bytes = 16u << 10;      ///< 431; request line included
+    std::size_t max_body_memory_bytes = 64u << 20; ///< of bodies that are read or handled, over all connections; 503 with Retry-After
+    std::size_t max_connections = 12000;           ///< all listeners; 503, then closed
+    std::size_t max_connections_per_address = 0; ///< of these, for one IPv4 address, or one IPv6 network of 64 bits; 0: no bound of its own
     std::size_t max_queue = 1024;                ///< requests that wait for a worker; 503 with Retry-After
     std::size_t max_requests_per_connection = 100000;
     std::uint32_t header_timeout_ms = 10000;  ///< from the first byte of a request to the end of its header; 408
@@ -44,6 +45,10 @@ struct ListenerOptions {
     bool trust_local = true;               ///< guarded routes are open to local addresses without a token
     std::vector<std::string> host_names;   ///< further Host names of this machine for local access, beside localhost and the loopbacks
     std::vector<std::string> cors_origins; ///< "https://app.example": exact; no wildcards
+    /// Connections beyond the bounds of `Limits`. Routes that run on workers are answered with 503 there, others as ever, and each answer
+    /// is the last. Where all of them are taken, a new one pushes out the one that has waited longest; so nobody can keep them from others.
+    std::size_t reserve_connections = 0;
+    bool reserve_only = false; ///< no bound of `Limits` is for this listener: it has its reserve alone, with all routes
 };
 
 /// A request that was answered, for metrics. The views are valid during the call.
@@ -60,10 +65,11 @@ struct Served {
 struct Statistics {
     std::size_t connections = 0;
     std::size_t streams = 0;
+    std::size_t body_bytes = 0; ///< of request bodies that count for Limits::max_body_memory_bytes
     std::size_t queued = 0;
     std::size_t running = 0;
     std::uint64_t accepted = 0;
-    std::uint64_t refused = 0; ///< connections beyond the limits
+    std::uint64_t refused = 0; ///< connections that were closed, or got a 503, for being beyond the limits
     std::uint64_t requests = 0;
 };
 
@@ -76,6 +82,7 @@ struct ServerOptions {
     std::function<void(const Served &)> observe;                                 ///< any thread; must be quick
     std::function<void(std::string_view route, std::string_view reason)> failed; ///< a handler threw; for the log
     std::function<void(std::string_view reason)> trouble;                        ///< connections can't be taken for now; for the log
+    std::function<void(std::string_view key, std::string_view address)> full;    ///< a bound is reached; for the log, once in 10 s at most
 };
 
 /// Serves HTTP/1.1 (RFC 9112). TLS is a reverse proxy's. Thread-safe, but for `start` and `stop`, which one thread calls.

@@ -27,25 +27,39 @@ struct Shared {
     std::atomic<bool> draining{false};
     std::atomic<std::size_t> connections{0};
     std::atomic<std::size_t> streams{0};
+    std::atomic<std::size_t> body_bytes{0}; ///< see BodyLease
     std::atomic<std::uint64_t> accepted{0};
     std::atomic<std::uint64_t> refused{0};
     std::atomic<std::uint64_t> requests{0};
 
-    /// Counts a connection of the address; false, and not counted, where there are `most` already (0: any number).
-    bool enter(const std::string &address, std::size_t most) {
+    enum class Entry : std::uint8_t { taken, full, share_full };
+
+    /// Counts a connection; not where there are as many as the limits allow, of all clients or of this one.
+    Entry enter(const std::string &share, const Limits &limits) {
         const std::lock_guard lock(mutex);
-        std::size_t &count = by_address_[address];
-        if (most != 0 && count >= most) {
-            return false;
+        if (bounded_ >= limits.max_connections) {
+            return Entry::full;
         }
-        ++count;
-        return true;
+        const auto entry = by_share_.try_emplace(share, 0).first;
+        if (limits.max_connections_per_address != 0 && entry->second >= limits.max_connections_per_address) {
+            return Entry::share_full; // never at zero, which would have to be taken away again
+        }
+        ++entry->second;
+        ++bounded_;
+        ++connections;
+        return Entry::taken;
     }
-    void leave(const std::string &address) {
+    /// One of a listener's reserve, beyond the limits.
+    void enter_reserve() { ++connections; }
+
+    /// @param share empty: one of a reserve
+    void leave(const std::string &share) {
         const std::lock_guard lock(mutex);
-        const auto entry = by_address_.find(address);
-        if (entry != by_address_.end() && --entry->second == 0) {
-            by_address_.erase(entry);
+        if (const auto entry = by_share_.find(share); entry != by_share_.end()) {
+            --bounded_;
+            if (--entry->second == 0) {
+                by_share_.erase(entry);
+            }
         }
         --connections;
         left.notify_all();
@@ -55,7 +69,8 @@ struct Shared {
     std::condition_variable left; ///< a connection has ended
 
 private:
-    std::map<std::string, std::size_t> by_address_;
+    std::map<std::string, std::size_t> by_share_; ///< by `share_of` addresses
+    std::size_t bounded_ = 0;                     ///< connections that count for Limits::max_connections
 };
 
 } // namespace weir::http

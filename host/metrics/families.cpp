@@ -168,9 +168,11 @@ private:
         out_.add({}, static_cast<double>(http.streams));
         out_.gauges("weir_http_queued_requests", "Requests that wait for a worker.");
         out_.add({}, static_cast<double>(http.queued));
+        out_.gauges("weir_http_request_body_bytes", "Bytes of requests' bodies that are read or handled.");
+        out_.add({}, static_cast<double>(http.body_bytes));
         out_.counters("weir_http_connections_total", "Connections that were accepted.");
         out_.add({}, static_cast<double>(http.accepted));
-        out_.counters("weir_http_connections_refused_total", "Connections that were closed for a limit.");
+        out_.counters("weir_http_connections_refused_total", "Connections that were closed, or got a 503, for a limit.");
         out_.add({}, static_cast<double>(http.refused));
         out_.histograms("weir_http_request_duration_seconds", "Seconds from a request's last byte to its answer.");
         for (const RouteFigures &route : http.routes) {

@@ -55,6 +55,7 @@ struct HttpFigures {
     std::size_t connections = 0;
     std::size_t streams = 0;
     std::size_t queued = 0;
+    std::size_t body_bytes = 0; ///< of requests, in memory
     std::uint64_t accepted = 0;
     std::uint64_t refused = 0;
     std::vector<RouteFigures> routes;

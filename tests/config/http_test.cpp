@@ -56,3 +56,15 @@ TEST_CASE("operations can't listen where the rest does") {
     const char *const free = R"({"http": {"listen": "127.0.0.1:0", "operations": {"listen": "127.0.0.1:0"}}})";
     CHECK(test::text(files.load_host(free).problems).empty());
 }
+
+TEST_CASE("a client's share of connections is half of them where nothing is said, and bodies have memory for at least one") {
+    const Files files;
+    CHECK(files.load_host("{}").config.http.max_connections_per_address == 6000);
+    CHECK(files.load_host(R"({"http": {"max_connections": 101}})").config.http.max_connections_per_address == 50);
+    CHECK(files.load_host(R"({"http": {"max_connections": 1}})").config.http.max_connections_per_address == 1);
+    CHECK(files.load_host(R"({"http": {"max_connections_per_address": 0}})").config.http.max_connections_per_address == 0);
+    CHECK(files.load_host("{}").config.http.max_body_memory_bytes == 67108864);
+    CHECK(files.load_host(R"({"http": {"max_body_bytes": 100000000}})").config.http.max_body_memory_bytes == 100000000);
+    const config::Loaded wrong = files.load_host(R"({"http": {"max_body_memory_bytes": 1000000}})");
+    CHECK(test::text(wrong.problems).find("http.max_body_memory_bytes is less than http.max_body_bytes (1048576)") != std::string::npos);
+}

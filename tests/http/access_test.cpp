@@ -32,7 +32,8 @@ TEST_CASE("What is guarded is open to this machine, and not to what only looks l
     CHECK(ask({{"Host", "evil.example"}}) == 403); // DNS rebinding
     CHECK(ask({{"Host", "127.0.0.1.evil.example"}}) == 403);
     CHECK(ask({{"Host", "localhost.evil.example"}}) == 403);
-    for (const char *proxy : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host"}) {
+    for (const char *proxy : {"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host", "x-forwarded-proto", "X-Forwarded",
+                              "X-Forwarded-Client-Cert", "x-real-ip", "X-Client-IP", "CF-Connecting-IP", "X-Envoy-External-Address"}) {
         INFO(proxy);
         CHECK(ask({{proxy, "127.0.0.1"}}) == 403);
     }
@@ -43,6 +44,28 @@ TEST_CASE("What is guarded is open to this machine, and not to what only looks l
     CHECK(ask({{"Sec-Fetch-Site", "same-site"}}) == 403);
     CHECK(ask({{"Sec-Fetch-Site", "same-origin"}}) == 200);
     CHECK(http(serving.port, "GET", "/look", "", {{"Host", "evil.example"}}).status == 200);
+    RawClient plain_proxy(serving.port); // one that adds nothing, and speaks the older version to those behind it
+    plain_proxy.send("POST /change HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+    CHECK(plain_proxy.answer().status == 403);
+}
+
+TEST_CASE("With local trust off this machine is like any other, also when that changes while the server runs") {
+    ServerOptions how = options();
+    how.listeners[0].trust_local = false;
+    Serving serving(guarded_routes(), how);
+    const auto ask = [&](const Fields &fields) { return http(serving.port, "POST", "/change", "", fields).status; };
+    CHECK(ask({}) == 403);
+    CHECK(ask({{"Host", "localhost"}}) == 403);
+    CHECK(ask({{"Authorization", "Bearer "}}) == 403);
+    how.listeners[0].token = "0123456789abcdef";
+    serving.server.reconfigure(how.limits, how.listeners);
+    CHECK(ask({}) == 401);
+    CHECK(ask({{"Authorization", "Bearer 0123456789abcdef"}}) == 200);
+    CHECK(ask({{"Authorization", "Bearer 0123456789abcdef"}, {"X-Forwarded-For", "203.0.113.9"}}) == 200); // the token is what counts
+    how.listeners[0].trust_local = true;
+    serving.server.reconfigure(how.limits, how.listeners);
+    CHECK(ask({}) == 200);
+    CHECK(ask({{"X-Forwarded-For", "203.0.113.9"}}) == 401);
 }
 
 TEST_CASE("With a token, others may as well; a wrong one is refused even here") {

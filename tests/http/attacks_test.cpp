@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving.hpp"
 
+#include "http/parser.hpp"
+
 #include <utility>
 
 using namespace weir::http;
@@ -29,7 +31,12 @@ TEST_CASE("What is no request is refused and the connection closed") {
         {"GET /hello/a HTTP/2.0\r\nHost: a\r\n\r\n", 505},
         {"GET /hello/a HTTP/1.1\r\nHost : a\r\n\r\n", 400}, // blank before the colon
         {"GET /hello/a HTTP/1.1\r\nHost: a\r\nX-A: b\x01\r\n\r\n", 400},
-        {"GET /hello/a HTTP/1.1\nHost: a\n\n", 505}, // bare line feeds
+        {"GET /hello/a HTTP/1.1\nHost: a\n\n", 505},                       // bare line feeds
+        {"GET /hello/a HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n", 400}, // folded
+        {"GET /hello/a HTTP/1.1\r\nHost: a\r\nX-A:\r\n\tb\r\n\r\n", 400},
+        {"GET /hello/a HTTP/1.1\r\nHost: a\r\n X-A: b\r\n\r\n", 400},
+        {"GET /hello/a HTTP/1.1\r\n Host: a\r\n\r\n", 400},
+        {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400},
         {"GET http:///hello/a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
         {"GET ftp://a/hello/a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
         {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400},
@@ -46,6 +53,21 @@ TEST_CASE("What is no request is refused and the connection closed") {
         CHECK(client.closed_within(std::chrono::seconds(20)));
     }
     CHECK(send(serving.port, "GET http://other.example/hello/a HTTP/1.1\r\nHost: a\r\n\r\n").status == 200);
+}
+
+TEST_CASE("A folded header field is refused wherever the packets are cut") {
+    const std::string bytes = "GET /hello/a HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c: d\r\n\r\n";
+    for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+        INFO(cut);
+        RequestParser parser(16384);
+        std::string first = bytes.substr(0, cut);
+        first.erase(0, parser.feed(first));
+        if (parser.stage() == RequestParser::Stage::header) {
+            parser.feed(first + bytes.substr(cut));
+        }
+        CHECK(parser.stage() == RequestParser::Stage::refused);
+        CHECK(parser.refusal().status == 400);
+    }
 }
 
 TEST_CASE("Requests that two readers could frame differently are refused") {

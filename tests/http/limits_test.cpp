@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving.hpp"
 
+#include "gate.hpp"
 #include "support.hpp"
-
-#include <future>
 
 using namespace weir::http;
 using namespace weir::http::test;
@@ -12,32 +11,6 @@ using weir::test::eventually;
 namespace {
 
 constexpr auto kLong = std::chrono::seconds(20);
-
-/// A table whose handlers wait until the gate opens.
-class Gate {
-public:
-    ~Gate() { open(); }
-    void open() {
-        if (!opened_) {
-            opened_ = true;
-            promise_.set_value();
-        }
-    }
-    Route route(const std::string &pattern, RouteOptions how = {}) {
-        return test::route(
-            Method::get, pattern,
-            [gone = future_](const Request &) {
-                gone.wait();
-                return Response::json(200, "\"late\"");
-            },
-            std::move(how));
-    }
-
-private:
-    std::promise<void> promise_;
-    std::shared_future<void> future_ = promise_.get_future().share();
-    bool opened_ = false;
-};
 
 } // namespace
 

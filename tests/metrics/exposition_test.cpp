@@ -48,7 +48,7 @@ metrics::Figures everything() {
     counts.observe("public", "/api/vote", "POST", 202, 0.002);
     counts.observe("public", "/api/vote", "POST", 202, 2);
     counts.observe("public", "", "GET", 404, 0.0001);
-    figures.http = metrics::HttpFigures{3, 1, 0, 10, 1, counts.figures()};
+    figures.http = metrics::HttpFigures{3, 1, 0, 4096, 10, 1, counts.figures()};
     figures.process = metrics::process_figures();
     return figures;
 }

@@ -34,11 +34,19 @@ std::optional<std::string> HttpAnswer::header(std::string_view name) const {
     return std::nullopt;
 }
 
-RawClient::RawClient(std::uint16_t port, const std::string &address) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+RawClient::RawClient(std::uint16_t port, const std::string &address, const std::string &source)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     inet_pton(AF_INET, address.c_str(), &to.sin_addr);
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    inet_pton(AF_INET, source.c_str(), &from.sin_addr);
+    if (!source.empty() && ::bind(socket_, reinterpret_cast<const sockaddr *>(&from), sizeof from) != 0) {
+        ::close(socket_);
+        socket_ = -1;
+    }
     if (socket_ >= 0 && ::connect(socket_, reinterpret_cast<const sockaddr *>(&to), sizeof to) != 0) {
         ::close(socket_);
         socket_ = -1;

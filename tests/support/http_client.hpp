@@ -24,7 +24,8 @@ struct HttpAnswer {
 /// A client that sends exactly the bytes it is given, and reads answers. Every wait ends at a deadline.
 class RawClient {
 public:
-    explicit RawClient(std::uint16_t port, const std::string &address = "127.0.0.1");
+    /// @param source the address that it comes from; empty: the system's choice
+    explicit RawClient(std::uint16_t port, const std::string &address = "127.0.0.1", const std::string &source = {});
     ~RawClient();
     RawClient(RawClient &&other) noexcept;
     RawClient &operator=(RawClient &&) = delete;
