@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Votes over HTTP, each under its own key and repeated until it is taken, while the host is killed: scripts/votes.sh [--votes N] [--kills N]
+# Votes over HTTP, each under its own key and repeated until it is taken, while hosts are killed: scripts/votes.sh [--votes N] [--kills N] [--hosts N]
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/release
 
 usage() {
     cat <<'USAGE'
-Usage: scripts/votes.sh [--votes N] [--kills N] [--no-build [DIRECTORY]]
+Usage: scripts/votes.sh [--votes N] [--kills N] [--hosts N] [--no-build [DIRECTORY]]
 
-Once on the embedded broker and SQLite, once on a Redis and a PostgreSQL started here: results equal the number of distinct keys.
+Once with one host on the embedded broker and SQLite, once with several hosts of one group on a Redis and a PostgreSQL started here: clients take each
+vote to whichever host answers, until one has taken it, and results equal the number of distinct keys. WEIR_TEST_SEED repeats the same moments.
 
   --votes N      how many votes (default: 100000)
-  --kills N      how often the host is killed and started again (default: 20)
+  --kills N      how often a host, or all of them, are killed with -9 and started again (default: 40)
+  --hosts N      how many hosts on Redis and PostgreSQL (default: 3)
   --no-build     use what is built already, in build/release or in DIRECTORY
 USAGE
 }
@@ -24,15 +26,17 @@ refuse() {
 }
 
 votes=100000
-kills=20
+kills=40
+hosts=3
 build_first=yes
 while [ $# -gt 0 ]; do
     case $1 in
-        --votes | --kills)
-            [[ ${2:-} =~ ^[0-9]{1,7}$ ]] || refuse "$1 needs a whole number of up to seven digits"
+        --votes | --kills | --hosts)
+            [[ ${2:-} =~ ^[1-9][0-9]{0,5}$ ]] || refuse "$1 needs a whole number from 1 to 999999"
             case $1 in
                 --votes) votes=$2 ;;
                 --kills) kills=$2 ;;
+                --hosts) hosts=$2 ;;
             esac
             shift
             ;;
@@ -55,5 +59,5 @@ done
 if [ "$build_first" = yes ]; then
     "$root/scripts/build.sh" release weir votes test_e2e_votes_http
 fi
-export WEIR_TEST_SOURCE_DIR=$root WEIR_TEST_BUILD_DIR=$build WEIR_TEST_HTTP_VOTES=$votes WEIR_TEST_HTTP_KILLS=$kills
-exec "$build/tests/test_e2e_votes_http" 'votes that are each repeated*'
+export WEIR_TEST_SOURCE_DIR=$root WEIR_TEST_BUILD_DIR=$build WEIR_TEST_HTTP_VOTES=$votes WEIR_TEST_HTTP_KILLS=$kills WEIR_TEST_HTTP_HOSTS=$hosts
+exec "$build/tests/test_e2e_votes_http" 'votes that are each repeated*' --durations yes

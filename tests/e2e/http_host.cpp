@@ -7,21 +7,22 @@
 
 namespace weir::test {
 
-HttpHost::HttpHost(Installation &installation) : installation_(installation) {
-    installation_.set("http.listen", "127.0.0.1:0");
-    start();
-    installation_.set("http.listen", "127.0.0.1:" + std::to_string(port_));
-}
+HttpHost::HttpHost(Installation &installation, std::string name) : installation_(installation), name_(std::move(name)) { start(); }
 
 void HttpHost::start() {
-    process_ = installation_.start();
+    installation_.set("http.listen", "127.0.0.1:" + std::to_string(port_));
+    process_ = installation_.start({}, name_);
     const auto said = [&] { return process_->said("http.listening"); };
     const bool listens = eventually([&] { return !said().empty() || !process_->running(); }, std::chrono::seconds(60));
     INFO(process_->log());
     REQUIRE(listens);
     REQUIRE_FALSE(said().empty());
     const std::string address = nlohmann::json::parse(said().front()).at("address").get<std::string>();
-    port_ = static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
+    const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
+    REQUIRE((port_ == 0 || port == port_));
+    if (port_ == 0) { // later, other threads read it while the host is started again
+        port_ = port;
+    }
 }
 
 void HttpHost::wait_ready() const {

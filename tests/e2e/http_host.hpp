@@ -14,7 +14,8 @@ namespace weir::test {
 /// A host that serves HTTP on a port of 127.0.0.1, the same in every start.
 class HttpHost {
 public:
-    explicit HttpHost(Installation &installation);
+    /// @param name its state directory's suffix, where the installation has several hosts
+    explicit HttpHost(Installation &installation, std::string name = "");
 
     void start();
     /// Until every domain is ready.
@@ -34,6 +35,7 @@ public:
 
 private:
     Installation &installation_;
+    std::string name_;
     std::unique_ptr<HostProcess> process_;
     std::uint16_t port_ = 0;
 };
