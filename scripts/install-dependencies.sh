@@ -24,18 +24,23 @@ bench_packages=(
     python3-redis python3-sqlalchemy python3-psycopg2
     python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-hiredis python3-asyncpg
 )
+# What the page is tried with in a browser. Node and npm only where no others are installed: Debian's conflict with some of these.
+browser_packages=(chromium)
+command -v node >/dev/null || browser_packages+=(nodejs)
+command -v npm >/dev/null || browser_packages+=(npm)
 # Style checks that are used where they are there.
 lint_packages=(shellcheck clang-format clang-tidy)
 
 usage() {
     cat <<'EOF'
-Usage: scripts/install-dependencies.sh [--build | --test | --bench | --lint] [--list]
+Usage: scripts/install-dependencies.sh [--build | --test | --bench | --browser | --lint] [--list]
 
 Installs what is missing, as root or through sudo. Where nothing is missing, apt is not asked and no network is needed.
 
   --build   what building and the demo need
   --test    that, and what the tests need (the default)
   --bench   that, and what scripts/bench.sh compares with
+  --browser what scripts/browser.sh tries the page with
   --lint    what --test installs, and what all style checks need
   --list    print the packages, one a line, and install nothing
 EOF
@@ -48,6 +53,7 @@ for argument in "$@"; do
         --build) packages=("${build_packages[@]}") ;;
         --test) packages=("${build_packages[@]}" "${test_packages[@]}") ;;
         --bench) packages=("${build_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
+        --browser) packages=("${browser_packages[@]}") ;;
         --lint) packages=("${build_packages[@]}" "${test_packages[@]}" "${lint_packages[@]}") ;;
         --list) list=yes ;;
         -h | --help)

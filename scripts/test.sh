@@ -10,7 +10,7 @@ Usage: scripts/test.sh [--keep-going] [STEP...]
 
 Without a step, all of them run, in this order:
   style     scripts/lint.sh: what can be said without building
-  release   all tests, built as users get them
+  release   all tests, built as users get them; the voting page in Chromium, where that and npm's playwright-core can be had
   dev       all tests under AddressSanitizer and UndefinedBehaviorSanitizer, warnings being errors
   tsan      the engine's tests under ThreadSanitizer
   fuzz      scripts/fuzz.sh: requests and messages made up by libFuzzer for a minute, where clang is there
@@ -58,6 +58,8 @@ step_style() { scripts/lint.sh; }
 
 step_release() {
     scripts/build.sh release
+    # Where it can't be had, ctest says that the test of the page is skipped.
+    scripts/browser.sh --prepare || echo "test.sh: no browser; the page is not tried in one" >&2
     run_ctest release
 }
 

@@ -30,7 +30,9 @@ expect 0 "$scripts/chaos.sh" --help
 expect 2 "$scripts/chaos.sh" --kills many
 expect 0 "$scripts/votes.sh" --help
 expect 2 "$scripts/votes.sh" --votes many
-for script in demo services chaos votes fuzz test bench build format lint install-dependencies; do
+expect 2 "$scripts/votes.sh" --hosts 0
+expect 0 "$scripts/browser.sh" --help
+for script in demo browser services chaos votes fuzz test bench build format lint install-dependencies; do
     expect 2 "$scripts/$script.sh" --no-such-argument
 done
 expect 2 "$scripts/test.sh" no-such-step
