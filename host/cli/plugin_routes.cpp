@@ -84,7 +84,7 @@ engine::RouteAnswer read(const Service &service, const plugin::Route &route, con
 }
 
 /// One run of the route for all who listen, as often as it says.
-http::Handler stream_of(const Service &service, const plugin::Route &route) {
+http::Handler stream_of(const engine::Retirement &retirement, const Service &service, const plugin::Route &route) {
     http::EventChannelOptions options;
     options.every = route.max_age;
     options.pull = [service, &route, last = std::string()]() mutable -> std::optional<http::ServerEvent> {
@@ -97,7 +97,8 @@ http::Handler stream_of(const Service &service, const plugin::Route &route) {
         last = answer.body;
         return http::ServerEvent{std::move(answer.body), "", ""};
     };
-    auto channel = std::make_shared<http::EventChannel>(std::move(options));
+    // It ends with its table, perhaps on a thread that reads and writes connections; and its own thread may be waiting for the store then.
+    const auto channel = retirement.hand_out(std::make_unique<http::EventChannel>(std::move(options)));
     return [channel](const http::Request &) { return http::Response::events(channel->subscribe()); };
 }
 
@@ -132,7 +133,7 @@ void make_unique(std::string &id, std::set<std::string> &taken) {
     }
 }
 
-http::Route route_of(const Service &service, const plugin::Route &route) {
+http::Route route_of(const engine::Retirement &retirement, const Service &service, const plugin::Route &route) {
     http::Route made;
     made.method = method_of(route.method);
     made.pattern = route.path;
@@ -146,7 +147,7 @@ http::Route route_of(const Service &service, const plugin::Route &route) {
     }
     made.description = description_of(service, route);
     if (route.events) {
-        made.handler = stream_of(service, route);
+        made.handler = stream_of(retirement, service, route);
     } else if (route.method == WEIR_HTTP_GET) {
         made.options.max_age = route.max_age;
         made.options.private_answer = route.max_age.count() == 0; // it may be about who asks
@@ -170,7 +171,7 @@ std::vector<http::Route> plugin_routes(const engine::RouteBoard &board) {
         for (const plugin::Route &route : service->routes()) {
             const auto [owner, is_first] = owners.emplace(plugin::route_shape(route.method, route.path), domain);
             if (is_first) {
-                routes.push_back(route_of(service, route));
+                routes.push_back(route_of(board.retirement(), service, route));
                 make_unique(routes.back().description.operation_id, operation_ids);
             } else {
                 log::debug("route.shadowed", "Two domains of one plugin have the same route; the first of them answers",

@@ -35,6 +35,7 @@ constexpr auto kLookWhileWaiting = std::chrono::milliseconds(10); // for readine
 constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kMaintainEvery = std::chrono::minutes(1);
 constexpr auto kStatusEvery = std::chrono::milliseconds(1000);
+constexpr auto kRoutesEnd = std::chrono::seconds(10); // for what is on its way to a broker that doesn't answer
 
 // Signals are taken by the main thread alone, in its loop; threads started after this inherit the mask.
 class Signals {
@@ -355,6 +356,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     http.stopping();
     clean = supervisor.stop();
     clean = http.stop() && clean;
+    clean = board.retirement().wait_until(Clock::now() + kRoutesEnd) && clean;
     const auto domains = supervisor.status();
     status_file.reset();
     if (options.json) {

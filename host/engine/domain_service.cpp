@@ -16,17 +16,19 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     for (const std::string &topic : spec_.topics) {
         decoders_.emplace(topic, std::make_unique<event::Decoder>(binding_for(spec_, topic), *environment_.contracts));
     }
+    std::shared_ptr<plugin::Instance> instance = take_up_routes();
+    if (!instance && has_routes()) {
+        instance = make_instance();
+        serve_routes_early(instance);
+    }
     domain_store_ = environment_.store->domain(spec_.schema);
     for (const std::string &step : domain_store_->migrate(schema_of(*module_))) {
         log::info("schema.migrated", step, {{"domain", spec_.name}, {"schema", spec_.schema}});
     }
-    std::string reason;
-    const std::shared_ptr<plugin::Instance> instance =
-        plugin::Instance::create(module_, spec_.name, spec_.schema, spec_.settings_json, reason);
     if (!instance) {
-        throw PluginDeclined(reason);
+        instance = make_instance();
     }
-    serve_routes(instance); // before the broker is asked: what reads can be answered while it is away
+    serve_routes(instance); // before the broker is asked, as well
     session_ = domain_store_->open();
     marks_ = std::make_shared<CrashMarks>(environment_.state_directory / "marks", spec_.name);
     attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
@@ -42,7 +44,7 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     relay_ = std::make_unique<OutboxRelay>(spec_, *domain_store_, *environment_.broker);
     relay_bell_->hang(relay_.get());
     if (!store::is_shadow_schema(spec_.schema)) { // a shadow's ledger is taken over whole
-        ledger_keeper_ = std::make_unique<LedgerKeeper>(spec_, *domain_store_);
+        ledger_keeper_ = std::make_unique<LedgerKeeper>(spec_, *domain_store_, further_upkeep());
     }
     serve_with(instance);
 }
@@ -61,6 +63,15 @@ DomainService::~DomainService() {
     relay_.reset();
     reader_.reset();
     acknowledger_.reset();
+}
+
+std::shared_ptr<plugin::Instance> DomainService::make_instance() const {
+    std::string reason;
+    std::shared_ptr<plugin::Instance> instance = plugin::Instance::create(module_, spec_.name, spec_.schema, spec_.settings_json, reason);
+    if (!instance) {
+        throw PluginDeclined(reason);
+    }
+    return instance;
 }
 
 // One where keys may depend on each other: a row that refers to another key's, or a value that only one of them may have.

@@ -19,6 +19,8 @@
 
 namespace weir::engine {
 
+class RouteService;
+
 /// The plugin's `create` or `start` said no.
 class PluginDeclined : public std::runtime_error {
 public:
@@ -67,7 +69,14 @@ private:
     void make_shards(std::size_t number);
     void serve_with(const std::shared_ptr<plugin::Instance> &instance);
     store::Schema schema_of(const plugin::Module &module) const;
+    std::shared_ptr<plugin::Instance> make_instance() const;
+    RouteBoard *board() const;
+    bool has_routes() const;
+    std::shared_ptr<plugin::Instance> take_up_routes();
+    std::shared_ptr<RouteService> make_routes(const std::shared_ptr<plugin::Instance> &instance) const;
+    void serve_routes_early(const std::shared_ptr<plugin::Instance> &instance);
     void serve_routes(const std::shared_ptr<plugin::Instance> &instance);
+    LedgerKeeper::Further further_upkeep() const;
     HandlerLanes::Setup handlers_setup(std::shared_ptr<plugin::Instance> instance) const;
     void take_late();
     bool begin_batches();

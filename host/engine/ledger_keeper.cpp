@@ -12,8 +12,9 @@ constexpr auto kStepPause = std::chrono::milliseconds(20); // batches that wait 
 
 } // namespace
 
-LedgerKeeper::LedgerKeeper(const DomainSpec &spec, store::DomainStore &store)
-    : spec_(spec), store_(store), pace_(ledger_pace(spec.name)), looked_at_(Clock::now()), thread_([this] { loop(); }) {}
+LedgerKeeper::LedgerKeeper(const DomainSpec &spec, store::DomainStore &store, Further further)
+    : spec_(spec), store_(store), pace_(ledger_pace(spec.name)), further_(std::move(further)), looked_at_(Clock::now()),
+      thread_([this] { loop(); }) {}
 
 LedgerKeeper::~LedgerKeeper() {
     stop_ = true;
@@ -41,6 +42,7 @@ void LedgerKeeper::loop() {
         }
         std::string failed;
         try {
+            keep_further();
             failed = keep();
         } catch (const store::Unavailable &) { // the domain's own to tell
         } catch (const std::exception &failure) {
@@ -54,12 +56,29 @@ void LedgerKeeper::loop() {
     }
 }
 
+std::chrono::microseconds LedgerKeeper::horizon() const {
+    return pace_.horizon.count() > 0 ? pace_.horizon : std::chrono::microseconds(spec_.options.ledger_horizon);
+}
+
+void LedgerKeeper::keep_further() {
+    if (!further_ || horizon().count() == 0) {
+        return;
+    }
+    try {
+        further_(event::now() - horizon().count(), [this] {
+            bell_.wait_for(kStepPause);
+            return !stop_;
+        });
+    } catch (const store::RunAgain &) { // others are in the way: at the next look
+    }
+}
+
 std::string LedgerKeeper::keep() {
     const auto session = store_.open();
     std::string refused;
     for (bool more = true; more && !stop_;) {
         store::LedgerPolicy policy;
-        policy.horizon = pace_.horizon.count() > 0 ? pace_.horizon : std::chrono::microseconds(spec_.options.ledger_horizon);
+        policy.horizon = horizon();
         policy.generation_events = pace_.generation_events;
         policy.now = event::now();
         policy.keep_from = keep_from_;

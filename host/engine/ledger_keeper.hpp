@@ -22,8 +22,11 @@ class LedgerKeeper {
 public:
     using Clock = std::chrono::steady_clock;
 
+    /// Forgets what else is kept as long as ids are: all from before `until`, while `goes_on` says so. Called on the keeper's thread.
+    using Further = std::function<void(event::Micros until, const std::function<bool()> &goes_on)>;
+
     /// @param spec, store outlive this
-    LedgerKeeper(const DomainSpec &spec, store::DomainStore &store);
+    LedgerKeeper(const DomainSpec &spec, store::DomainStore &store, Further further = {});
     ~LedgerKeeper();
     LedgerKeeper(const LedgerKeeper &) = delete;
     LedgerKeeper &operator=(const LedgerKeeper &) = delete;
@@ -35,13 +38,16 @@ public:
 
 private:
     void loop();
+    std::chrono::microseconds horizon() const; ///< 0: everything is kept
     /// @return what the store refused, empty: nothing
     std::string keep();
+    void keep_further();
     void say(const store::LedgerUpkeep &done) const;
 
     const DomainSpec &spec_;
     store::DomainStore &store_;
     const LedgerPace pace_;
+    const Further further_;
     std::uint64_t decided_ = 0;   // the domain's thread
     Clock::time_point looked_at_; // the domain's thread
     std::string said_;            // the keeper's: the failure that was told last

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/publish_queue.hpp"
 
+#include "engine/route_failure.hpp"
 #include "engine/thread_name.hpp"
 #include "log/log.hpp"
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 namespace weir::engine {
@@ -15,7 +17,6 @@ namespace {
 constexpr std::size_t kWaitingLimit = 10000;
 constexpr std::size_t kAtOnce = 1000;
 constexpr int kContendedRuns = 20;
-constexpr auto kForgetEvery = std::chrono::seconds(60);
 
 void answer(PublishQueue::Item &item, RouteAnswer with) {
     if (item.done) {
@@ -24,46 +25,114 @@ void answer(PublishQueue::Item &item, RouteAnswer with) {
     }
 }
 
-RouteAnswer unavailable(std::string code, std::string detail) {
-    RouteAnswer answer = RouteAnswer::problem(503, std::move(code), std::move(detail));
-    answer.retry_after = std::chrono::seconds(1);
-    return answer;
-}
+RouteAnswer leaving() { return try_again("domain_leaves", "the domain is being stopped; try again under the same Idempotency-Key"); }
+
+/// What of some requests goes to one topic.
+class TopicBatch {
+public:
+    TopicBatch(broker::Broker &broker, std::string topic) : broker_(broker), topic_(std::move(topic)) {}
+
+    void add(std::size_t request, broker::Outgoing message) {
+        if (parcels_.empty() || parcels_.back().request != request) {
+            parcels_.push_back({request, messages_.size()});
+        }
+        messages_.push_back(std::move(message));
+    }
+
+    /// In the order in which they were added; what is refused is left out, and the others aren't.
+    void publish() { publish(0, parcels_.size()); }
+
+    /// By request: what those get whose events the broker didn't take.
+    const std::map<std::size_t, RouteAnswer> &failures() const { return failures_; }
+    /// Why the last of them failed.
+    const std::string &reason() const { return reason_; }
+
+private:
+    struct Parcel {
+        std::size_t request;
+        std::size_t first; ///< of its messages
+    };
+
+    void publish(std::size_t from, std::size_t to) {
+        if (from == to) {
+            return;
+        }
+        if (is_away_) {
+            return fail(from, to, "");
+        }
+        const std::size_t first = parcels_[from].first;
+        const std::size_t end = to < parcels_.size() ? parcels_[to].first : messages_.size();
+        try {
+            broker_.publish(topic_, std::span(messages_).subspan(first, end - first));
+        } catch (const broker::Misconfigured &error) {
+            if (to - from == 1) {
+                return fail(from, to, error.what());
+            }
+            const std::size_t middle = from + (to - from) / 2; // the topic, or one message among others
+            publish(from, middle);
+            publish(middle, to);
+        } catch (const std::exception &error) {
+            is_away_ = true;
+            fail(from, to, error.what());
+        }
+    }
+
+    void fail(std::size_t from, std::size_t to, const std::string &reason) {
+        reason_ = reason.empty() ? reason_ : reason;
+        for (std::size_t at = from; at < to; ++at) {
+            failures_.emplace(parcels_[at].request,
+                              is_away_
+                                  ? try_again("broker_unavailable", "the broker of topic " + topic_ +
+                                                                        " can't be reached; try again under the same Idempotency-Key")
+                                  : RouteAnswer::problem(502, "broker_refused",
+                                                         "the broker refuses this for topic " + topic_ + "; the operator's log says why"));
+        }
+    }
+
+    broker::Broker &broker_;
+    const std::string topic_;
+    std::vector<broker::Outgoing> messages_;
+    std::vector<Parcel> parcels_;
+    std::map<std::size_t, RouteAnswer> failures_;
+    std::string reason_;
+    bool is_away_ = false;
+};
 
 } // namespace
 
-PublishQueue::PublishQueue(const DomainSpec &spec, store::DomainStore &store, std::uint32_t request_table, broker::Broker &broker)
-    : spec_(spec), store_(store), request_table_(request_table), broker_(broker), forget_at_(std::chrono::steady_clock::now()) {}
+PublishQueue::PublishQueue(const DomainSpec &spec, RouteSessions &sessions, std::uint32_t request_table, broker::Broker &broker)
+    : spec_(spec), sessions_(sessions), request_table_(request_table), broker_(broker) {}
 
-void PublishQueue::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        stop_ = true;
-    }
-    changed_.notify_all();
-    if (!thread_.joinable()) {
-        return;
-    }
-    if (thread_.get_id() == std::this_thread::get_id()) {
-        thread_.detach();
-    } else {
+PublishQueue::~PublishQueue() {
+    end_by(Clock::time_point::min());
+    if (thread_.joinable()) {
         thread_.join();
     }
 }
 
-void PublishQueue::push(Item item, const std::shared_ptr<const void> &owner) {
+void PublishQueue::end_by(Clock::time_point when) {
     {
         const std::lock_guard lock(mutex_);
-        if (waiting_.size() < kWaitingLimit && !stop_) {
+        end_at_ = std::min(end_at_, when);
+    }
+    changed_.notify_all();
+}
+
+void PublishQueue::push(Item item) {
+    bool is_over = false;
+    {
+        const std::lock_guard lock(mutex_);
+        is_over = Clock::now() >= end_at_;
+        if (waiting_.size() < kWaitingLimit && !is_over) {
             if (!thread_.joinable()) {
-                thread_ = std::thread([this, owner] { loop(); });
+                thread_ = std::thread([this] { loop(); });
             }
             waiting_.push_back(std::move(item));
             item.done = nullptr;
         }
     }
     if (item.done) {
-        answer(item, unavailable("too_many_requests_wait", "too many requests wait for the broker; try again later"));
+        answer(item, is_over ? leaving() : try_again("too_many_requests_wait", "too many requests wait for the broker; try again later"));
         return;
     }
     changed_.notify_one();
@@ -71,27 +140,39 @@ void PublishQueue::push(Item item, const std::shared_ptr<const void> &owner) {
 
 void PublishQueue::loop() {
     name_thread("publish", spec_.name);
+    std::unique_lock lock(mutex_);
     for (;;) {
-        std::vector<Item> items;
-        {
-            std::unique_lock lock(mutex_);
-            changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
-            if (waiting_.empty()) {
-                return;
+        while (waiting_.empty() && Clock::now() < end_at_) {
+            end_at_ == Clock::time_point::max() ? changed_.wait(lock) : (void)changed_.wait_until(lock, end_at_);
+        }
+        const bool is_over = Clock::now() >= end_at_;
+        const auto count = static_cast<std::ptrdiff_t>(is_over ? waiting_.size() : std::min(waiting_.size(), kAtOnce));
+        std::vector<Item> items(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.begin() + count));
+        waiting_.erase(waiting_.begin(), waiting_.begin() + count);
+        lock.unlock();
+        if (is_over) {
+            for (Item &item : items) {
+                answer(item, leaving());
             }
-            const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kAtOnce));
-            items.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.begin() + count));
-            waiting_.erase(waiting_.begin(), waiting_.begin() + count);
+            return;
         }
         work_off(std::move(items));
+        lock.lock();
     }
 }
 
 void PublishQueue::work_off(std::vector<Item> items) {
+    const auto now = Clock::now();
+    for (Item &item : items) {
+        if (item.deadline && now > *item.deadline) {
+            answer(item, too_late());
+        }
+    }
+    const auto drop_answered = [&] { std::erase_if(items, [](const Item &item) { return !item.done; }); };
+    drop_answered();
     note_keys(items);
-    std::erase_if(items, [](const Item &item) { return !item.done; });
+    drop_answered();
     publish(items);
-    forget_old();
 }
 
 /// Answers those under a key that came with another body before, or that can't be noted.
@@ -103,7 +184,7 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
     for (int run = 0; run < kContendedRuns; ++run) {
         try {
             if (!session_) {
-                session_ = store_.open();
+                session_ = sessions_.open();
             }
             note_keys_once(items);
             return;
@@ -122,8 +203,7 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
     say("Requests under an Idempotency-Key can't be noted, and are answered with 503", reason);
     for (Item &item : items) {
         if (item.fingerprint) {
-            answer(item,
-                   unavailable("store_unavailable", "the request's Idempotency-Key can't be noted now; try again under the same key"));
+            answer(item, try_again("store_unavailable", "the request's Idempotency-Key can't be noted now; try again under the same key"));
         }
     }
 }
@@ -166,32 +246,23 @@ void PublishQueue::note_keys_once(std::vector<Item> &items) {
 }
 
 void PublishQueue::publish(std::vector<Item> &items) {
-    std::map<std::string, std::vector<broker::Outgoing>> by_topic;
-    std::map<std::string, std::vector<std::size_t>> requests;
+    std::map<std::string, TopicBatch> batches;
     for (std::size_t i = 0; i < items.size(); ++i) {
         for (store::OutboxEntry &event : items[i].events) {
-            by_topic[event.topic].push_back({std::move(event.key), std::move(event.headers), std::move(event.envelope)});
-            requests[event.topic].push_back(i);
+            batches.try_emplace(event.topic, broker_, event.topic)
+                .first->second.add(i, {std::move(event.key), std::move(event.headers), std::move(event.envelope)});
         }
     }
-    for (const auto &[topic, messages] : by_topic) {
-        RouteAnswer failure;
-        std::string reason;
-        try {
-            broker_.publish(topic, messages);
+    for (auto &[topic, batch] : batches) {
+        batch.publish();
+        if (batch.failures().empty()) {
             said_ = false;
             continue;
-        } catch (const broker::Misconfigured &error) {
-            reason = error.what();
-            failure = RouteAnswer::problem(502, "broker_refused", "the broker refuses topic " + topic + "; the operator's log says why");
-        } catch (const std::exception &error) {
-            reason = error.what();
-            failure = unavailable("broker_unavailable",
-                                  "the broker of topic " + topic + " can't be reached; try again under the same Idempotency-Key");
         }
-        say("What routes publish to " + topic + " isn't taken by the broker, and they are answered with " + std::to_string(failure.status),
-            reason);
-        for (const std::size_t request : requests[topic]) {
+        const int status = batch.failures().begin()->second.status;
+        say("What routes publish to " + topic + " isn't taken by the broker, and is answered with " + std::to_string(status),
+            batch.reason());
+        for (const auto &[request, failure] : batch.failures()) {
             answer(items[request], failure);
         }
     }
@@ -204,22 +275,6 @@ void PublishQueue::publish(std::vector<Item> &items) {
 void PublishQueue::say(const std::string &what, const std::string &reason) {
     if (!std::exchange(said_, true)) {
         log::warn("route.unavailable", what, {{"domain", spec_.name}, {"reason", reason}});
-    }
-}
-
-void PublishQueue::forget_old() {
-    const auto horizon = std::chrono::duration_cast<std::chrono::microseconds>(spec_.options.ledger_horizon).count();
-    const auto now = std::chrono::steady_clock::now();
-    if (!session_ || horizon <= 0 || now < forget_at_) {
-        return;
-    }
-    forget_at_ = now + kForgetEvery;
-    try {
-        if (forget_requests(*session_, request_table_, event::now() - horizon) > 0) {
-            forget_at_ = now + kForgetEvery / 30;
-        }
-    } catch (const std::exception &) { // another time; the next request finds out what is wrong
-        session_.reset();
     }
 }
 

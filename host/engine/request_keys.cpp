@@ -8,7 +8,11 @@ namespace weir::engine {
 
 namespace {
 
-constexpr std::uint32_t kForgetAtOnce = 1000;
+// At once, so that batches don't wait long for the file, and kept answers, which are read with their rows, don't fill the memory.
+constexpr std::uint32_t kFirstPage = 64;
+constexpr std::uint32_t kSmallestPage = 4;
+constexpr std::uint32_t kLargestPage = 4000;
+constexpr std::size_t kPageBytes = 4u << 20;
 
 enum RequestColumn : std::uint32_t { kId, kFingerprint, kStatus, kHeaders, kContentType, kBody, kReceivedAt };
 
@@ -111,30 +115,59 @@ store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, co
     return row;
 }
 
-std::size_t forget_requests(store::Session &session, std::uint32_t table, event::Micros until) {
+namespace {
+
+/// @param rows that were there a moment ago; another host may have been there since. @return how many it was
+std::size_t erase_requests(store::Session &session, std::uint32_t table, const std::vector<store::Row> &rows) {
+    std::vector<store::Key> keys;
+    for (const store::Row &row : rows) {
+        keys.push_back({row[kId]});
+    }
+    std::sort(keys.begin(), keys.end());
+    session.begin({});
+    const auto found = session.fetch(table, keys);
+    store::TableFlush flush;
+    flush.table = table;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (found[i]) {
+            flush.erased.push_back(std::move(keys[i]));
+        }
+    }
+    session.flush(std::span(&flush, 1));
+    session.commit();
+    return flush.erased.size();
+}
+
+/// What a page may hold where the last one held this.
+std::uint32_t next_page(const std::vector<store::Row> &rows) {
+    std::size_t bytes = 0;
+    for (const store::Row &row : rows) {
+        bytes += 100 + text_of_cell(row[kHeaders]).size() + text_of_cell(row[kBody]).size();
+    }
+    const auto fits = static_cast<std::uint32_t>(std::min<std::size_t>(kPageBytes * rows.size() / bytes, kLargestPage));
+    return std::clamp(fits, kSmallestPage, static_cast<std::uint32_t>(8 * rows.size()));
+}
+
+} // namespace
+
+std::uint64_t forget_requests(store::Session &session, std::uint32_t table, event::Micros until, const std::function<bool()> &goes_on) {
     store::Session::Scan old;
     old.table = table;
     old.index = 0;
     old.to = {until};
-    old.limit = kForgetAtOnce;
-    store::TableFlush flush;
-    flush.table = table;
-    for (const store::Row &row : session.scan(old)) {
-        flush.erased.push_back({row[kId]});
-    }
-    if (!flush.erased.empty()) {
-        std::sort(flush.erased.begin(), flush.erased.end());
-        session.begin({});
-        const auto rows = session.fetch(table, flush.erased); // another host may have been here
-        for (std::size_t i = rows.size(); i > 0; --i) {
-            if (!rows[i - 1]) {
-                flush.erased.erase(flush.erased.begin() + static_cast<std::ptrdiff_t>(i - 1));
-            }
+    old.limit = kFirstPage;
+    std::uint64_t forgotten = 0;
+    for (;;) {
+        const std::vector<store::Row> rows = session.scan(old);
+        if (rows.empty()) {
+            return forgotten;
         }
-        session.flush(std::span(&flush, 1));
-        session.commit();
+        forgotten += erase_requests(session, table, rows);
+        if (rows.size() < old.limit || !goes_on()) {
+            return forgotten;
+        }
+        old.limit = next_page(rows);
     }
-    return flush.erased.size();
 }
 
 } // namespace weir::engine

@@ -4,6 +4,7 @@
 #include "engine/route_service.hpp"
 #include "event/uuid.hpp"
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -35,7 +36,8 @@ std::vector<std::optional<KeptRequest>> fetch_requests(store::Session &session, 
 /// A row that keeps a request. @param answer null: none is kept
 store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, const RouteAnswer *answer, event::Micros now);
 
-/// Forgets up to a thousand requests that came before `until`, in a transaction of its own. @return how many
-std::size_t forget_requests(store::Session &session, std::uint32_t table, event::Micros until);
+/// Forgets requests that came before `until`, many at a time, each time in a transaction of its own, while there are any and `goes_on` says
+/// so. @return how many
+std::uint64_t forget_requests(store::Session &session, std::uint32_t table, event::Micros until, const std::function<bool()> &goes_on);
 
 } // namespace weir::engine

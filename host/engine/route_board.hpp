@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/retirement.hpp"
 #include "engine/route_service.hpp"
 
 #include <functional>
@@ -18,11 +19,16 @@ class RouteBoard {
 public:
     /// Takes a domain's service; the one before leaves when its last request is answered.
     void serve(const std::shared_ptr<RouteService> &service);
-    /// The domain is not served any more.
+    /// The domain is not served any more: what its routes still have to publish has two seconds.
     void withdraw(const std::string &domain);
 
     /// By domain.
     std::map<std::string, std::shared_ptr<RouteService>> services() const;
+    /// A domain's; null: it has none.
+    std::shared_ptr<RouteService> service(const std::string &domain) const;
+
+    /// Where services, and what keeps them, are taken apart. When all that was handed out is gone, no thread of a route is left.
+    const Retirement &retirement() const { return retirement_; }
 
     /// Called after every change, on the thread that made it; one at a time. Setting it calls it once.
     void on_change(std::function<void()> call);
@@ -30,6 +36,7 @@ public:
 private:
     void tell();
 
+    Retirement retirement_; // first: goes last
     mutable std::mutex mutex_;
     std::map<std::string, std::shared_ptr<RouteService>> services_;
     std::mutex telling_; // taken before `mutex_`

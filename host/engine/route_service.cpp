@@ -2,8 +2,10 @@
 #include "engine/route_service.hpp"
 
 #include "engine/publish_queue.hpp"
+#include "engine/relay_bell.hpp"
 #include "engine/request_keys.hpp"
 #include "engine/route_exchange.hpp"
+#include "engine/route_failure.hpp"
 #include "engine/route_transaction.hpp"
 #include "log/log.hpp"
 
@@ -33,35 +35,13 @@ bool is_key(std::string_view key) {
     return !key.empty() && key.size() <= kKeyLimit && std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
-RouteAnswer try_again(std::string code, std::string detail) {
-    RouteAnswer answer = RouteAnswer::problem(503, std::move(code), std::move(detail));
-    answer.retry_after = std::chrono::seconds(1);
-    return answer;
-}
-
-/// The client has its 504, or gets it in a moment.
-bool is_late(const RouteRequest &request) { return request.deadline && std::chrono::steady_clock::now() > *request.deadline; }
-
-RouteAnswer too_late() {
-    return RouteAnswer::problem(504, "too_late", "the answer was not there in time (engine.handler_budget_ms); nothing was changed");
-}
-
 } // namespace
 
-RouteAnswer RouteAnswer::problem(int status, std::string code, std::string detail) {
-    RouteAnswer answer;
-    answer.status = status;
-    answer.is_problem = true;
-    answer.code = std::move(code);
-    answer.detail = std::move(detail);
-    return answer;
-}
-
-struct RouteService::State : std::enable_shared_from_this<RouteService::State> {
+struct RouteService::State {
     explicit State(Setup given)
         : setup(std::move(given)), schema(schema_with_requests(setup.instance->module().description())),
-          request_table(static_cast<std::uint32_t>(setup.instance->module().description().schema.tables.size())), sessions(*setup.store),
-          queue(setup.spec, *setup.store, request_table, *setup.broker) {}
+          request_table(static_cast<std::uint32_t>(setup.instance->module().description().schema.tables.size())),
+          queue(setup.spec, sessions, request_table, *setup.broker) {}
 
     const plugin::Description &description() const { return setup.instance->module().description(); }
 
@@ -75,13 +55,18 @@ struct RouteService::State : std::enable_shared_from_this<RouteService::State> {
     std::optional<RouteAnswer> write_once(Run &run);
     RouteAnswer commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result, RouteAnswer answer);
     std::optional<bool> is_decided(const event::Uuid &id);
-    RouteAnswer failed(const plugin::Route &route, std::exception_ptr failure);
+    RouteAnswer failed(const plugin::Route &route, const std::exception_ptr &thrown);
+    void ring() const {
+        if (setup.relay_bell) {
+            setup.relay_bell->ring();
+        }
+    }
 
     const Setup setup;
     const store::Schema schema; ///< with the requests' table
     const std::uint32_t request_table;
     RouteSessions sessions;
-    PublishQueue queue;
+    PublishQueue queue; // last: its thread uses the others
 };
 
 /// One request on its way through `write`.
@@ -179,8 +164,8 @@ std::optional<RouteAnswer> RouteService::State::write_once(Run &run) {
             if (is_late(run.request)) {
                 return too_late();
             }
-            queue.push({run.event->id, run.fingerprint, std::move(result.published), std::move(answer), std::move(run.done)},
-                       shared_from_this());
+            queue.push({run.event->id, run.fingerprint, std::move(result.published), std::move(answer), run.request.deadline,
+                        std::move(run.done)});
             return std::nullopt;
         }
         // A request that was decided before is answered as then, whatever the handler makes of it now.
@@ -244,8 +229,8 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
     session.record(std::span(&entry, 1));
     run.stated = answer;
     transaction.commit();
-    if (!result.emitted.empty() && setup.emitted) {
-        setup.emitted();
+    if (!result.emitted.empty()) {
+        ring();
     }
     return answer;
 }
@@ -253,7 +238,7 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
 /// Nothing: the store can't say now.
 std::optional<bool> RouteService::State::is_decided(const event::Uuid &id) {
     try {
-        const auto session = setup.store->open();
+        const auto session = sessions.open();
         session->begin({});
         const bool decided = !session->decided(std::span(&id, 1)).empty();
         session->rollback();
@@ -285,9 +270,7 @@ void RouteService::State::write(const plugin::Route &route, const RouteRequest &
                 throw; // it stays in doubt: "try again" alone would invite a second effect
             }
             if (*decided) {
-                if (setup.emitted) {
-                    setup.emitted();
-                }
+                ring();
                 done(std::move(*run.stated));
                 return;
             }
@@ -298,39 +281,42 @@ void RouteService::State::write(const plugin::Route &route, const RouteRequest &
     }
 }
 
-RouteAnswer RouteService::State::failed(const plugin::Route &route, std::exception_ptr failure) {
-    std::string reason;
-    RouteAnswer answer = RouteAnswer::problem(500, "internal", "the request could not be answered; the operator's log says why");
-    try {
-        std::rethrow_exception(failure);
-    } catch (const store::DataRefused &error) {
-        return RouteAnswer::problem(409, "conflict", "the change doesn't go with what is stored, such as a value that must be unique");
-    } catch (const store::RunAgain &error) {
-        reason = error.what();
-        answer = try_again("contended", "others change the same rows; try again");
-    } catch (const store::SchemaWrong &error) {
-        reason = error.what();
-        answer = try_again("schema_wrong", "the domain's tables don't fit; the operator's log says what to change");
-    } catch (const store::InDoubt &error) {
-        reason = error.what();
-        answer = try_again("in_doubt", "whether the change was made is not known; try again under the same Idempotency-Key");
-    } catch (const store::Unavailable &error) {
-        reason = error.what();
-        answer = try_again("store_unavailable", "the domain's store can't be reached; try again");
-    } catch (const std::exception &error) {
-        reason = error.what();
-    } catch (...) {
-        reason = "an exception of unknown type";
+RouteAnswer RouteService::State::failed(const plugin::Route &route, const std::exception_ptr &thrown) {
+    RouteFailure failure = failure_of(thrown);
+    if (!failure.reason.empty()) {
+        const bool is_news = sessions.forget();
+        if (is_news || !failure.is_away) { // an outage is told once
+            log::warn("route.failed", "A request could not be answered",
+                      {{"domain", setup.spec.name},
+                       {"route", plugin::route_name(route)},
+                       {"code", failure.answer.code},
+                       {"reason", failure.reason}});
+        }
     }
-    sessions.forget();
-    log::warn("route.failed", "A request could not be answered",
-              {{"domain", setup.spec.name}, {"route", plugin::route_name(route)}, {"code", answer.code}, {"reason", reason}});
-    return answer;
+    return std::move(failure.answer);
 }
 
-RouteService::RouteService(Setup setup) : state_(std::make_shared<State>(std::move(setup))) {}
-RouteService::~RouteService() { state_->queue.stop(); }
+RouteService::RouteService(Setup setup) : state_(std::make_unique<State>(std::move(setup))) {}
+RouteService::~RouteService() = default;
+
+void RouteService::begin(std::shared_ptr<store::DomainStore> store) {
+    store->migrate(state_->schema);
+    state_->sessions.begin(std::move(store));
+}
+
+void RouteService::end_by(std::chrono::steady_clock::time_point when) { state_->queue.end_by(when); }
+
+std::uint64_t RouteService::forget_requests(event::Micros until, const std::function<bool()> &goes_on) {
+    if (!keeps_requests(state_->description())) {
+        return 0;
+    }
+    const auto session = state_->sessions.open();
+    return engine::forget_requests(*session, state_->request_table, until, goes_on);
+}
+
 const DomainSpec &RouteService::spec() const { return state_->setup.spec; }
+const std::shared_ptr<plugin::Instance> &RouteService::instance() const { return state_->setup.instance; }
+const std::shared_ptr<RelayBell> &RouteService::relay_bell() const { return state_->setup.relay_bell; }
 const plugin::Module &RouteService::module() const { return state_->setup.instance->module(); }
 const std::vector<plugin::Route> &RouteService::routes() const { return state_->description().routes; }
 

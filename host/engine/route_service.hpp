@@ -18,6 +18,8 @@
 
 namespace weir::engine {
 
+class RelayBell;
+
 /// A request to a plugin's route, after everything that HTTP asks for was checked. The views are valid until `RouteService::answer`
 /// returns.
 struct RouteRequest {
@@ -61,19 +63,31 @@ public:
     struct Setup {
         DomainSpec spec;
         std::shared_ptr<plugin::Instance> instance;
-        std::shared_ptr<store::DomainStore> store; ///< migrated to `schema_with_requests`
-        broker::Broker *broker = nullptr;          ///< outlives this
+        broker::Broker *broker = nullptr; ///< outlives this
         const event::Contracts *contracts = nullptr;
-        std::function<void()> emitted; ///< called where something was put into the outbox; any thread
+        std::shared_ptr<RelayBell> relay_bell; ///< rung where something was put into the outbox; may be null
     };
     explicit RouteService(Setup setup);
-    /// Publishes what waits, where the broker takes it.
+    /// Waits for what is being published, and no longer; not to be called where `done` is. See Retirement.
     ~RouteService();
     RouteService(const RouteService &) = delete;
     RouteService &operator=(const RouteService &) = delete;
 
+    /// The domain's tables are there. Before, what needs the store is answered with 503. May be called again, with another store.
+    /// @param store used by this alone, because a later generation's tables have other numbers; it is migrated to `schema_with_requests`.
+    /// Throws what the store does
+    void begin(std::shared_ptr<store::DomainStore> store);
+    /// What waits to be published is until then, and after that answered with 503. Doesn't wait for it. Called once at the most.
+    void end_by(std::chrono::steady_clock::time_point when);
+    /// Forgets requests under an Idempotency-Key that came before `until`, while there are any and `goes_on`, asked between two steps, says
+    /// so. Throws what the store does. @return how many
+    std::uint64_t forget_requests(event::Micros until, const std::function<bool()> &goes_on);
+
     const DomainSpec &spec() const;
     const plugin::Module &module() const;
+    /// What handles the routes, and may handle the domain's events as well.
+    const std::shared_ptr<plugin::Instance> &instance() const;
+    const std::shared_ptr<RelayBell> &relay_bell() const;
     /// The routes that `answer` knows.
     const std::vector<plugin::Route> &routes() const;
 
@@ -83,7 +97,7 @@ public:
 
 private:
     struct State;
-    std::shared_ptr<State> state_;
+    std::unique_ptr<State> state_;
 };
 
 /// Whether a description has routes that keep what was answered under an Idempotency-Key.

@@ -9,6 +9,25 @@ constexpr std::size_t kIdleSessions = 4;
 
 } // namespace
 
+void RouteSessions::begin(std::shared_ptr<store::DomainStore> store) {
+    std::vector<std::unique_ptr<store::Session>> gone;
+    const std::lock_guard lock(mutex_);
+    gone.swap(idle_);
+    store_.swap(store); // the one before goes when the lock has been left
+}
+
+std::unique_ptr<store::Session> RouteSessions::open() {
+    std::shared_ptr<store::DomainStore> store;
+    {
+        const std::lock_guard lock(mutex_);
+        store = store_;
+    }
+    if (!store) {
+        throw store::Unavailable("the domain has not reached its tables so far");
+    }
+    return store->open();
+}
+
 std::unique_ptr<store::Session> RouteSessions::take() {
     {
         const std::lock_guard lock(mutex_);
@@ -18,20 +37,22 @@ std::unique_ptr<store::Session> RouteSessions::take() {
             return session;
         }
     }
-    return store_.open();
+    return open();
 }
 
 void RouteSessions::give_back(std::unique_ptr<store::Session> session) {
+    away_ = false;
     const std::lock_guard lock(mutex_);
     if (idle_.size() < kIdleSessions) {
         idle_.push_back(std::move(session));
     }
 }
 
-void RouteSessions::forget() {
+bool RouteSessions::forget() {
     std::vector<std::unique_ptr<store::Session>> gone;
     const std::lock_guard lock(mutex_);
     gone.swap(idle_);
+    return !away_.exchange(true);
 }
 
 RouteTransaction::~RouteTransaction() {

@@ -3,6 +3,7 @@
 
 #include "store/store.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -12,17 +13,20 @@ namespace weir::engine {
 /// The sessions that a domain's routes work with, a few of them kept open. Thread-safe.
 class RouteSessions {
 public:
-    /// @param store outlives this
-    explicit RouteSessions(store::DomainStore &store) : store_(store) {}
+    /// From now on there are sessions, of this store.
+    void begin(std::shared_ptr<store::DomainStore> store);
 
+    /// A session of the caller's own. Throws Unavailable before `begin`.
+    std::unique_ptr<store::Session> open();
     std::unique_ptr<store::Session> take();
     void give_back(std::unique_ptr<store::Session> session);
-    /// One session met an outage: those that lie idle will as well.
-    void forget();
+    /// One session met an outage: those that lie idle will as well. @return whether that is news: none has since one worked
+    bool forget();
 
 private:
-    store::DomainStore &store_;
+    std::atomic<bool> away_{false};
     std::mutex mutex_;
+    std::shared_ptr<store::DomainStore> store_; // null before `begin`
     std::vector<std::unique_ptr<store::Session>> idle_;
 };
 

@@ -22,7 +22,25 @@ void AwayBroker::publish(const std::string &topic, std::span<const broker::Outgo
     if (away_) {
         throw broker::Unavailable("the test has taken the broker away");
     }
+    {
+        std::unique_lock lock(mutex_);
+        ++held_;
+        released_.wait(lock, [this] { return !hold_; });
+        --held_;
+    }
     real_.publish(topic, messages);
+}
+
+void AwayBroker::hold(bool hold) {
+    {
+        const std::lock_guard lock(mutex_);
+        hold_ = hold;
+    }
+    released_.notify_all();
+}
+
+bool AwayBroker::holds(int calls) const {
+    return eventually([&] { return held_ == calls; }, std::chrono::seconds(20));
 }
 
 Desk::Desk(const std::vector<std::string> &plugins) {
@@ -48,7 +66,7 @@ Desk::Desk(const std::vector<std::string> &plugins) {
     options.listeners.push_back(listener);
     server = std::make_unique<http::Server>(options);
     board.on_change([this] {
-        http::Routes::Built built = http::Routes::build(cli::plugin_routes(board, 1u << 20));
+        http::Routes::Built built = http::Routes::build(cli::plugin_routes(board));
         {
             const std::lock_guard lock(mutex_); // domains' threads come here, where no assertion may be made
             problems_.insert(problems_.end(), built.problems.begin(), built.problems.end());

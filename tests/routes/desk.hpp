@@ -10,6 +10,8 @@
 #include "store/store.hpp"
 #include "support.hpp"
 
+#include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,11 +21,14 @@ namespace weir::test {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-/// Passes on to another broker, unless it is away.
+/// Passes on to another broker, unless it is away; what is published to it may be held up on the way.
 class AwayBroker final : public broker::Broker {
 public:
     explicit AwayBroker(broker::Broker &real) : real_(real) {}
     void be_away(bool away) { away_ = away; }
+    void hold(bool hold);
+    /// Waits until so many calls of `publish` are held. @return whether they are
+    bool holds(int calls) const;
     std::unique_ptr<broker::Consumer> subscribe(const broker::Subscription &subscription) override { return real_.subscribe(subscription); }
     void publish(const std::string &topic, std::span<const broker::Outgoing> messages) override;
     std::vector<broker::TopicInfo> topics() override { return real_.topics(); }
@@ -36,6 +41,10 @@ public:
 private:
     broker::Broker &real_;
     std::atomic<bool> away_{false};
+    std::mutex mutex_;
+    std::condition_variable released_;
+    bool hold_ = false;
+    std::atomic<int> held_{0};
 };
 
 /// Plugins served over HTTP on a free port, on a broker and a store of their own.

@@ -124,10 +124,10 @@ TEST_CASE("a change whose commit nobody can decide now is said to be in doubt, a
     setup.spec = real->spec();
     setup.instance = plugin::Instance::create({real, &real->module()}, setup.spec.name, setup.spec.schema, "{}", reason);
     REQUIRE(setup.instance);
-    setup.store = std::make_shared<CutStore>();
     setup.broker = desk.broker.get();
     setup.contracts = &desk.contracts;
     engine::RouteService service(setup);
+    service.begin(std::make_shared<CutStore>());
     const engine::RouteAnswer answer = ask(service, request("/desk/notes", R"({"id":"a","words":"b"})"));
     CHECK(answer.status == 503);
     CHECK(answer.code == "in_doubt");
