@@ -15,7 +15,7 @@ VOTE = '{"vote":"cats"}'
 POST = ("POST", "/api/vote", "202", VOTE)
 GET = ("GET", "/api/results", "200")
 START_SECONDS_MAX = 60
-PEER_PACKAGES = "fastapi, uvicorn, uvloop, httptools, redis, hiredis, asyncpg"
+PEER_PACKAGES = "fastapi, uvicorn, uvloop, httptools, redis, hiredis, asyncpg, psycopg2"
 
 
 def measure(bench):
@@ -27,41 +27,45 @@ def measure(bench):
     rounds = {"weir": [], "python": []}
     for number in range(bench.rounds):
         bench.say(f"round {number + 1} of {bench.rounds}")
-        fresh(redis, postgres)
-        with weir.serving():
-            address = weir.log.field("http.listening", "address")
-            rounds["weir"].append(one_round(bench, redis, int(address.rsplit(":", 1)[1]), number, keys=True))
+        redis.command("flushall")
+        postgres.fresh_database("votes_http")
+        with weir.serving() as process:
+            port = int(weir.log.field("http.listening", "address").rsplit(":", 1)[1])
+            load = Load(bench, redis, port, number, process)
+            rounds["weir"].append({**load.all_of_it(), "keys": load.run(POST, keys=True)})
         if peer:
-            with python_service(bench, redis, postgres) as port:  # on the tables that Weir has made
-                rounds["python"].append(one_round(bench, redis, port, number))
+            with python_service(bench, redis, postgres) as (port, process):  # on the tables that Weir has made
+                load = Load(bench, redis, port, number, process)
+                rounds["python"].append(load.all_of_it())
+                with python_consumer(bench, redis, postgres):
+                    rounds["python"][-1]["counting"] = load.run(POST)
     report(bench, rounds)
     if not peer:
         bench.skip("votes over HTTP, Weir / Python", f"{found.stderr.strip().splitlines()[-1:]}: scripts/install-dependencies.sh --bench")
 
 
-def fresh(redis, postgres):
-    redis.command("flushall")
-    postgres.fresh_database("votes_http")
+class Load:
+    """Requests to one service; its processor time is taken with each run."""
 
+    def __init__(self, bench, redis, port, number, process):
+        self.bench, self.redis, self.port, self.number, self.process = bench, redis, port, number, process
 
-def one_round(bench, redis, port, number, keys=False):
-    """Full load first, which says what half of it is."""
-    def load(request, rate=0, with_keys=False):
-        arguments = [port, CONNECTIONS, bench.http_seconds, rate, number + 1, int(with_keys), *request]
-        before = int(redis.command("xlen", "votes"))
-        done = subprocess.run([bench.build / "bin" / "bench_http_load", *map(str, arguments)], capture_output=True, text=True, check=False)
+    def run(self, request, rate=0, keys=False):
+        arguments = [self.port, CONNECTIONS, self.bench.http_seconds, rate, self.number + 1, int(keys), *request]
+        before, cpu = int(self.redis.command("xlen", "votes")), servers.cpu_seconds(self.process.pid)
+        done = subprocess.run([self.bench.build / "bin" / "bench_http_load", *map(str, arguments)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failed(f"bench_http_load failed: {done.stderr.strip()}")
         answer = json.loads(done.stdout)
-        if request is POST and int(redis.command("xlen", "votes")) - before != answer["sent"]:
+        answer["cpu"] = (servers.cpu_seconds(self.process.pid) - cpu) * 1e6 / answer["sent"]
+        if request is POST and int(self.redis.command("xlen", "votes")) - before != answer["sent"]:
             raise Failed("not every vote that was answered with 202 is in the stream")
         return answer
 
-    full = load(POST)
-    run = {"full": full, "half": load(POST, full["rate"] / 2), "results": load(GET)}
-    if keys:
-        run["keys"] = load(POST, with_keys=True)
-    return run
+    def all_of_it(self):
+        """Full load first, which says what half of it is."""
+        full = self.run(POST)
+        return {"full": full, "half": self.run(POST, full["rate"] / 2), "results": self.run(GET)}
 
 
 @contextlib.contextmanager
@@ -80,7 +84,21 @@ def python_service(bench, redis, postgres):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise Failed(f"the Python service did not start: {(bench.work / 'uvicorn.log').read_text()[-3000:]}")
             time.sleep(0.1)
-        yield port
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def python_consumer(bench, redis, postgres):
+    with open(bench.work / "consumer.log", "wb") as log:
+        process = subprocess.Popen([bench.python, bench.root / "benchmarks" / "peers" / "votes_consumer.py", redis.url, postgres.url("votes_http", "postgres")],
+                                   stdout=log, stderr=log, preexec_fn=servers.ends_with_parent(signal.SIGTERM))
+    try:
+        yield
+        if process.poll() is not None:
+            raise Failed(f"the Python consumer ended: {(bench.work / 'consumer.log').read_text()[-3000:]}")
     finally:
         process.terminate()
         process.wait()
@@ -113,13 +131,18 @@ def report(bench, rounds):
             continue
         weir = contender == "weir"
         bench.result(f"{contender}_post", of(contender, "full", "rate"), f"POST /api/vote at full load, {title}", "requests/s")
+        bench.result(f"{contender}_post_cpu", of(contender, "full", "cpu"), f"  processor time a request, {'counting included' if weir else 'nothing counted'}", "µs")
         bench.result(f"{contender}_post_p50", of(contender, "full", "p50"), "  p50", "ms")
         bench.result(f"{contender}_post_p99", of(contender, "full", "p99"), "  p99", "ms")
         bench.result(f"{contender}_post_half_p50", of(contender, "half", "p50"), f"POST /api/vote at half that load, {title}, p50", "ms")
         bench.result(f"{contender}_post_half_p99", of(contender, "half", "p99"), "  p99", "ms", at_most=10 if weir else None)
         bench.result(f"{contender}_results", of(contender, "results", "rate"), f"GET /api/results, {title}", "requests/s")
+        bench.result(f"{contender}_results_cpu", of(contender, "results", "cpu"), "  processor time a request", "µs")
     bench.result("weir_post_keys", of("weir", "keys", "rate"), "POST /api/vote, each under an Idempotency-Key, weir", "requests/s")
     bench.result("weir_post_keys_p99", of("weir", "keys", "p99"), "  p99", "ms")
     if rounds["python"]:
-        bench.ratio("post_to_python", of("weir", "full", "rate"), of("python", "full", "rate"), "POST /api/vote, weir / Python", 10)
+        bench.ratio("post_to_python", of("weir", "full", "rate"), of("python", "full", "rate"), "POST /api/vote, weir / Python that only publishes", 10)
+        bench.result("python_counting_post", of("python", "counting", "rate"), "POST /api/vote while a Python consumer counts, as Weir does, Python", "requests/s")
+        bench.ratio("post_to_python_counting", of("weir", "full", "rate"), of("python", "counting", "rate"), "POST /api/vote, weir / Python that counts too", 10)
+        bench.ratio("post_cpu_python_to_weir", of("python", "full", "cpu"), of("weir", "full", "cpu"), "processor time of a POST, Python / weir", None)
         bench.ratio("results_to_python", of("weir", "results", "rate"), of("python", "results", "rate"), "GET /api/results, weir / Python", None)

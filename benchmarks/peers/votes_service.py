@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The votes service as it is written in Python with FastAPI: the peer that Weir's is measured against. uvicorn serves `app`, with uvloop and httptools.
 
-It takes a vote, checks it, adds it to a Redis stream and answers 202; and tells the counts that are in PostgreSQL, kept for a second as Weir's are. It counts
-nothing: that is another process's business, which does not run beside it. REDIS_URL and DATABASE_URL say where the servers are.
+It takes a vote, checks it, adds it to a Redis stream and answers 202; and tells the counts that are in PostgreSQL, kept for a second as Weir's are. Counting
+is another process's business: votes_consumer.py. REDIS_URL and DATABASE_URL say where the servers are.
 """
 import os
 import time
@@ -18,7 +18,8 @@ OPTIONS = ("cats", "dogs")
 RESULTS_SECONDS = 1
 
 app = fastapi.FastAPI()
-stream = redis.asyncio.Redis.from_url(os.environ["REDIS_URL"])
+# A few connections that are waited for: a little less work a command than one for each request that is under way.
+stream = redis.asyncio.Redis(connection_pool=redis.asyncio.BlockingConnectionPool.from_url(os.environ["REDIS_URL"], max_connections=8))
 kept = {"until": 0.0, "results": None}
 
 
