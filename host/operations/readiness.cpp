@@ -203,6 +203,9 @@ std::vector<NotReady> Readiness::ask() {
                 {domain.name, "the broker " + sources.masked_url(broker->first) + " doesn't answer: " + broker->second.failure});
             continue;
         }
+        if (domain.phase == engine::Phase::standby) {
+            continue; // others commit
+        }
         const std::string stalled = state_->progress.look(domain.name, domain.counts.batches, lag_of(spec, *broker->second.answer),
                                                           Clock::now(), sources.stalled_after);
         if (!stalled.empty()) {

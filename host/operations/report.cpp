@@ -59,7 +59,7 @@ constexpr const char *kTopics = R"({
           "pending": {"type": "integer", "description": "Given, not acknowledged"}}}}}}}}})";
 
 constexpr const char *kDeadLetter = R"({
-  "type": "object",
+  "type": "object", "additionalProperties": false,
   "required": ["id", "event_id", "event_type", "topic", "partition", "position", "status", "error_type", "error_message", "retry_count",
     "created_at", "updated_at"],
   "properties": {

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /ready says while a host's servers are away, or it doesn't get on.
+#include "http_host.hpp"
+#include "served_document.hpp"
+
+#include <catch2/catch.hpp>
+#include <future>
+#include <nlohmann/json.hpp>
+
+using namespace weir::test;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+
+namespace {
+
+const std::string kTopic = "probe.thing.v1";
+
+Backends own_servers() { return {std::make_shared<RedisServer>(), std::make_shared<PostgresServer>()}; }
+
+/// Waits for a 503 and returns the reason of the domain.
+std::string reason(const HttpHost &host, ServedDocument &document, const std::string &text) {
+    HttpAnswer answer;
+    const bool said = eventually(
+        [&] {
+            answer = host.ask("GET", "/ready");
+            return answer.status == 503 && answer.body.find(text) != std::string::npos;
+        },
+        120s);
+    INFO(answer.status << " " << answer.body);
+    REQUIRE(said);
+    CHECK(document.differs("GET", "/ready", answer) == "");
+    CHECK(answer.header("Retry-After") == "1");
+    const auto problem = nlohmann::json::parse(answer.body);
+    CHECK(problem["type"] == "/problems/not-ready");
+    CHECK_THAT(problem["detail"].get<std::string>(), Contains("probe: "));
+    REQUIRE(problem["domains"].size() == 1);
+    CHECK(problem["domains"][0]["domain"] == "probe");
+    return problem["domains"][0]["reason"];
+}
+
+/// Holds a table of a host's from it, as another program's long transaction would.
+class TableLock {
+public:
+    TableLock(const PostgresServer &server, const std::string &database, const std::string &table)
+        : server_(server), database_(database), held_(std::async(std::launch::async, [&server, database, table] {
+              try {
+                  server.query("/* the test's */ begin; lock table " + table + " in access exclusive mode; select pg_sleep(600)", database);
+              } catch (const std::runtime_error &) { // it is ended below
+              }
+          })) {}
+    ~TableLock() { release(); }
+    TableLock(const TableLock &) = delete;
+    TableLock &operator=(const TableLock &) = delete;
+
+    bool held() const {
+        return server_
+                   .query("select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted and locktype = 'relation' and database = "
+                          "(select oid from pg_database where datname = '" +
+                          database_ + "')")
+                   .size() > 0;
+    }
+    void release() {
+        if (held_.valid()) {
+            server_.query("select pg_terminate_backend(pid) from pg_stat_activity where query like '/* the test''s */%'");
+            held_.get();
+        }
+    }
+
+private:
+    const PostgresServer &server_;
+    std::string database_;
+    std::future<void> held_;
+};
+
+} // namespace
+
+TEST_CASE("while the broker or the store is away, whether it refuses or hangs, a host isn't ready and says which, and then is again") {
+    const Backends backends = own_servers();
+    Installation installation({"probe"}, backends);
+    HttpHost host(installation);
+    host.ask_until(200, "GET", "/ready");
+    ServedDocument document(host.ask("GET", "/openapi.json").body);
+
+    backends.redis->kill();
+    CHECK_THAT(reason(host, document, "redis://"), Contains("redis://"));
+    backends.redis->start();
+    host.ask_until(200, "GET", "/ready");
+
+    backends.redis->pause();
+    CHECK_THAT(reason(host, document, "redis://"), Contains("redis://"));
+    CHECK(host.ask("GET", "/health").status == 200);
+    backends.redis->resume();
+    host.ask_until(200, "GET", "/ready");
+
+    backends.postgresql->kill();
+    CHECK_THAT(reason(host, document, "store"), Contains("store"));
+    backends.postgresql->start();
+    host.ask_until(200, "GET", "/ready");
+
+    backends.postgresql->pause();
+    CHECK_THAT(reason(host, document, "store"), Contains("store") && Contains("no answer for"));
+    CHECK(host.ask("GET", "/health").status == 200);
+    backends.postgresql->resume();
+    host.ask_until(200, "GET", "/ready");
+    CHECK(host.stop() == 0);
+}
+
+TEST_CASE("a host whose lag grows while it commits nothing isn't ready, and is again when it commits") {
+    const Backends backends = own_servers();
+    Installation installation({"probe"}, backends);
+    installation.set("http.operations.stalled_after_ms", "1000");
+    installation.set("store.lock_timeout_ms", "600000");
+    installation.set("store.statement_timeout_ms", "600000");
+    installation.set("engine.batch_max_events", "1");
+    installation.set("engine.read_max_events", "1");
+    installation.publish(kTopic, {probe_event("thing.counted.v1", "subject", 1)});
+    HttpHost host(installation);
+    host.ask_until(200, "GET", "/ready");
+    ServedDocument document(host.ask("GET", "/openapi.json").body);
+    REQUIRE(eventually([&] { return number(installation.domain("probe"), "select count(*) from seen") == 1; }, 60s));
+
+    TableLock lock(*backends.postgresql, installation.database_name(), "probe.seen");
+    REQUIRE(eventually([&] { return lock.held(); }));
+    int number_of_event = 2;
+    HttpAnswer answer;
+    const bool stalled = eventually(
+        [&] {
+            installation.publish(kTopic, {probe_event("thing.counted.v1", "subject", number_of_event++)});
+            answer = host.ask("GET", "/ready");
+            return answer.status == 503;
+        },
+        120s);
+    INFO(answer.body << host.process().log());
+    REQUIRE(stalled);
+    CHECK_THAT(reason(host, document, "lag"), Contains("its lag has grown from ") && Contains("http.operations.stalled_after_ms"));
+    lock.release();
+    host.ask_until(200, "GET", "/ready");
+    CHECK(eventually([&] { return number(installation.domain("probe"), "select count(*) from seen") == number_of_event - 1; }, 60s));
+    CHECK(host.stop() == 0);
+}
+
+TEST_CASE("a host whose store another program keeps locked says so, and is ready again afterwards") {
+    Installation installation({"probe"});
+    installation.set("store.url", "sqlite://" + installation.store().string() + "?synchronous=normal&busy_timeout_ms=300");
+    installation.publish(kTopic, {probe_event("thing.counted.v1", "subject", 1)});
+    HttpHost host(installation);
+    host.ask_until(200, "GET", "/ready");
+    ServedDocument document(host.ask("GET", "/openapi.json").body);
+    REQUIRE(eventually([&] { return number(installation.domain("probe"), "select count(*) from seen") == 1; }, 60s));
+    {
+        const WriteLock lock(installation.database("probe"));
+        installation.publish(kTopic, {probe_event("thing.counted.v1", "subject", 2)});
+        CHECK_THAT(reason(host, document, "probe"), Contains("locked"));
+    }
+    host.ask_until(200, "GET", "/ready");
+    CHECK(eventually([&] { return number(installation.domain("probe"), "select count(*) from seen") == 2; }, 60s));
+    CHECK(host.stop() == 0);
+}
