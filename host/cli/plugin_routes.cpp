@@ -151,7 +151,12 @@ http::Route route_of(const engine::Retirement &retirement, const Service &servic
     } else if (route.method == WEIR_HTTP_GET) {
         made.options.max_age = route.max_age;
         made.options.private_answer = route.max_age.count() == 0; // it may be about who asks
-        made.handler = [service, &route](const http::Request &request) { return response_of(read(service, route, request_of(request))); };
+        made.handler = [service, &route](const http::Request &request) {
+            const engine::RouteRequest asked = request_of(request);
+            http::Response response = response_of(read(service, route, asked));
+            response.for_any_query = !asked.query_read;
+            return response;
+        };
     } else {
         made.async = [service, &route](const std::shared_ptr<const http::Request> &request, const http::Reply &reply) {
             service->answer(route, request_of(*request),

@@ -100,6 +100,7 @@ struct RouteExchange::Callbacks {
         return find(self(request).request_.variables, text_of(name), out);
     }
     static weir_answer query(const weir_http_request_v1 *request, weir_view name, weir_view *out) noexcept {
+        self(request).request_.query_read = true;
         return find(self(request).request_.query, text_of(name), out);
     }
     static weir_answer request_header(const weir_http_request_v1 *request, weir_view name, weir_view *out) noexcept {

@@ -27,9 +27,10 @@ struct RouteRequest {
     std::string_view path;       ///< decoded
     std::string_view query_text; ///< as it was sent
     std::string_view body;
-    std::string_view content_type; ///< empty: no body
-    Fields variables;              ///< of the route's path
-    Fields query;                  ///< decoded
+    std::string_view content_type;   ///< empty: no body
+    Fields variables;                ///< of the route's path
+    Fields query;                    ///< decoded
+    mutable bool query_read = false; ///< the handler has asked for one of `query`
     Fields headers;
     std::string_view correlation_id;
     std::optional<std::chrono::steady_clock::time_point> deadline; ///< what is not being committed by then is dropped

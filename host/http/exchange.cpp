@@ -214,22 +214,30 @@ void Connection::dispatch_cached() {
     const std::shared_ptr<const Request> request = exchange_->request;
     const std::shared_ptr<const Routes> routes = exchange_->in_force.routes;
     const Route *route = exchange_->route;
-    const std::string key = request->path + "\n" + request->query;
-    const auto waiter = [weak = weak_from_this(), loop = loop_, number = number_](const KeptResponse &kept) {
-        deliver(weak, *loop, number, kept);
+    const ResponseCache::Key key = ResponseCache::key_of(request->path, request->parameters);
+    const auto waiter = [weak = weak_from_this(), loop = loop_, number = number_](const KeptResponse *kept) {
+        if (kept != nullptr) {
+            return deliver(weak, *loop, number, *kept);
+        }
+        loop->post([weak, number] {
+            const auto self = weak.lock();
+            if (self && self->state_ == State::running && self->number_ == number) {
+                self->dispatch_cached();
+            }
+        });
     };
     const ResponseCache::Asked asked = routes->cache().ask(key, Clock::now(), waiter);
     if (asked.kept) {
         answer(number_, *asked.kept);
     } else if (asked.fill) {
-        run(Reply(std::make_shared<Reply::Pending>([routes, request, route, key](Response response) {
+        run(Reply(std::make_shared<Reply::Pending>([routes, request, route, key, fill = *asked.fill](Response response) {
             if (response.stream) {
                 response.stream->end();
                 response = problem(500, "An event stream can't be kept: this route has a max_age", problem_types::kHandlerFailed);
             }
             finish(response, *request, route);
             const auto max_age = response.status == 200 ? route->options.max_age : std::chrono::milliseconds(0);
-            routes->cache().put(key, std::make_shared<const Response>(std::move(response)), max_age);
+            routes->cache().put(fill, key, std::make_shared<const Response>(std::move(response)), max_age);
         })));
     }
 }

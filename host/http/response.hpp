@@ -17,6 +17,7 @@ struct Response {
     Headers headers;
     std::string body;
     std::shared_ptr<EventStream> stream; ///< instead of a body: an endless response of server-sent events
+    bool for_any_query = false;          ///< of a route with `max_age`: made without a look at the query, and so right for every other one
     bool wants_instance = false;         ///< a problem that names no instance: the server adds the request's path as a last member
 
     static Response json(int status, std::string body);

@@ -1,46 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/response_cache.hpp"
 
+#include "http/request.hpp"
+
+#include <algorithm>
 #include <utility>
 
 namespace weir::http {
 
 namespace {
+
 constexpr std::size_t kEntriesMax = 1024;
 constexpr std::size_t kBytesMax = 16u << 20;
-} // namespace
 
-ResponseCache::Asked ResponseCache::ask(const std::string &key, Clock::time_point now, Waiter waiter) {
-    const std::lock_guard lock(mutex_);
-    Entry &entry = entries_[key];
-    if (entry.kept.response && now < entry.until) {
-        return {entry.kept, false};
-    }
-    entry.waiters.push_back(std::move(waiter));
-    return {std::nullopt, !std::exchange(entry.filling, true)};
+std::string whole(const ResponseCache::Key &key) { return key.path + '\n' + key.query; } // no path holds a line's end
+
+std::size_t size_of(const std::string &place, const KeptResponse &kept) {
+    return kept.response ? kept.response->body.size() + place.size() : 0;
 }
 
-void ResponseCache::put(const std::string &key, std::shared_ptr<const Response> response, std::chrono::milliseconds max_age) {
+} // namespace
+
+ResponseCache::Key ResponseCache::key_of(const std::string &path, const std::vector<Parameter> &parameters) {
+    std::vector<const Parameter *> sorted;
+    for (const Parameter &parameter : parameters) {
+        sorted.push_back(&parameter);
+    }
+    std::stable_sort(sorted.begin(), sorted.end(), [](const Parameter *one, const Parameter *other) { return one->name < other->name; });
+    Key key{path, {}};
+    for (const Parameter *parameter : sorted) {
+        key.query.append(parameter->name).append(1, '\0').append(parameter->value).append(1, '\0'); // neither holds a NUL
+    }
+    return key;
+}
+
+ResponseCache::Asked ResponseCache::ask(const Key &key, Clock::time_point now, Waiter waiter) {
+    const std::lock_guard lock(mutex_);
+    const auto for_any = entries_.find(key.path);
+    const std::string place = for_any != entries_.end() ? key.path : whole(key);
+    Entry &entry = for_any != entries_.end() ? for_any->second : entries_[place];
+    if (entry.kept.response && now < entry.until) {
+        entry.asked_again = true;
+        return {entry.kept, std::nullopt};
+    }
+    entry.waiters.push_back({key.query, std::move(waiter)});
+    return {std::nullopt, std::exchange(entry.filling, true) ? std::nullopt : std::optional(place)};
+}
+
+void ResponseCache::put(const std::string &fill, const Key &key, std::shared_ptr<const Response> response,
+                        std::chrono::milliseconds max_age) {
+    const bool for_any = response->for_any_query;
     const KeptResponse kept{std::move(response), Clock::now()};
-    std::vector<Waiter> waiters;
+    std::vector<Waiting> waiters;
     {
         const std::lock_guard lock(mutex_);
-        Entry &entry = entries_[key];
-        waiters = std::move(entry.waiters);
-        if (entry.kept.response) {
-            bytes_ -= entry.kept.response->body.size() + key.size();
+        if (const auto filled = entries_.find(fill); filled != entries_.end()) {
+            waiters = std::exchange(filled->second.waiters, {});
+            filled->second.filling = false;
+            if (fill != key.path || !for_any) { // else it stays, also without an answer: the next one will be for any query as well
+                forget(filled);
+            }
         }
         if (max_age.count() > 0 && kept.response->body.size() <= kBytesMax / 4) {
-            entry = Entry{kept, kept.made + max_age, false, {}};
-            bytes_ += kept.response->body.size() + key.size();
+            keep(for_any ? key.path : whole(key), kept, max_age);
             make_room();
-        } else {
-            entries_.erase(key);
         }
     }
-    for (const Waiter &waiter : waiters) {
-        waiter(kept);
+    for (const Waiting &waiting : waiters) {
+        waiting.call(for_any || waiting.query == key.query ? &kept : nullptr);
     }
+}
+
+std::size_t ResponseCache::entries() const {
+    const std::lock_guard lock(mutex_);
+    return entries_.size();
+}
+
+void ResponseCache::keep(const std::string &place, const KeptResponse &kept, std::chrono::milliseconds max_age) {
+    Entry &entry = entries_[place];
+    bytes_ -= size_of(place, entry.kept);
+    entry.kept = kept;
+    entry.until = kept.made + max_age;
+    bytes_ += size_of(place, kept);
+}
+
+void ResponseCache::forget(Entries::iterator entry) {
+    bytes_ -= size_of(entry->first, entry->second.kept);
+    entries_.erase(entry);
 }
 
 // Looks at all entries; rare, as it runs only where answers are made, and frees an eighth at once.
@@ -48,18 +94,20 @@ void ResponseCache::make_room() {
     if (bytes_ <= kBytesMax && entries_.size() <= kEntriesMax) {
         return;
     }
+    const auto sooner = [](const Entry &one, const Entry &other) {
+        return one.asked_again != other.asked_again ? other.asked_again : one.until < other.until;
+    };
     while (bytes_ > kBytesMax - kBytesMax / 8 || entries_.size() > kEntriesMax - kEntriesMax / 8) {
-        auto oldest = entries_.end();
+        auto first = entries_.end();
         for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-            if (!entry->second.filling && (oldest == entries_.end() || entry->second.until < oldest->second.until)) {
-                oldest = entry;
+            if (!entry->second.filling && (first == entries_.end() || sooner(entry->second, first->second))) {
+                first = entry;
             }
         }
-        if (oldest == entries_.end()) {
+        if (first == entries_.end()) {
             return; // what is being filled ends by itself
         }
-        bytes_ -= oldest->second.kept.response->body.size() + oldest->first.size();
-        entries_.erase(oldest);
+        forget(first);
     }
 }
 

@@ -11,9 +11,12 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace weir::http {
+
+struct Parameter;
 
 /// An answer that several clients may get, and when it was made.
 struct KeptResponse {
@@ -21,33 +24,54 @@ struct KeptResponse {
     std::chrono::steady_clock::time_point made;
 };
 
-/// Answers of routes with `max_age`. Whoever asks first for what isn't there fills it; those who ask meanwhile wait for that. Bounded by
-/// entries and bytes: beyond, the oldest goes. Thread-safe.
+/// Answers of routes with `max_age`. Whoever asks first for what isn't there fills it; those who ask meanwhile wait for that. An answer
+/// that was made without a look at the query (`Response::for_any_query`) is one for all queries, so that queries made up at random don't
+/// get past it. Bounded by entries and bytes: beyond, what nobody has asked for again goes first, and of that the oldest. Thread-safe.
 class ResponseCache {
 public:
     using Clock = std::chrono::steady_clock;
-    using Waiter = std::function<void(const KeptResponse &)>;
+    /// Gets the answer; or null where it turned out to be for another query: then it is to be asked for again.
+    using Waiter = std::function<void(const KeptResponse *)>;
+
+    struct Key {
+        std::string path;
+        std::string query;
+    };
+    /// Parameters in another order are the same key.
+    static Key key_of(const std::string &path, const std::vector<Parameter> &parameters);
 
     struct Asked {
         std::optional<KeptResponse> kept; ///< fresh: the waiter isn't called
-        bool fill = false; ///< the caller is the one to call `put`, whatever becomes of it; its waiter is called then as well
+        /// Where it is set, the caller is the one to call `put` with it, whatever becomes of it; its waiter is called then as well.
+        std::optional<std::string> fill;
     };
-    Asked ask(const std::string &key, Clock::time_point now, Waiter waiter);
+    Asked ask(const Key &key, Clock::time_point now, Waiter waiter);
 
-    /// Hands an answer to everybody who waits, and keeps it for `max_age` where that isn't zero.
-    void put(const std::string &key, std::shared_ptr<const Response> response, std::chrono::milliseconds max_age);
+    /// Hands an answer to everybody who waits for it, and keeps it for `max_age` where that isn't zero.
+    void put(const std::string &fill, const Key &key, std::shared_ptr<const Response> response, std::chrono::milliseconds max_age);
+
+    std::size_t entries() const;
 
 private:
+    struct Waiting {
+        std::string query;
+        Waiter call;
+    };
     struct Entry {
         KeptResponse kept;
         Clock::time_point until;
         bool filling = false;
-        std::vector<Waiter> waiters;
+        bool asked_again = false;
+        std::vector<Waiting> waiters;
     };
+    using Entries = std::unordered_map<std::string, Entry>;
+
+    void keep(const std::string &place, const KeptResponse &kept, std::chrono::milliseconds max_age);
+    void forget(Entries::iterator entry);
     void make_room();
 
-    std::mutex mutex_;
-    std::unordered_map<std::string, Entry> entries_;
+    mutable std::mutex mutex_;
+    Entries entries_; ///< by path alone where the answer is for any query
     std::size_t bytes_ = 0;
 };
 

@@ -61,7 +61,8 @@ struct RouteOptions {
         "application/json"}; ///< media types it answers with; an Accept without any of them is 406; empty: any
     bool etag = true;        ///< GET, 200: a strong ETag of the body where the handler sets none, and 304 for If-None-Match
     /// GET only: the answer (200) is kept for so long and handed to everybody; one request at a time runs the handler when it is over,
-    /// others wait for it. Keyed by path and query. Sent as Cache-Control: max-age. Zero: not kept, no-store.
+    /// others wait for it. Keyed by path and parameters of the query, or by path alone (`Response::for_any_query`). Sent as Cache-Control:
+    /// max-age. Zero: not kept, no-store.
     std::chrono::milliseconds max_age{0};
     /// For answers that differ by caller: `private` in Cache-Control, and not kept by the server.
     bool private_answer = false;

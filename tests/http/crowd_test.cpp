@@ -55,7 +55,6 @@ TEST_CASE("Ten thousand connections that are opened and left, half of them in th
         return;
     }
     ServerOptions how = options();
-    how.limits.header_timeout_ms = 30000;
     Serving serving(some_routes(), how);
     std::array<int, 2> said{};
     std::array<int, 2> told{};

@@ -45,6 +45,10 @@ inline ServerOptions options() {
     listener.address = "127.0.0.1:0";
     listener.config_key = "http.listen";
     some.listeners.push_back(listener);
+    // A machine may stand still for a while: what a test doesn't ask for never runs out of time.
+    constexpr std::uint32_t kLong = 10 * 60 * 1000;
+    some.limits.header_timeout_ms = some.limits.body_timeout_ms = some.limits.idle_timeout_ms = kLong;
+    some.limits.write_timeout_ms = some.limits.handler_timeout_ms = kLong;
     return some;
 }
 

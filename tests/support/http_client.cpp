@@ -165,7 +165,7 @@ bool RawClient::closed_within(std::chrono::milliseconds time) {
 }
 
 HttpAnswer http(std::uint16_t port, const std::string &method, const std::string &target, const std::string &body,
-                const std::vector<std::pair<std::string, std::string>> &headers) {
+                const std::vector<std::pair<std::string, std::string>> &headers, std::chrono::milliseconds deadline) {
     RawClient client(port);
     if (!client.connected()) {
         return {};
@@ -182,7 +182,7 @@ HttpAnswer http(std::uint16_t port, const std::string &method, const std::string
         text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     }
     client.send(text + "\r\n" + body);
-    return client.answer(method == "HEAD");
+    return client.answer(method == "HEAD", deadline);
 }
 
 } // namespace weir::test

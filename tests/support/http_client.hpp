@@ -59,6 +59,7 @@ private:
 
 /// One request over a connection of its own. Host, Content-Length and Connection: close are added.
 HttpAnswer http(std::uint16_t port, const std::string &method, const std::string &target, const std::string &body = {},
-                const std::vector<std::pair<std::string, std::string>> &headers = {});
+                const std::vector<std::pair<std::string, std::string>> &headers = {},
+                std::chrono::milliseconds deadline = std::chrono::seconds(20));
 
 } // namespace weir::test
