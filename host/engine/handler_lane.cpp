@@ -164,7 +164,7 @@ bool HandlerLanes::Lane::reuse_late(Range &range, std::size_t index) {
         return false;
     }
     for (const HandlerResult::ReadRow &read : work.late->reads) {
-        if (range.rows->read(read.table, read.key) != read.row) {
+        if (range.rows->read(range.numbers[index], read.table, read.key) != read.row) {
             HandlerResult outdated;
             outdated.status = WEIR_RETRY;
             outdated.error = {"outdated_result", "the handler took longer than handler_budget_ms, and a row that it had read in table " +
@@ -195,7 +195,7 @@ bool HandlerLanes::Lane::run_one(Range &range, std::size_t index) {
         {
             const std::lock_guard lock(range.mutex);
             if (range.attached) {
-                return range.rows->read(table, key);
+                return range.rows->read(range.numbers[index], table, key);
             }
         }
         return common->setup.read_alone(table, key);

@@ -24,8 +24,22 @@ std::vector<Ran> Settlement::settle(std::span<const WorkPtr> work, Ledger ledger
     ran_.assign(work.size(), Ran{});
     stale_.assign(work.size(), false);
     fates_.assign(work.size(), ledger == Ledger::asked ? Fate::unknown : Fate::open);
+    rows_.emplace(description_.schema, [this](std::uint32_t table, std::span<const store::Key> keys) {
+        const std::lock_guard turn(session_turn_);
+        return session_.fetch(table, keys);
+    });
+    searches_ = wrong_guesses_ = 0;
     find_copies();
-    settle_range(0, work.size(), 1);
+    run_handlers();
+    if (const Verdict verdict = write(0, work.size()); verdict.kind != Verdict::Kind::settled) {
+        divide(0, work.size(), verdict);
+    }
+    for (std::size_t i = 0; i < work.size(); ++i) {
+        if (fates_[i] == Fate::doubtful) {
+            const auto refusal = beyond_horizon(*work[i]->event->message, session_.pruned());
+            bury(i, kBeyondHorizon, refusal ? refusal->message : "");
+        }
+    }
     return std::move(ran_);
 }
 
@@ -73,20 +87,6 @@ void Settlement::ask_ledger(std::size_t first, std::size_t last) {
             fates_[i] = Fate::open;
         }
     }
-}
-
-// Keys that wait because of what has been settled so far.
-std::unordered_set<std::string> Settlement::blocked_before(std::size_t index) const {
-    std::unordered_set<std::string> blocked;
-    for (std::size_t i = 0; i < index; ++i) {
-        // One whose fate is unknown was not reached, and is held as well.
-        const bool to_run = fates_[i] == Fate::open || fates_[i] == Fate::unknown;
-        const bool waits = ran_[i].state != Ran::State::finished || ran_[i].result.status == WEIR_RETRY;
-        if (to_run && waits && !work_[i]->order_key.empty()) {
-            blocked.insert(work_[i]->order_key);
-        }
-    }
-    return blocked;
 }
 
 // The keys that the handlers of a stretch will read, as they declared; sorted, each once.
@@ -163,43 +163,17 @@ void Settlement::bury(std::size_t index, std::string type, std::string reason) {
     ran_[index].result.error = {std::move(type), std::move(reason)};
 }
 
-void Settlement::settle_range(std::size_t first, std::size_t last, int depth) {
-    while (first < last) {
-        const Verdict verdict = try_range(first, last, depth);
-        if (verdict.kind == Verdict::Kind::settled) {
-            return;
-        }
-        if (verdict.kind == Verdict::Kind::culprit) {
-            settle_range(first, verdict.culprit, depth);
-            bury(verdict.culprit, "invalid_change", verdict.reason);
-            first = verdict.culprit + 1;
-        } else if (last - first == 1) {
-            bury(first, "data_refused", verdict.reason);
-            return;
-        } else {
-            const std::size_t middle = first + (last - first) / 2;
-            settle_range(first, middle, depth + 1);
-            first = middle;
-        }
-    }
-}
-
-// Settles the range in a savepoint of its own, or leaves nothing of it.
-Settlement::Verdict Settlement::try_range(std::size_t first, std::size_t last, int depth) {
-    session_.savepoint(depth);
-    store::BatchRows rows(description_.schema, [this](std::uint32_t table, std::span<const store::Key> keys) {
-        const std::lock_guard turn(session_turn_);
-        return session_.fetch(table, keys);
-    });
-    std::unordered_set<std::string> blocked = blocked_before(first);
+// Reads and runs everything; writes nothing.
+void Settlement::run_handlers() {
+    std::unordered_set<std::string> blocked;
     const auto deadline = HandlerLanes::deadline_from_now();
-    std::vector<Ran> ran(last - first);
-    Stretch stretch = look_ahead(first, std::min(last, first + kStretch));
+    const std::size_t last = work_.size();
+    Stretch stretch = look_ahead(0, std::min(last, kStretch));
     for (bool complete = true; complete && stretch.first < stretch.last;) {
         for (Fetched &fetched : stretch.fetched) {
-            rows.supply(fetched.table, fetched.keys, std::move(fetched.rows));
+            rows_->supply(fetched.table, fetched.keys, std::move(fetched.rows));
         }
-        begin(stretch, {rows, blocked}, deadline, stretch.first == first);
+        begin(stretch, {*rows_, blocked}, deadline, stretch.first == 0);
         Stretch next;
         std::exception_ptr failure;
         try {
@@ -220,38 +194,43 @@ Settlement::Verdict Settlement::try_range(std::size_t first, std::size_t last, i
         auto result = done.ran.begin();
         for (std::size_t i = stretch.first; i < stretch.last; ++i) {
             if (fates_[i] == Fate::open) {
-                ran[i - first] = std::move(*result++);
+                ran_[i] = std::move(*result++);
             }
         }
         stretch = std::move(next);
     }
-    const std::vector<store::TableFlush> flush = rows.finish();
+}
+
+// Flushes what the events of a range come to, or leaves nothing of it. Rows are fetched outside of the savepoint: their locks have to
+// outlive it.
+Settlement::Verdict Settlement::write(std::size_t first, std::size_t last) {
     Verdict verdict;
-    if (rows.failure()) {
-        verdict = {Verdict::Kind::culprit, rows.failure()->event, rows.failure()->reason};
-    } else {
-        try {
-            session_.flush(flush);
-            pass(KillPoint::flush);
-        } catch (const store::DataRefused &refused) {
-            verdict = {Verdict::Kind::refused, 0, refused.what()};
-        }
-    }
-    if (verdict.kind != Verdict::Kind::settled) {
-        session_.rollback_to(depth);
-        session_.release(depth);
+    verdict.flush = rows_->finish();
+    if (rows_->failure()) {
+        verdict.kind = Verdict::Kind::invalid;
+        verdict.culprit = rows_->failure()->event;
+        verdict.reason = rows_->failure()->reason;
         return verdict;
     }
-    session_.release(depth);
-    std::move(ran.begin(), ran.end(), ran_.begin() + static_cast<std::ptrdiff_t>(first));
-    for (std::size_t i = first; i < last; ++i) {
-        if (fates_[i] == Fate::doubtful) {
-            const auto refusal = beyond_horizon(*work_[i]->event->message, session_.pruned());
-            bury(i, kBeyondHorizon, refusal ? refusal->message : "");
+    if (!verdict.flush.empty()) {
+        session_.savepoint(1);
+        try {
+            session_.flush(verdict.flush);
+            pass(KillPoint::flush);
+        } catch (const store::DataRefused &refused) {
+            session_.rollback_to(1);
+            session_.release(1);
+            verdict.kind = Verdict::Kind::refused;
+            verdict.reason = refused.what();
+            return verdict;
         }
+        session_.release(1);
     }
-    for (const std::size_t index : rows.stale()) {
+    for (const std::size_t index : rows_->stale()) {
         stale_[index] = true;
+    }
+    if (last - first < work_.size()) {
+        rows_->written(std::move(verdict.flush));
     }
     return verdict;
 }

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <unordered_set>
 #include <vector>
@@ -19,8 +20,10 @@ namespace weir::engine {
  * A batch goes in stretches: while the handlers of one run on their lane, the calling thread asks the store for the ledger's answer and the
  * rows of the next. Everything is read before anything is written, so the stretches share one set of rows, and one fold.
  *
- * Where the store refuses the data of a batch, it is halved in topic order: the left half settles in its savepoint, then the right half's
- * handlers run again. What fails alone after all its predecessors is dead.
+ * Where the store refuses the data of a batch, it is divided in topic order: each part is folded again from what its events stated and
+ * settles in its savepoint before the next. What fails alone after all its predecessors is dead. Where to divide is guessed by looking for
+ * the refused row, since the events that change it are few; else in the middle. A handler runs again only where a row that it read is
+ * another now.
  */
 class Settlement {
 public:
@@ -49,9 +52,10 @@ public:
 
 private:
     struct Verdict {
-        enum class Kind : std::uint8_t { settled, culprit, refused } kind = Kind::settled;
-        std::size_t culprit = 0;
+        enum class Kind : std::uint8_t { settled, invalid, refused } kind = Kind::settled;
+        std::size_t culprit = 0; ///< where a change was invalid
         std::string reason;
+        std::vector<store::TableFlush> flush; ///< that was refused
     };
     struct Fetched {
         std::uint32_t table = 0;
@@ -65,12 +69,22 @@ private:
     };
 
     void find_copies();
-    void settle_range(std::size_t first, std::size_t last, int depth);
-    Verdict try_range(std::size_t first, std::size_t last, int depth);
+    void run_handlers();
+    Verdict write(std::size_t first, std::size_t last);
+
+    void settle_range(std::size_t first, std::size_t last);
+    void divide(std::size_t first, std::size_t last, const Verdict &verdict);
+    std::vector<std::size_t> suspects(std::size_t first, std::size_t last, const Verdict &verdict);
+    std::size_t first_refused(std::uint32_t table, const store::Key &key, const std::vector<std::size_t> &events);
+    void fold_again(std::size_t first, std::size_t last);
+    std::size_t run_again(std::size_t first, std::size_t last, HandlerLanes::Place place, std::chrono::steady_clock::time_point deadline,
+                          bool at_least_one);
+
     Stretch look_ahead(std::size_t first, std::size_t last);
     void begin(const Stretch &stretch, HandlerLanes::Place place, std::chrono::steady_clock::time_point deadline, bool at_least_one);
     void ask_ledger(std::size_t first, std::size_t last);
     std::vector<store::Key> keys_to_read(const plugin::Read &read, std::size_t first, std::size_t last) const;
+    bool waits(std::size_t index) const;
     void bury(std::size_t index, std::string type, std::string reason);
     std::unordered_set<std::string> blocked_before(std::size_t index) const;
 
@@ -83,6 +97,9 @@ private:
     std::vector<std::size_t> first_of_;
     std::vector<Ran> ran_;
     std::vector<bool> stale_;
+    std::optional<store::BatchRows> rows_;
+    std::size_t searches_ = 0;      ///< for refused rows
+    std::size_t wrong_guesses_ = 0; ///< events that a search named and the store took
 };
 
 } // namespace weir::engine

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/changes.hpp"
 
+#include "batch_history.hpp"
 #include "batch_table.hpp"
 #include "flush_fold.hpp"
 #include "table_order.hpp"
@@ -46,10 +47,30 @@ struct BatchRows::State {
         }
     }
 
+    /// The row in the slot as it is now; fetches it where it isn't there yet.
+    std::optional<Row> read(std::uint32_t index, std::uint32_t number) {
+        RowSlot &slot = tables[index].at(number);
+        if (!slot.known) {
+            RowSlot *const missing[] = {&slot};
+            supply(index, missing);
+        }
+        return slot.row();
+    }
+
+    void add(std::size_t event, const Origin &origin, auto &&change) {
+        const std::uint32_t index = change.table;
+        BatchTable &batch_table = table(index);
+        batch_table.add(event, origin, std::forward<decltype(change)>(change), evaluation);
+        if (history.is_indexed()) {
+            history.stated(tables, event, index, batch_table.stated() - 1);
+        }
+    }
+
     const Schema &schema;
     FetchRows fetch;
     std::deque<BatchTable> tables;
     Evaluation evaluation;
+    BatchHistory history;
 };
 
 BatchRows::BatchRows(const Schema &schema, FetchRows fetch) : state_(std::make_unique<State>(schema, std::move(fetch))) {}
@@ -77,24 +98,23 @@ void BatchRows::supply(std::uint32_t table, std::span<const Key> keys, std::vect
     }
 }
 
-std::optional<Row> BatchRows::read(std::uint32_t table, const Key &key) {
-    RowSlot &slot = state_->table(table).slot(key);
-    if (!slot.known) {
-        RowSlot *const missing[] = {&slot};
-        state_->supply(table, missing);
-    }
-    return slot.row();
+std::optional<Row> BatchRows::read(std::uint32_t table, const Key &key) { return state_->read(table, state_->table(table).index(key)); }
+
+std::optional<Row> BatchRows::read(std::size_t event, std::uint32_t table, const Key &key) {
+    const std::uint32_t slot = state_->table(table).index(key);
+    state_->history.read(event, table, slot);
+    return state_->read(table, slot);
 }
 
 void BatchRows::add(std::size_t event, const Origin &origin, std::span<const Change> changes) {
     for (const Change &change : changes) {
-        state_->table(change.table).add(event, origin, change, state_->evaluation);
+        state_->add(event, origin, change);
     }
 }
 
 void BatchRows::add(std::size_t event, const Origin &origin, std::vector<Change> &&changes) {
     for (Change &change : changes) {
-        state_->table(change.table).add(event, origin, std::move(change), state_->evaluation);
+        state_->add(event, origin, std::move(change));
     }
 }
 
@@ -126,5 +146,55 @@ std::vector<TableFlush> BatchRows::finish() {
 }
 
 const std::vector<std::size_t> &BatchRows::stale() const { return state_->evaluation.stale; }
+
+void BatchRows::restart() {
+    state_->history.index(state_->tables);
+    for (BatchTable &table : state_->tables) {
+        table.restart();
+    }
+    state_->evaluation = {};
+}
+
+void BatchRows::written(std::vector<TableFlush> flush) {
+    for (TableFlush &of_table : flush) {
+        BatchTable &table = state_->table(of_table.table);
+        for (const Key &key : of_table.erased) {
+            table.slot(key).fetched.reset();
+        }
+        for (std::vector<Row> *rows : {&of_table.changed, &of_table.created}) {
+            for (Row &row : *rows) {
+                table.slot(table.key_of(row)).fetched = std::move(row);
+            }
+        }
+    }
+}
+
+bool BatchRows::holds(std::size_t event) const { return state_->history.holds(event); }
+
+void BatchRows::again(std::size_t event) {
+    for (const BatchHistory::Place change : state_->history.changes(event)) {
+        state_->tables[change.table].again(change.number, state_->evaluation);
+    }
+}
+
+void BatchRows::again(std::size_t event, std::uint32_t table, const Key &key) {
+    BatchTable &batch_table = state_->table(table);
+    const std::uint32_t slot = batch_table.index(key);
+    for (const BatchHistory::Place change : state_->history.changes(event)) {
+        if (change.table == table && batch_table.stated(change.number).slot == slot) {
+            batch_table.again(change.number, state_->evaluation);
+        }
+    }
+}
+
+void BatchRows::forget(std::size_t event) {
+    state_->history.index(state_->tables);
+    state_->history.forget(state_->tables, event);
+}
+
+std::vector<std::size_t> BatchRows::changing(std::uint32_t table, const Key &key) {
+    state_->history.index(state_->tables);
+    return state_->history.changing(state_->tables, table, state_->table(table).index(key));
+}
 
 } // namespace weir::store

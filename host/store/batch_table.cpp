@@ -40,48 +40,72 @@ std::uint32_t *BatchTable::place(std::uint64_t hash, const Key &key) {
     return &places_[at];
 }
 
-RowSlot &BatchTable::make_slot(std::uint64_t hash, const Key *key) {
+std::uint32_t BatchTable::make_slot(std::uint64_t hash, const Key *key) {
     RowSlot &slot = slots_.emplace_back();
     slot.hash = hash;
     slot.key = key;
-    return slot;
+    return static_cast<std::uint32_t>(slots_.size() - 1);
 }
 
-template <class Given> RowSlot &BatchTable::slot(Given &&key) {
+Key BatchTable::key_of(const Row &row) const {
+    Key key;
+    key.reserve(table_.primary_key.size());
+    for (const std::uint32_t column : table_.primary_key) {
+        key.push_back(row[column]);
+    }
+    return key;
+}
+
+template <class Given> std::uint32_t BatchTable::index(Given &&key) {
     const std::uint64_t hash = rules_.hash(key);
     std::uint32_t *at = place(hash, key);
-    if (*at != kNone) {
-        return slots_[*at];
+    if (*at == kNone) {
+        *at = make_slot(hash, &keys_.emplace_back(std::forward<Given>(key)));
     }
-    *at = static_cast<std::uint32_t>(slots_.size());
-    return make_slot(hash, &keys_.emplace_back(std::forward<Given>(key)));
+    return *at;
 }
 
-template RowSlot &BatchTable::slot(const Key &);
-template RowSlot &BatchTable::slot(Key &&);
+template std::uint32_t BatchTable::index(const Key &);
+template std::uint32_t BatchTable::index(Key &);
+template std::uint32_t BatchTable::index(Key &&);
 
 template <class Given> void BatchTable::add(std::size_t event, const Origin &origin, Given &&change, Evaluation &evaluation) {
     const std::uint64_t hash = rules_.hash(change.key);
     std::uint32_t *at = place(hash, change.key);
-    if (*at != kNone && slots_[*at].known) {
-        evaluate(slots_[*at], event, origin, change, evaluation);
-        return;
-    }
-    const auto index = static_cast<std::uint32_t>(pending_.size());
-    const PendingChange &kept = pending_.emplace_back(PendingChange{std::forward<Given>(change), event, origin, kNone});
+    const std::uint32_t number = stated();
+    StatedChange &kept = stated_.emplace_back(StatedChange{std::forward<Given>(change), event, origin, *at, kNone});
     if (*at == kNone) {
-        *at = static_cast<std::uint32_t>(slots_.size());
-        make_slot(hash, &kept.change.key).first_pending = index;
-    } else if (slots_[*at].last_pending == kNone) {
-        slots_[*at].first_pending = index;
-    } else {
-        pending_[slots_[*at].last_pending].next = index;
+        *at = kept.slot = make_slot(hash, &kept.change.key);
     }
-    slots_[*at].last_pending = index;
+    again(number, evaluation);
 }
 
 template void BatchTable::add(std::size_t, const Origin &, const Change &, Evaluation &);
 template void BatchTable::add(std::size_t, const Origin &, Change &&, Evaluation &);
+
+void BatchTable::again(std::uint32_t number, Evaluation &evaluation) {
+    StatedChange &change = stated_[number];
+    RowSlot &slot = slots_[change.slot];
+    if (slot.known) {
+        evaluate(slot, change.event, change.origin, change.change, evaluation);
+        return;
+    }
+    change.next = kNone;
+    if (slot.last_pending == kNone) {
+        slot.first_pending = number;
+    } else {
+        stated_[slot.last_pending].next = number;
+    }
+    slot.last_pending = number;
+}
+
+void BatchTable::restart() {
+    for (RowSlot &slot : slots_) {
+        slot.first_pending = slot.last_pending = kNone;
+        slot.touched = false;
+        slot.current.reset();
+    }
+}
 
 void BatchTable::evaluate(RowSlot &slot, std::size_t event, const Origin &origin, const Change &change, Evaluation &evaluation) const {
     if (!slot.touched) {
@@ -100,8 +124,8 @@ void BatchTable::evaluate(RowSlot &slot, std::size_t event, const Origin &origin
 void BatchTable::supply(RowSlot &slot, std::optional<Row> row, Evaluation &evaluation) {
     slot.fetched = std::move(row);
     slot.known = true;
-    for (std::uint32_t i = slot.first_pending; i != kNone; i = pending_[i].next) {
-        const PendingChange &pending = pending_[i];
+    for (std::uint32_t i = slot.first_pending; i != kNone; i = stated_[i].next) {
+        const StatedChange &pending = stated_[i];
         evaluate(slot, pending.event, pending.origin, pending.change, evaluation);
     }
     slot.first_pending = slot.last_pending = kNone;

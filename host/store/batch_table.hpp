@@ -11,12 +11,13 @@
 
 namespace weir::store {
 
-/// A change that waits for the fold or for its row.
-struct PendingChange {
+/// A change as it was stated, kept to the end of the batch.
+struct StatedChange {
     Change change;
     std::size_t event = 0;
     Origin origin;
-    std::uint32_t next = 0; ///< the next one of the same row; see kNone
+    std::uint32_t slot = 0; ///< of its row
+    std::uint32_t next = 0; ///< the next one of the same row that waits for the fold or for the row; see kNone
 };
 
 inline constexpr std::uint32_t kNone = 0xFFFFFFFFU;
@@ -51,7 +52,11 @@ public:
 
     /// The row's slot, made where it isn't there. Valid until the next `slot`.
     /// @tparam Given a `Key` to be moved, or a `const Key &` to be copied where it is kept
-    template <class Given> RowSlot &slot(Given &&key);
+    template <class Given> RowSlot &slot(Given &&key) { return slots_[index(std::forward<Given>(key))]; }
+    /// Its number, which stays.
+    template <class Given> std::uint32_t index(Given &&key);
+    RowSlot &at(std::uint32_t slot) { return slots_[slot]; }
+    Key key_of(const Row &row) const;
 
     /// Takes the next change of a row: evaluates it where the row is known, else keeps it.
     /// @tparam Given a `Change` to be moved, or a `const Change &` to be copied where it is kept
@@ -63,11 +68,18 @@ public:
     /// Slots in the order of their keys. Valid until the next `slot`.
     std::vector<RowSlot *> sorted();
 
-    const PendingChange &pending(std::uint32_t index) const { return pending_[index]; }
+    /// How many changes were stated, and each.
+    std::uint32_t stated() const { return static_cast<std::uint32_t>(stated_.size()); }
+    const StatedChange &stated(std::uint32_t change) const { return stated_[change]; }
+
+    /// Takes back all changes: rows are as they were fetched.
+    void restart();
+    /// Takes a change that was stated before.
+    void again(std::uint32_t change, Evaluation &evaluation);
 
 private:
     void evaluate(RowSlot &slot, std::size_t event, const Origin &origin, const Change &change, Evaluation &evaluation) const;
-    RowSlot &make_slot(std::uint64_t hash, const Key *key);
+    std::uint32_t make_slot(std::uint64_t hash, const Key *key);
     std::uint32_t *place(std::uint64_t hash, const Key &key);
     void grow();
 
@@ -75,8 +87,8 @@ private:
     KeyRules rules_;
     std::vector<RowSlot> slots_;
     std::vector<std::uint32_t> places_; ///< an open-addressed table of indexes into `slots_`, a power of two long
-    std::deque<PendingChange> pending_; ///< a deque: slots point to the keys in it
-    std::deque<Key> keys_;              ///< of slots that no pending change made
+    std::deque<StatedChange> stated_;   ///< a deque: slots point to the keys in it
+    std::deque<Key> keys_;              ///< of slots that no change made
 };
 
 } // namespace weir::store

@@ -71,14 +71,6 @@ private:
     std::vector<BlindWrite> &writes_;
 };
 
-Key key_of_row(const Table &table, const Row &row) {
-    Key key;
-    for (const std::uint32_t column : table.primary_key) {
-        key.push_back(row[column]);
-    }
-    return key;
-}
-
 } // namespace
 
 std::vector<RowSlot *> fold_blind(BatchTable &table, const std::vector<RowSlot *> &slots, std::vector<BlindWrite> &blind) {
@@ -91,8 +83,8 @@ std::vector<RowSlot *> fold_blind(BatchTable &table, const std::vector<RowSlot *
         }
         fold.restart();
         bool folds = true;
-        for (std::uint32_t i = slot->first_pending; i != kNone && folds; i = table.pending(i).next) {
-            folds = fold.take(table.pending(i).change, table.pending(i).origin);
+        for (std::uint32_t i = slot->first_pending; i != kNone && folds; i = table.stated(i).next) {
+            folds = fold.take(table.stated(i).change, table.stated(i).origin);
         }
         if (folds && fold.agrees()) {
             writes.add(fold.operations(), fold.take_row());
@@ -110,7 +102,7 @@ void fold_known(const BatchTable &table, const std::vector<RowSlot *> &slots, Ta
             continue;
         }
         if (!slot->current) {
-            flush.erased.push_back(key_of_row(table.table(), *slot->fetched));
+            flush.erased.push_back(table.key_of(*slot->fetched));
         } else if (!slot->fetched) {
             flush.created.push_back(std::move(*slot->current));
         } else {

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a settlement does with a batch that the store refuses.
+#include "engine/settlement.hpp"
+
+#include "refused_rows.hpp"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+namespace {
+
+// Searches may name the wrong events for good where the store looks at more than a row by itself; then halving gets there.
+constexpr std::size_t kWrongGuessesMost = 2;
+
+} // namespace
+
+bool Settlement::waits(std::size_t index) const {
+    // One whose fate is unknown was not reached, and is held as well.
+    const bool to_run = fates_[index] == Fate::open || fates_[index] == Fate::unknown;
+    return to_run && (ran_[index].state != Ran::State::finished || ran_[index].result.status == WEIR_RETRY);
+}
+
+// Keys that wait because of what has been settled so far.
+std::unordered_set<std::string> Settlement::blocked_before(std::size_t index) const {
+    std::unordered_set<std::string> blocked;
+    for (std::size_t i = 0; i < index; ++i) {
+        if (waits(i) && !work_[i]->order_key.empty()) {
+            blocked.insert(work_[i]->order_key);
+        }
+    }
+    return blocked;
+}
+
+void Settlement::settle_range(std::size_t first, std::size_t last) {
+    if (first == last) {
+        return;
+    }
+    fold_again(first, last);
+    if (const Verdict verdict = write(first, last); verdict.kind != Verdict::Kind::settled) {
+        divide(first, last, verdict);
+    }
+}
+
+void Settlement::divide(std::size_t first, std::size_t last, const Verdict &verdict) {
+    if (last - first == 1) {
+        bury(first, verdict.kind == Verdict::Kind::invalid ? "invalid_change" : "data_refused", verdict.reason);
+        rows_->forget(first);
+        return;
+    }
+    const std::vector<std::size_t> named = suspects(first, last, verdict);
+    if (named.empty()) {
+        const std::size_t middle = first + (last - first) / 2;
+        settle_range(first, middle);
+        settle_range(middle, last);
+        return;
+    }
+    for (const std::size_t suspect : named) {
+        settle_range(first, suspect);
+        settle_range(suspect, suspect + 1);
+        wrong_guesses_ += ran_[suspect].result.status == WEIR_REJECT ? 0 : 1;
+        first = suspect + 1;
+    }
+    settle_range(first, last);
+}
+
+// The events of a range that a refusal seems to come from, ascending; none where there is nothing to go by.
+std::vector<std::size_t> Settlement::suspects(std::size_t first, std::size_t last, const Verdict &verdict) {
+    if (verdict.kind == Verdict::Kind::invalid) {
+        return {verdict.culprit};
+    }
+    if (wrong_guesses_ > kWrongGuessesMost) {
+        return {};
+    }
+    std::vector<std::size_t> named;
+    // One refused row is the usual case; where there are more, it is cheaper to look for all at once.
+    for (const RefusedRow &row : refused_rows(session_, description_.schema, verdict.flush, searches_++ > 0)) {
+        std::vector<std::size_t> events = rows_->changing(row.table, row.key);
+        std::erase_if(events, [&](std::size_t event) { return event < first || event >= last; });
+        if (!events.empty()) {
+            named.push_back(events.size() == 1 ? events.front() : first_refused(row.table, row.key, events));
+        }
+    }
+    std::sort(named.begin(), named.end());
+    named.erase(std::unique(named.begin(), named.end()), named.end());
+    return named;
+}
+
+// Which of the events that change a row is the first with which it is refused.
+std::size_t Settlement::first_refused(std::uint32_t table, const store::Key &key, const std::vector<std::size_t> &events) {
+    std::size_t taken = 0;
+    std::size_t refused = events.size();
+    while (refused - taken > 1) {
+        const std::size_t middle = taken + (refused - taken) / 2;
+        rows_->restart();
+        std::for_each(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(middle),
+                      [&](std::size_t event) { rows_->again(event, table, key); });
+        const std::vector<store::TableFlush> flush = rows_->finish();
+        (!rows_->failure() && is_taken(session_, flush) ? taken : refused) = middle;
+    }
+    return events[refused - 1];
+}
+
+// States what the events of a range stated, but for those that would see other rows now, which run again, and those that have to wait now.
+void Settlement::fold_again(std::size_t first, std::size_t last) {
+    rows_->restart();
+    std::unordered_set<std::string> blocked = blocked_before(first);
+    const auto deadline = HandlerLanes::deadline_from_now();
+    for (std::size_t i = first; i < last;) {
+        const std::string &key = work_[i]->order_key;
+        if (fates_[i] == Fate::open && ran_[i].state == Ran::State::finished) {
+            if (!key.empty() && blocked.contains(key)) {
+                ran_[i] = Ran{};
+                rows_->forget(i);
+            } else if (rows_->holds(i)) {
+                rows_->again(i);
+            } else {
+                i = run_again(i, last, {*rows_, blocked}, deadline, i == first);
+                continue;
+            }
+        }
+        if (waits(i) && !key.empty()) {
+            blocked.insert(key);
+        }
+        ++i;
+    }
+}
+
+// Runs an event again, and those right behind it that have to as well. @return the first behind them
+std::size_t Settlement::run_again(std::size_t first, std::size_t last, HandlerLanes::Place place,
+                                  std::chrono::steady_clock::time_point deadline, bool at_least_one) {
+    Stretch stretch{first, first, {}};
+    const auto has_to = [&](std::size_t i) { return fates_[i] == Fate::open && ran_[i].state == Ran::State::finished && !rows_->holds(i); };
+    while (stretch.last < last && has_to(stretch.last)) {
+        ++stretch.last;
+    }
+    for (std::size_t i = first; i < stretch.last; ++i) {
+        rows_->forget(i);
+    }
+    begin(stretch, place, deadline, at_least_one);
+    HandlerLanes::Stretch done = lanes_.finish();
+    for (std::size_t i = first; i < stretch.last; ++i) {
+        ran_[i] = std::move(done.ran[i - first]);
+        if (waits(i) && !work_[i]->order_key.empty()) { // where the time was up
+            place.blocked.insert(work_[i]->order_key);
+        }
+    }
+    return stretch.last;
+}
+
+} // namespace weir::engine

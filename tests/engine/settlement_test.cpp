@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// What becomes of batches that the store refuses, held against the same events settled one by one.
+#include "engine/settlement.hpp"
+
+#include "engine_fixture.hpp"
+#include "event/decoder.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <limits>
+#include <map>
+#include <random>
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+std::atomic<int> runs{0};
+
+weir_cell_v1 text_cell(std::uint32_t column, std::string_view text) {
+    weir_cell_v1 cell{};
+    cell.column = column;
+    cell.operation = WEIR_CELL_SET;
+    cell.text = handlers::view(text);
+    return cell;
+}
+
+weir_status state(const weir_call_v1 *call, std::uint32_t table, std::uint32_t kind, const weir_cell_v1 *cells, std::uint32_t count) {
+    weir_change_v1 change{};
+    change.size = sizeof change;
+    change.table = table;
+    change.kind = kind;
+    change.cells = cells;
+    change.cell_count = count;
+    change.cell_stride = sizeof(weir_cell_v1);
+    call->change(call, &change);
+    return WEIR_OK;
+}
+
+std::string text_at(const weir_event_v1 *event, std::string_view pointer) {
+    weir_view found{};
+    return event->text(event, handlers::view(pointer), &found) == WEIR_FOUND ? std::string(handlers::text(found)) : std::string();
+}
+
+std::optional<std::string> trail_of(const weir_call_v1 *call, const std::string &id) {
+    const weir_cell_v1 key = text_cell(0, id);
+    const weir_row_v1 *row = nullptr;
+    if (call->read(call, 0, &key, 1, sizeof key, &row) != WEIR_FOUND) {
+        return std::nullopt;
+    }
+    return std::string(handlers::text(row->cells[2].text));
+}
+
+/// /add: counts up without a look; else appends /mark to the trail, and how long the trail of /from is, whose absence is a retry; /badge
+/// goes into a row of its own.
+weir_status play(void *, const weir_event_v1 *event, const weir_call_v1 *call) {
+    ++runs;
+    const std::string id = text_at(event, "/id");
+    const std::string number = text_at(event, "/number");
+    if (const std::string badge = text_at(event, "/badge"); !badge.empty()) {
+        const weir_cell_v1 cells[] = {text_cell(0, number), text_cell(1, badge)};
+        state(call, 1, WEIR_CHANGE_INSERT, cells, 2);
+    }
+    std::int64_t add = 0;
+    if (event->integer(event, handlers::view("/add"), &add) == WEIR_FOUND) {
+        weir_cell_v1 cells[] = {text_cell(0, id), {}};
+        cells[1].column = 1;
+        cells[1].operation = WEIR_CELL_ADD;
+        cells[1].integer = add;
+        return state(call, 0, WEIR_CHANGE_UPSERT, cells, 2);
+    }
+    std::string mark = text_at(event, "/mark");
+    if (const std::string from = text_at(event, "/from"); !from.empty()) {
+        const auto other = trail_of(call, from);
+        if (!other) {
+            call->error(call, handlers::view("not_yet"), handlers::view("the other item isn't there"));
+            return WEIR_RETRY;
+        }
+        mark += std::to_string(other->size());
+    }
+    const std::string trail = trail_of(call, id).value_or("") + mark;
+    const weir_cell_v1 cells[] = {text_cell(0, id), text_cell(2, trail)};
+    return state(call, 0, WEIR_CHANGE_UPSERT, cells, 2);
+}
+
+plugin::Description played() {
+    plugin::Description description = items_plugin();
+    store::Table badges;
+    badges.name = "badges";
+    badges.columns = {{"id", store::Type::text, false, 0, 0, store::Default::none, {}},
+                      {"badge", store::Type::text, false, 0, 0, store::Default::none, {}}};
+    badges.primary_key = {0};
+    badges.indexes.push_back({"badges_badge", {1}, true});
+    description.schema.tables.push_back(badges);
+    return description;
+}
+
+/// A store whose database refuses trails with a "!" and counts above a million, and what settles batches into it.
+struct Field {
+    EngineFixture fixture;
+    plugin::Description description = played();
+    std::unique_ptr<engine::HandlerLanes> lanes;
+    std::unique_ptr<store::Session> session;
+
+    Field() {
+        session = fixture.session(description);
+        if (on_postgresql()) {
+            run_in_test_store(fixture.directory / "store", "items",
+                              "alter table items add check (trail not like '%!%'), add check (count <= 1000000)");
+        } else {
+            for (const char *what : {"insert", "update"}) {
+                run_in_test_store(fixture.directory / "store", "items",
+                                  std::string("create trigger no_bang_") + what + " before " + what +
+                                      " on items when new.trail like '%!%' or new.count > 1000000 begin select raise(abort, 'no'); end");
+            }
+        }
+        session = fixture.session(description);
+        const auto module =
+            std::make_shared<TestModule>(description, std::map<std::string, weir_handler_v1, std::less<>>{{"item.played.v1", play}});
+        std::string reason;
+        engine::HandlerLanes::Setup setup;
+        setup.instance = plugin::Instance::create(module, "items", "items", "{}", reason);
+        setup.marks = std::make_shared<engine::CrashMarks>(fixture.directory / "marks", "items");
+        setup.domain = "items";
+        setup.budget = std::chrono::seconds(60);
+        lanes = std::make_unique<engine::HandlerLanes>(std::move(setup));
+    }
+
+    std::vector<engine::Ran> settle(const std::vector<engine::WorkPtr> &batch) {
+        session->begin({});
+        engine::Settlement settlement(*session, description, *lanes);
+        std::vector<engine::Ran> ran = settlement.settle(batch, engine::Settlement::Ledger::known_open);
+        session->commit();
+        return ran;
+    }
+
+    engine::WorkPtr work(int number, const std::string &id, const std::string &more) const {
+        event::Binding binding;
+        binding.topic = "items.v1";
+        binding.keys = {"/payload/id"};
+        const event::Decoder decoder(binding, fixture.contracts);
+        auto message = std::make_shared<event::Message>();
+        message->topic = "items.v1";
+        message->position = {static_cast<std::uint64_t>(number) + 1, 0};
+        message->body =
+            item_event(number, "item.played.v1", R"({"id":")" + id + R"(","number":")" + std::to_string(number) + "\"" + more + "}");
+        auto made = std::make_shared<engine::Work>();
+        made->event = std::make_shared<const event::Event>(decoder.decode(message));
+        made->order_key = id;
+        return made;
+    }
+
+    std::vector<store::Row> rows(std::uint32_t table) const {
+        store::Session::Scan scan;
+        scan.table = table;
+        scan.limit = 100'000;
+        return session->scan(scan);
+    }
+};
+
+bool was_applied(const engine::Ran &ran) { return ran.state == engine::Ran::State::finished && ran.result.status == WEIR_OK; }
+bool is_dead(const engine::Ran &ran) { return ran.state == engine::Ran::State::finished && ran.result.status == WEIR_REJECT; }
+
+/// What events come to one by one, each in a transaction of its own; those behind one that waits are held.
+std::vector<engine::Ran> one_by_one(Field &field, const std::vector<engine::WorkPtr> &batch) {
+    std::vector<engine::Ran> result;
+    std::unordered_set<std::string> waiting;
+    for (const engine::WorkPtr &work : batch) {
+        result.emplace_back();
+        if (!waiting.contains(work->order_key)) {
+            result.back() = field.settle({work}).front();
+        }
+        if (!was_applied(result.back()) && !is_dead(result.back())) {
+            waiting.insert(work->order_key);
+        }
+    }
+    return result;
+}
+
+std::string mark(char letter) { return std::string(R"(,"mark":")") + letter + "\""; }
+
+std::string random_payload(std::mt19937_64 &random, int poison_percent, int keys) {
+    const auto below = [&](int limit) { return static_cast<int>(random() % static_cast<std::uint64_t>(limit)); };
+    std::string more;
+    if (below(100) < poison_percent) {
+        switch (below(4)) {
+        case 0:
+            return mark('!');
+        case 1:
+            return R"(,"add":2000000)";
+        case 2:
+            return R"(,"add":)" + std::to_string(std::numeric_limits<std::int64_t>::max());
+        default:
+            more = R"(,"badge":"gold")";
+        }
+    }
+    if (below(10) == 0) {
+        more += R"(,"badge":"badge )" + std::to_string(below(40)) + "\"";
+    }
+    if (below(4) == 0) {
+        return more + R"(,"add":)" + std::to_string(1 + below(5));
+    }
+    if (below(5) == 0) {
+        more += R"(,"from":"k)" + std::to_string(below(keys + 2)) + "\"";
+    }
+    return more + mark(static_cast<char>('a' + below(26)));
+}
+
+} // namespace
+
+TEST_CASE("a batch of which the store refuses some comes to what its events come to one by one") {
+    std::mt19937_64 random(seed());
+    const int rounds = on_postgresql() ? 12 : 8;
+    for (int round = 0; round < rounds; ++round) {
+        Field together;
+        Field alone;
+        const int keys = 1 + static_cast<int>(random() % 12);
+        const int poison_percent = round == 0 ? 100 : static_cast<int>(random() % 30);
+        int number = 0;
+        for (int batch = 0; batch < 4; ++batch) {
+            std::vector<engine::WorkPtr> works;
+            for (const int last = number + 1 + static_cast<int>(random() % 60); number < last; ++number) {
+                const std::string id = "k" + std::to_string(random() % static_cast<unsigned>(keys));
+                works.push_back(together.work(number, id, random_payload(random, poison_percent, keys)));
+            }
+            const std::vector<engine::Ran> ran = together.settle(works);
+            const std::vector<engine::Ran> model = one_by_one(alone, works);
+            CAPTURE(round, batch, seed());
+            for (std::size_t i = 0; i < works.size(); ++i) {
+                CAPTURE(i, works[i]->order_key, works[i]->event->message->body, ran[i].result.error.type, model[i].result.error.type);
+                REQUIRE(was_applied(ran[i]) == was_applied(model[i]));
+                REQUIRE(is_dead(ran[i]) == is_dead(model[i]));
+            }
+            for (const std::uint32_t table : {0U, 1U}) {
+                REQUIRE(together.rows(table) == alone.rows(table));
+            }
+        }
+    }
+}
+
+TEST_CASE("an event that the store refuses makes no handler run again but those that read its rows") {
+    const auto thousand = [](const Field &field, int poison, const std::string &what, int keys) {
+        std::vector<engine::WorkPtr> works;
+        for (int i = 0; i < 1000; ++i) {
+            works.push_back(i == poison ? field.work(i, keys == 1 ? "k0" : "poison", what)
+                                        : field.work(i, "k" + std::to_string(i % keys), mark('a')));
+        }
+        return works;
+    };
+    for (const std::string what : {mark('!'), std::string(R"(,"mark":"p","badge":"gold")"), std::string(R"(,"add":2000000)")}) {
+        for (const int keys : {500, 20, 1}) {
+            Field field;
+            field.settle({field.work(5000, "owner", R"(,"mark":"o","badge":"gold")")});
+            runs = 0;
+            constexpr int kPoison = 701;
+            const auto works = thousand(field, kPoison, what, keys);
+            const std::vector<engine::Ran> ran = field.settle(works);
+            CAPTURE(what, keys);
+            CHECK(is_dead(ran[kPoison]));
+            CHECK(ran[kPoison].result.error.type == "data_refused");
+            CHECK(std::count_if(ran.begin(), ran.end(), was_applied) == 999);
+            CHECK(runs == 1000 + (keys == 1 ? 1000 - kPoison - 1 : 0)); // those behind it saw what it had done
+            CHECK(field.fixture.trail(field.description, "k0") ==
+                  std::string(static_cast<std::size_t>(keys == 1 ? 999 : 1000 / keys), 'a'));
+        }
+    }
+}
