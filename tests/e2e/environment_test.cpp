@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The variables of deployments that there are: the shipped configurations understand them, on real servers.
+#include "http_client.hpp"
 #include "sample.hpp"
 
 #include <catch2/catch.hpp>
@@ -176,4 +177,37 @@ TEST_CASE("the linting service's variables are in effect, in its own file and be
     CHECK_THAT(check->output(), Contains(R"({"key":"domains.linting.engine.max_retries","value":"4",)"));
     CHECK_THAT(check->output(), Contains(alone ? R"({"key":"log.level","value":"error",)" : R"({"key":"log.level","value":"info",)"));
     stop(*host);
+}
+
+TEST_CASE("one process serves linting, spell-check and votes at once on Redis and PostgreSQL, by the shipped configuration") {
+    Shipped shipped("redis-postgresql.json", {"linting", "spellcheck", "votes"});
+    for (const Text &message : sample()) {
+        shipped.command({"XADD", kIdentityTopic, "*", "event", message.body});
+    }
+    const auto host =
+        shipped.weir({"run"}, {{"REDIS_URL", shipped.redis_url()}, {"DATABASE_URL", shipped.store_url()}, {"HTTP_LISTEN", "127.0.0.1:0"}});
+    REQUIRE(eventually([&] { return !host->said("http.listening").empty(); }, 60s));
+    const std::string said = host->said("http.listening").front();
+    const std::string before = R"("address":"127.0.0.1:)";
+    REQUIRE_THAT(said, Contains(before));
+    const auto port = static_cast<std::uint16_t>(std::stoul(said.substr(said.find(before) + before.size())));
+    const auto vote = [&] {
+        return http(port, "POST", "/api/vote", R"({"vote":"dogs"})", {{"Content-Type", "application/json"}, {"Idempotency-Key", "k"}})
+            .status;
+    };
+    REQUIRE(eventually([&] { return vote() == 202; }, 60s));
+    CHECK(vote() == 202);
+    const Expectation &expected = expectation();
+    for (const auto &[schema, preferences] : {std::pair{"linting", "user_prefs"}, std::pair{"spell_checking", "user_dictionary_prefs"}}) {
+        INFO(schema);
+        const Database database = shipped.domain(schema);
+        const std::int64_t decided = expected.applied + expected.ignored + expected.dead_letters;
+        REQUIRE(eventually([&] { return number(database, "select count(*) from event_ledger") == decided; }, 120s));
+        check_database(database, expected, preferences);
+    }
+    REQUIRE(eventually([&] { return http(port, "GET", "/api/results").body.find(R"("dogs":1)") != std::string::npos; }, 60s));
+    CHECK(http(port, "GET", "/ready").status == 200);
+    CHECK(http(port, "GET", "/").status == 200);
+    stop(*host);
+    CHECK(number(shipped.domain("votes"), "select count from vote_counts where option = 'dogs'") == 1);
 }
