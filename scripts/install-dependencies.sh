@@ -28,8 +28,8 @@ bench_packages=(
 browser_packages=(chromium)
 command -v node >/dev/null || browser_packages+=(nodejs)
 command -v npm >/dev/null || browser_packages+=(npm)
-# Style checks that are used where they are there.
-lint_packages=(shellcheck clang-format clang-tidy)
+# Style checks that are used where they are there; of prometheus its promtool, which looks at metrics.
+lint_packages=(shellcheck clang-format clang-tidy prometheus)
 
 usage() {
     cat <<'EOF'

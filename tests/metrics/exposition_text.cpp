@@ -238,8 +238,10 @@ std::set<std::string> metrics_named_in(const std::string &text, const std::set<s
     return found;
 }
 
+bool has_promtool() { return std::system("command -v promtool >/dev/null 2>&1") == 0; }
+
 std::string said_by_promtool(const std::string &text) {
-    if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
+    if (!has_promtool()) {
         return {};
     }
     std::string file = (std::filesystem::temp_directory_path() / "weir-metrics-XXXXXX").string();

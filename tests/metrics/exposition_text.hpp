@@ -31,6 +31,8 @@ ExpositionText read_exposition(const std::string &text);
 /// The metrics that a text of PromQL, YAML or JSON names, without the suffixes of histograms' parts.
 std::set<std::string> metrics_named_in(const std::string &text, const std::set<std::string> &histograms);
 
+bool has_promtool();
+
 /// What `promtool check metrics` says of a page; empty where it is content, or isn't installed.
 std::string said_by_promtool(const std::string &text);
 
