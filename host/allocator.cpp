@@ -5,5 +5,5 @@
 // environment goes on top of it.
 extern "C" {
 extern const char *malloc_conf;
-const char *malloc_conf = "narenas:2,tcache_max:4096,dirty_decay_ms:2000,muzzy_decay_ms:0";
+const char *malloc_conf = "narenas:2,tcache_max:1024,dirty_decay_ms:200,muzzy_decay_ms:0";
 }

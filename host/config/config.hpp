@@ -15,7 +15,7 @@ namespace weir::config {
 
 /// How events are taken; host-wide defaults that a domain may override key by key.
 struct EngineConfig {
-    std::uint32_t batch_max_events = 1000;
+    std::uint32_t batch_max_events = 400;
     std::uint64_t batch_max_bytes = 4u << 20;
     std::uint32_t read_max_events = 0; ///< 0: batch_max_events
     std::uint32_t read_wait_ms = 250;

@@ -10,7 +10,7 @@ constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
 
 std::vector<Key> engine_keys() {
     return {
-        {"engine.batch_max_events", Type::integer, "1000", "Events of one transaction at most.", 1, 100000},
+        {"engine.batch_max_events", Type::integer, "400", "Events of one transaction at most.", 1, 100000},
         {"engine.batch_max_bytes", Type::integer, "4194304",
          "Bytes of one transaction's messages at most; a message that is larger goes alone.", 1024, 1024 * kMebibyte},
         {"engine.shards", Type::integer, "2",

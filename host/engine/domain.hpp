@@ -16,7 +16,7 @@ namespace weir::engine {
 
 /// How events are taken. Times in milliseconds.
 struct Options {
-    std::size_t batch_max_events = 1000;
+    std::size_t batch_max_events = 400;
     std::size_t batch_max_bytes = 4u << 20;
     std::size_t shards = 2; ///< batches under way at once, each of other keys; fewer where the store or the tables don't take so many
     std::size_t read_max_events = 0; ///< that one read asks for; 0: batch_max_events

@@ -62,8 +62,9 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
         save_positions();
     }
     auto wake = partitions_->next();
+    const bool must_wait = is_running() && !environment_.under_way->has_room();
     for (const auto &shard : shards_) {
-        if (!shard->is_idle()) {
+        if (!shard->is_idle() || must_wait) {
             continue; // it will ring
         }
         if (shard->has_unfinished()) {
@@ -75,18 +76,29 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
     return wake;
 }
 
+bool DomainService::is_running() const {
+    return std::any_of(shards_.begin(), shards_.end(), [](const auto &shard) { return !shard->is_idle() && !shard->has_ended(); });
+}
+
 // @return whether one has ended already
 bool DomainService::begin_batches() {
     bool ended = false;
     for (bool begun = true; begun;) { // what one takes may make room for another's
         begun = false;
-        for (const auto &shard : shards_) {
+        const std::size_t first = next_shard_; // each gets its turn where one batch is all that there is room for
+        for (std::size_t i = 0; i < shards_.size(); ++i) {
+            const std::size_t at = (first + i) % shards_.size();
+            const auto &shard = shards_[at];
             if (!shard->is_idle() || (shard->has_unfinished() && Clock::now() < shard->again_at())) {
                 continue;
+            }
+            if (is_running() && !environment_.under_way->has_room()) {
+                return ended; // the one that runs rings when it has ended
             }
             std::vector<WorkPtr> batch = shard->has_unfinished() ? shard->take_unfinished() : dealer_->assemble(shards_, *shard);
             if (!batch.empty()) {
                 shard->start(std::move(batch), partitions_->leases());
+                next_shard_ = (at + 1) % shards_.size();
                 begun = true;
                 ended = ended || shard->has_ended();
             }

@@ -90,7 +90,7 @@ void DomainService::make_shards(std::size_t number) {
     }
     std::vector<std::unique_ptr<Shard>> shards;
     for (std::size_t i = 0; i < number; ++i) {
-        shards.push_back(std::make_unique<Shard>(*domain_store_, bell_, spec_.name, number > 1));
+        shards.push_back(std::make_unique<Shard>(*domain_store_, bell_, spec_.name, *environment_.under_way, number > 1));
     }
     shards_ = std::move(shards);
 }

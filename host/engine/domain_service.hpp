@@ -80,6 +80,7 @@ private:
     HandlerLanes::Setup handlers_setup(std::shared_ptr<plugin::Instance> instance) const;
     void take_late();
     bool begin_batches();
+    bool is_running() const;
     void look_at_ended(Counts &counts);
     void settle_down(Counts &counts);
     void take_end(Shard::Ended ended, bool &fenced, std::exception_ptr &failure);
@@ -103,6 +104,7 @@ private:
     std::unique_ptr<Acknowledger> acknowledger_;
     std::unique_ptr<EventReader> reader_;
     std::vector<std::unique_ptr<Shard>> shards_;
+    std::size_t next_shard_ = 0; ///< whose turn it is
     std::unique_ptr<PartitionKeeper> partitions_;
     std::unique_ptr<EventDealer> dealer_;
     std::unique_ptr<OutboxRelay> relay_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/broker.hpp"
+#include "engine/batches_under_way.hpp"
 #include "engine/domain.hpp"
 #include "event/contracts.hpp"
 #include "plugin/module.hpp"
@@ -25,6 +26,7 @@ struct Environment {
     EventBudget *budget = nullptr;
     std::map<std::string, broker::Broker *> brokers{}; ///< by the name that a domain's spec has
     RouteBoard *routes = nullptr;                      ///< where domains put what answers their routes; null: nobody serves them
+    std::shared_ptr<BatchesUnderWay> under_way = std::make_shared<BatchesUnderWay>(); ///< of all domains that were given this, or a copy
 };
 
 /**

@@ -15,8 +15,8 @@ constexpr auto kRunAgainPause = std::chrono::milliseconds(20);
 
 } // namespace
 
-Shard::Shard(store::DomainStore &store, Wakeup &bell, const std::string &domain, bool own_thread)
-    : store_(store), bell_(bell), domain_(domain) {
+Shard::Shard(store::DomainStore &store, Wakeup &bell, const std::string &domain, BatchesUnderWay &under_way, bool own_thread)
+    : store_(store), bell_(bell), domain_(domain), under_way_(under_way) {
     if (own_thread) {
         thread_ = std::thread([this] { loop(); });
     }
@@ -51,6 +51,7 @@ void Shard::start(std::vector<WorkPtr> batch, std::vector<store::Lease> leases) 
     batch_ = std::move(batch);
     leases_ = std::move(leases);
     begun_ = true;
+    under_way_.begin();
     if (!thread_.joinable()) {
         run();
         return;
@@ -66,6 +67,7 @@ void Shard::run() {
     } catch (...) {
         failure_ = std::current_exception();
     }
+    under_way_.end();
 }
 
 void Shard::loop() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/batch_cycle.hpp"
+#include "engine/batches_under_way.hpp"
 #include "engine/handler_lane.hpp"
 #include "engine/key_gate.hpp"
 #include "engine/wakeup.hpp"
@@ -33,8 +34,9 @@ public:
     using Clock = std::chrono::steady_clock;
 
     /// @param bell rung when a batch has ended
+    /// @param under_way counts its batches while they run; outlives it
     /// @param own_thread batches run beside the domain's thread; else within `start`
-    Shard(store::DomainStore &store, Wakeup &bell, const std::string &domain, bool own_thread);
+    Shard(store::DomainStore &store, Wakeup &bell, const std::string &domain, BatchesUnderWay &under_way, bool own_thread);
     /// Waits for the batch that runs; what it came to is lost to the domain, not to the store.
     ~Shard();
     Shard(const Shard &) = delete;
@@ -89,6 +91,7 @@ private:
     store::DomainStore &store_;
     Wakeup &bell_;
     const std::string domain_;
+    BatchesUnderWay &under_way_;
     std::unique_ptr<store::Session> session_;
     std::unique_ptr<HandlerLanes> handlers_;
     std::unique_ptr<BatchCycle> cycle_;

@@ -115,6 +115,38 @@ TEST_CASE("keys of different shards are worked at at the same time, where the st
     CHECK(meeting.most <= (on_postgresql() ? static_cast<int>(kShards) : 1));
 }
 
+TEST_CASE("where other domains' batches take the processors, a domain's shards take turns, one batch at a time, and none falls behind") {
+    EngineFixture fixture;
+    constexpr int kEvents = 120;
+    expect_to_meet(2, std::chrono::milliseconds(20)); // in vain
+    fixture.publish(marks(kEvents, "item.met.v1"));
+    engine::DomainSpec spec = sharded();
+    spec.options.batch_max_events = 5;
+    spec.options.handler_budget = std::chrono::seconds(60);
+    engine::Environment environment = fixture.environment();
+    environment.under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    environment.under_way->begin(); // those of two others
+    environment.under_way->begin();
+    static std::vector<int> order; // of the events' numbers; under the meeting's mutex
+    order.clear();
+    const weir_handler_v1 noted = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) {
+        weir_view number{};
+        if (event->text(event, {"/mark", 5}, &number) == WEIR_FOUND) {
+            const std::lock_guard lock(meeting.mutex);
+            order.push_back(std::stoi(std::string(number.data, number.size)));
+        }
+        return meet(instance, event, call);
+    };
+    engine::DomainWorker worker(spec, module_of(items_plugin(), {{"item.met.v1", noted}}), environment);
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    CHECK(meeting.most == 1);
+    CHECK(worker.status().counts.applied == kEvents);
+    REQUIRE(order.size() == kEvents);
+    for (int i = 0; i < kEvents; ++i) { // out of place by a batch or two of each shard
+        REQUIRE(std::abs(order[static_cast<std::size_t>(i)] - i) <= 25);
+    }
+}
+
 TEST_CASE("a table with a unique index has its events in the partition's order, in one shard; a generation that drops it has more") {
     EngineFixture fixture;
     plugin::Description unique = items_plugin();
