@@ -87,12 +87,13 @@ public:
     std::size_t feed(std::string_view bytes) {
         std::size_t taken = 0;
         if (stage_ == Stage::header && !got_some()) { // an empty line before a request is overlooked (RFC 9112, section 2.2)
-            while (taken < bytes.size() && taken < 2 && (bytes[taken] == '\r' || bytes[taken] == '\n')) {
+            while (taken < bytes.size() && overlooked_ + taken < 2 && (bytes[taken] == '\r' || bytes[taken] == '\n')) {
                 ++taken;
             }
             if (taken == 1 && bytes.size() == 1) {
                 return 0;
             }
+            overlooked_ += taken; // one, however it is cut
         }
         while ((stage_ == Stage::header || stage_ == Stage::body) && taken < bytes.size()) {
             if (stage_ == Stage::body && chunked() && bytes.size() - taken < kLastChunkBytes) {
@@ -227,6 +228,7 @@ private:
     std::size_t max_header_bytes_;
     std::size_t max_body_bytes_ = 0;
     std::size_t header_bytes_ = 0;
+    std::size_t overlooked_ = 0;
     bool at_line_ = false; ///< what is read next begins a line
     std::string method_;
     std::string target_;

@@ -45,7 +45,7 @@ const Routes &routes() {
     return *built.routes;
 }
 
-void check(Request &request, bool asterisk) {
+void check(Request &request, bool asterisk, bool is_http_1_0) {
     require(asterisk ? request.path == "*" : !request.path.empty() && request.path.front() == '/', "a path begins with a slash");
     require(request.path.find('\0') == std::string::npos, "a path holds no NUL");
     for (const std::string &segment : request.segments) {
@@ -58,7 +58,7 @@ void check(Request &request, bool asterisk) {
     listener.token = "0123456789abcdef";
     listener.cors_origins = {"https://a.example"};
     request.remote_address = "192.0.2.1";
-    judge(request, listener);
+    judge(request, listener, is_http_1_0);
     require(!request.is_local, "a stranger is not local");
     (void)accepts(request.headers.joined("Accept"), {"application/json"});
     const Routes::Match match = routes().match(request.method, request.segments);
@@ -99,7 +99,7 @@ std::vector<std::string> read(std::string_view bytes, std::size_t piece) {
             }
             if (parser->stage() == RequestParser::Stage::complete) {
                 Request &request = parser->request();
-                check(request, parser->is_asterisk());
+                check(request, parser->is_asterisk(), parser->is_http_1_0());
                 seen.push_back(std::string(text_of(request.method)) + " " + request.path + "?" + request.query + "\n" + request.body);
                 parser = std::make_unique<RequestParser>(kHeaderMost);
                 more = !waiting.empty();
