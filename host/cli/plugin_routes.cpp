@@ -102,6 +102,44 @@ http::Handler stream_of(const engine::Retirement &retirement, const Service &ser
     return [channel](const http::Request &) { return http::Response::events(channel->subscribe()); };
 }
 
+/// What a route may be answered with, by what is known of it. What else a plugin says is a problem as well: "default".
+std::vector<http::RouteDescription::Answer> answers_of(const plugin::Route &route) {
+    std::vector<http::RouteDescription::Answer> answers;
+    const auto problem = [&answers](bool applies, int status, const char *when) {
+        if (applies) {
+            answers.push_back({status, when, "application/problem+json", R"({"$ref":"#/components/schemas/Problem"})"});
+        }
+    };
+    const bool reads = route.method == WEIR_HTTP_GET;
+    const bool is_post = route.method == WEIR_HTTP_POST;
+    const bool has_body = !reads && route.method != WEIR_HTTP_DELETE;
+    if (reads) {
+        answers.push_back({200, route.events ? "Events, as they come" : "What was asked for", route.produces, ""});
+    } else {
+        answers.push_back({2, "It is done", route.produces, ""});
+    }
+    if (reads && !route.events) {
+        answers.push_back({304, "It is what If-None-Match names", "", ""});
+    }
+    problem(!reads, 400, is_post ? "The body, or the Idempotency-Key, is malformed" : "The request is malformed");
+    problem(route.guarded, 401, "The bearer token is missing, or not the right one");
+    problem(route.guarded, 403, "Only local requests are let in");
+    problem(route.path.find('{') != std::string::npos, 404, "There is nothing that the path names");
+    problem(true, 406, "Accept leaves out what the route answers with");
+    problem(!reads, 409, "It doesn't go with what is stored");
+    problem(!reads && !is_post, 412, "If-Match names another version");
+    problem(has_body, 413, "The body is too large");
+    problem(has_body, 415, "The body is of another media type");
+    problem(!reads, 422,
+            is_post ? "What the body says is refused, or the Idempotency-Key came with another request" : "What is asked for is refused");
+    problem(!reads && !is_post, 428, "If-Match is missing");
+    problem(true, 500, "The plugin has a fault");
+    problem(!reads, 502, "The broker refuses what is to be published");
+    problem(true, 503, "The store, the broker or the host can't now: try again");
+    problem(!route.events, 504, "It took too long");
+    return answers;
+}
+
 http::RouteDescription description_of(const Service &service, const plugin::Route &route) {
     http::RouteDescription description;
     description.operation_id = service->spec().name + "_" + plugin::route_name(route);
@@ -121,7 +159,7 @@ http::RouteDescription description_of(const Service &service, const plugin::Rout
         const std::size_t end = route.path.find_first_of(".}", at);
         description.fields.push_back({route.path.substr(at + 1, end - at - 1), "path", "", R"({"type":"string"})", true});
     }
-    description.answers.push_back({200, "Answered", route.produces, ""});
+    description.answers = answers_of(route);
     return description;
 }
 
@@ -138,6 +176,7 @@ http::Route route_of(const engine::Retirement &retirement, const Service &servic
     made.method = method_of(route.method);
     made.pattern = route.path;
     made.owner = "plugin " + service->module().description().name + " (domain " + service->spec().name + ")";
+    made.options.access = route.guarded ? http::Access::guarded : http::Access::open;
     made.options.timeout = service->spec().options.handler_budget;
     made.options.consumes = {route.consumes};
     made.options.produces = {route.produces};

@@ -91,7 +91,7 @@ Json operation_of(const Route &route) {
         if (!answer.media_type.empty()) {
             one["content"] = content_of(answer.media_type, answer.schema, route);
         }
-        answers[std::to_string(answer.status)] = std::move(one);
+        answers[std::to_string(answer.status) + (answer.status < 10 ? "XX" : "")] = std::move(one);
     }
     answers["default"] = {{"$ref", "#/components/responses/Problem"}};
     operation["responses"] = std::move(answers);

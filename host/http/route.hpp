@@ -80,7 +80,7 @@ struct RouteDescription {
         bool required = false;
     };
     struct Answer {
-        int status = 200;
+        int status = 200; ///< or a class of them: 2 is 2XX
         std::string description;
         std::string media_type; ///< empty: no body
         std::string schema;     ///< of the body; empty: not described

@@ -87,7 +87,7 @@ Route copy_route(const weir_http_route_v1 &from, const std::string &where) {
     if (from.method < WEIR_HTTP_GET || from.method > WEIR_HTTP_DELETE) {
         throw DescriptorFault{named + " has the unknown method " + std::to_string(from.method)};
     }
-    if ((from.flags & ~WEIR_HTTP_EVENTS) != 0) {
+    if ((from.flags & ~(WEIR_HTTP_EVENTS | WEIR_HTTP_GUARDED)) != 0) {
         throw DescriptorFault{named + " has unknown flags " + std::to_string(from.flags)};
     }
     if (from.handle == nullptr) {
@@ -101,6 +101,7 @@ Route copy_route(const weir_http_route_v1 &from, const std::string &where) {
         throw DescriptorFault{named + " is a stream of events: that is a GET route without variables, with a max_age_ms of at least " +
                               std::to_string(kLeastEventsMs)};
     }
+    route.guarded = (from.flags & WEIR_HTTP_GUARDED) != 0;
     route.max_age = std::chrono::milliseconds(from.max_age_ms);
     route.max_body_bytes = from.max_body_bytes;
     route.consumes = copy_media_type(from.consumes, named + "/consumes");

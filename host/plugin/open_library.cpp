@@ -42,6 +42,8 @@ PluginRefusal explain(const std::filesystem::path &origin, std::string text) {
     return {origin, "load_failed", "the system cannot load it: " + text, "build the plugin again on this machine's release of the system"};
 }
 
+constexpr std::uint32_t kGuardedSince = 2; // WEIR_HTTP_GUARDED, in minors of ABI 1
+
 /// Asks for the extension "weir.http/1", which belongs to the plugin and not to an instance.
 std::optional<std::string> read_routes(const weir_plugin_descriptor_v1 &descriptor, Description &out) {
     if (descriptor.abi_minor < 1 || descriptor.extension == nullptr) {
@@ -61,6 +63,12 @@ std::optional<std::string> read_routes(const weir_plugin_descriptor_v1 &descript
     }
     if (auto wrong = describe_routes(*static_cast<const weir_http_v1 *>(table), out.routes)) {
         return wrong;
+    }
+    const auto is_guarded = [](const Route &route) { return route.guarded; };
+    if (const auto route = std::find_if(out.routes.begin(), out.routes.end(), is_guarded);
+        route != out.routes.end() && descriptor.abi_minor < kGuardedSince) {
+        return "the route " + route_name(*route) + " is guarded and abi_minor is " + std::to_string(descriptor.abi_minor) +
+               "; set it to 2, so that no host takes the plugin that wouldn't guard it";
     }
     const auto is_taken = [](const store::Table &declared) { return declared.name == "http_requests"; };
     if (!out.routes.empty() && std::any_of(out.schema.tables.begin(), out.schema.tables.end(), is_taken)) {

@@ -15,8 +15,9 @@ namespace weir::plugin {
 /// One route of a plugin, copied and checked; the C++ form of `weir_http_route_v1`.
 struct Route {
     std::uint32_t method = WEIR_HTTP_GET;
-    std::string path;    ///< pattern: "/users/{user}"
-    bool events = false; ///< a stream of server-sent events
+    std::string path;     ///< pattern: "/users/{user}"
+    bool events = false;  ///< a stream of server-sent events
+    bool guarded = false; ///< only for whoever the operator trusts
     std::chrono::milliseconds max_age{0};
     std::uint32_t max_body_bytes = 0; ///< 0: the server's limit
     std::string consumes;             ///< media type

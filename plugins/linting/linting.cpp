@@ -40,8 +40,9 @@ WEIR_PLUGIN(linting, "linting", "1.0.0") {
         .instance<Linting>();
     identity::declare_reads(plugin);
     weir::Routes(plugin)
-        .get("/linting/users/{tenant}/{user}/prefs", show_prefs, {.summary = "The rules that a user wants applied"})
-        .put("/linting/users/{tenant}/{user}/prefs", replace_prefs, {.summary = "Replaces a user's rules; If-Match names their version"});
+        .get("/linting/users/{tenant}/{user}/prefs", show_prefs, {.summary = "The rules that a user wants applied", .guarded = true})
+        .put("/linting/users/{tenant}/{user}/prefs", replace_prefs,
+             {.summary = "Replaces a user's rules; If-Match names their version", .guarded = true});
 }
 
 WEIR_HANDLER(linting, user_created) {

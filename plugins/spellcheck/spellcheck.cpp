@@ -47,9 +47,9 @@ WEIR_PLUGIN(spellcheck, "spellcheck", "1.0.0") {
         .instance<Spellcheck>();
     identity::declare_reads(plugin);
     weir::Routes(plugin)
-        .get("/spellcheck/users/{tenant}/{user}/prefs", show_prefs, {.summary = "A user's language and own words"})
+        .get("/spellcheck/users/{tenant}/{user}/prefs", show_prefs, {.summary = "A user's language and own words", .guarded = true})
         .put("/spellcheck/users/{tenant}/{user}/prefs", replace_prefs,
-             {.summary = "Replaces a user's language and words; If-Match names their version"});
+             {.summary = "Replaces a user's language and words; If-Match names their version", .guarded = true});
 }
 
 WEIR_HANDLER(spellcheck, user_created) {

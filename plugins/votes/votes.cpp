@@ -36,9 +36,33 @@ struct Votes {
 constexpr std::string_view page_policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
                                          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        switch (c) {
+        case '&':
+            out += "&amp;";
+            break;
+        case '<':
+            out += "&lt;";
+            break;
+        case '>':
+            out += "&gt;";
+            break;
+        case '\r': // which a page's reader would take for the end of a line
+            out += "&#13;";
+            break;
+        default:
+            out += c;
+        }
+    }
+    return out;
+}
+
 } // namespace
 
 WEIR_ROUTE(cast_vote);
+WEIR_ROUTE(show_page);
 WEIR_ROUTE(show_results);
 
 WEIR_PLUGIN(votes, "votes", "1.0.0") {
@@ -60,7 +84,7 @@ WEIR_PLUGIN(votes, "votes", "1.0.0") {
         .post("/api/vote", cast_vote, {.summary = "Votes; 202 once the vote is in the stream", .max_body_bytes = 4096})
         .get("/api/results", show_results, {.summary = "How many votes each option has", .max_age = 1s})
         .events("/api/results/events", show_results, 500ms, {.summary = "The results, whenever they change"})
-        .asset("/", "text/html; charset=utf-8", page::html, {.summary = "A page to vote on", .content_security_policy = page_policy})
+        .get("/", show_page, {.summary = "A page to vote on", .produces = "text/html", .content_security_policy = page_policy})
         .asset("/votes/page.css", "text/css; charset=utf-8", page::css)
         .asset("/votes/page.js", "text/javascript; charset=utf-8", page::script);
 }
@@ -81,6 +105,18 @@ WEIR_ROUTE(cast_vote) {
     const std::string payload = weir::JsonObject().add("vote", option).text();
     reply.publish({.type = "vote.cast.v1", .payload = payload}); // to the topic that the domain reads
     reply.status(202).json(weir::JsonObject().add("status", "accepted").add("vote", option).add("id", request.id()).text());
+}
+
+// With its buttons in it, so that there is something to vote with whatever becomes of the results.
+WEIR_ROUTE(show_page) {
+    constexpr std::string_view place = "<!-- options -->";
+    std::string buttons;
+    for (const std::string &option : call.instance<Votes>().options) {
+        buttons += "<button type=\"button\">" + escaped(option) + "</button>";
+    }
+    std::string html(page::html);
+    html.replace(html.find(place), place.size(), buttons);
+    reply.body("text/html; charset=utf-8", html);
 }
 
 WEIR_ROUTE(show_results) {

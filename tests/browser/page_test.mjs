@@ -191,6 +191,18 @@ test("a vote whose answer is lost is sent again under its key, and counts once",
     await close(page, true);
 });
 
+test("the buttons are there from the beginning, and vote while the results can't be had", async (browser) => {
+    const page = await open(browser);
+    await page.route("**/api/results**", (route) => route.abort());
+    await visit(page);
+    await button(page, "dogs").click();
+    await thanks(page, "dogs");
+    await page.unrouteAll();
+    await page.reload();
+    await counted(page, "dogs");
+    await close(page, true);
+});
+
 test("a vote that is refused is said to be, with the reason", async (browser) => {
     const page = await visit(await open(browser));
     await page.route("**/api/vote", (route) => route.fulfill({ status: 422, contentType: "application/problem+json", body: '{"status":422,"detail":"No such option."}' }));

@@ -105,3 +105,26 @@ TEST_CASE("a known user without saved preferences has the defaults, under a vers
     CHECK(host.ask("GET", target).header("ETag") == "\"1\"");
     CHECK(host.stop() == 0);
 }
+
+TEST_CASE("preferences are shown to, and changed by, whoever has the host's token, and nobody else") {
+    Installation installation({"linting", "spellcheck"});
+    installation.set("http.operations.token", "a-token-of-the-operator");
+    installation.set("http.operations.trust_local", "false");
+    installation.publish(kIdentityTopic, {{"", created()}});
+    HttpHost host(installation);
+    using Fields = std::vector<std::pair<std::string, std::string>>;
+    const Fields right{{"Authorization", "Bearer a-token-of-the-operator"}};
+    const Fields wrong{{"Authorization", "Bearer a-token-of-somebody"}};
+    for (const std::string place : {"/linting/users/", "/spellcheck/users/"}) {
+        const std::string target = place + kTenant + "/" + kUser + "/prefs";
+        host.ask_until(200, "GET", target, {}, right);
+        for (const Fields &fields : {Fields{}, wrong}) {
+            const HttpAnswer answer = host.ask("GET", target, {}, fields);
+            CHECK(answer.status == 401);
+            CHECK(answer.header("WWW-Authenticate"));
+            CHECK(answer.body.find("version") == std::string::npos);
+            CHECK(host.ask("PUT", target, R"({"rules":{}})", fields).status == 401);
+        }
+    }
+    CHECK(host.stop() == 0);
+}

@@ -74,6 +74,7 @@ TEST_CASE("a host that starts without its store has the routes of its plugins, t
     own.postgresql->stop();
     HttpHost host(installation);
     REQUIRE(eventually([&] { return host.ask("GET", "/").status == 200; }, 60s)); // when the plugin has been found
+    CHECK_THAT(host.ask("GET", "/").body, Contains(">cats</button>"));            // to vote with, without results
     const HttpAnswer unread = host.ask("GET", "/api/results");
     CHECK(unread.status == 503);
     CHECK(code_of(unread) == "store_unavailable");

@@ -59,6 +59,7 @@ TEST_CASE("the voting page is served with its script, its style sheet, and a str
     CHECK_THAT(page.header("Content-Type").value_or(""), Contains("text/html"));
     CHECK_THAT(page.header("Content-Security-Policy").value_or(""), Contains("script-src 'self'") && Contains("default-src 'none'"));
     CHECK_THAT(page.body, Contains("votes/page.js") && Contains("votes/page.css"));
+    CHECK_THAT(page.body, Contains("<button type=\"button\">cats</button><button type=\"button\">dogs</button>"));
     CHECK_THAT(host.ask("GET", "/votes/page.js").header("Content-Type").value_or(""), Contains("text/javascript"));
     CHECK_THAT(host.ask("GET", "/votes/page.css").header("Content-Type").value_or(""), Contains("text/css"));
     RawClient stream(host.port());

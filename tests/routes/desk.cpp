@@ -63,6 +63,8 @@ Desk::Desk(const std::vector<std::string> &plugins) {
     listener.name = "public";
     listener.address = "127.0.0.1:0";
     listener.config_key = "http.listen";
+    listener.token = kToken;
+    listener.trust_local = false;
     options.listeners.push_back(listener);
     server = std::make_unique<http::Server>(options);
     board.on_change([this] {

@@ -50,6 +50,9 @@ private:
 /// Plugins served over HTTP on a free port, on a broker and a store of their own.
 class Desk {
 public:
+    /// Whoever names it may use guarded routes; local addresses may not.
+    static constexpr const char *kToken = "the-token-of-the-desk";
+
     /// @param plugins names of fixtures or of shipped plugins
     explicit Desk(const std::vector<std::string> &plugins = {"desk"});
     ~Desk();

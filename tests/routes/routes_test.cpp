@@ -2,7 +2,9 @@
 #include "desk.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 using namespace weir::test;
 
@@ -153,4 +155,26 @@ TEST_CASE("routes come and go with their domain, and a new generation takes them
     desk.supervisor->plugin_removed("desk");
     CHECK(desk.board.services().empty());
     CHECK(desk.ask("GET", "/desk/notes/a").status == 404);
+}
+
+TEST_CASE("where routes leave while one of them hangs, nobody waits for it: not the domain, and not those who are served") {
+    int gate[2];
+    REQUIRE(::pipe(gate) == 0);
+    ::setenv("WEIR_TEST_DESK_GATE", std::to_string(gate[0]).c_str(), 1);
+    {
+        Desk desk;
+        RawClient stream(desk.port);
+        stream.send("GET /desk/gate HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        REQUIRE(stream.header().status == 200); // its handler runs, or will in a moment
+        desk.supervisor->plugin_removed("desk");
+        CHECK(stream.closed_within(std::chrono::seconds(20)));
+        for (int i = 0; i < 20; ++i) {
+            CHECK(desk.ask("GET", "/desk/notes").status == 404);
+        }
+        CHECK(::write(gate[1], "1111", 4) == 4);
+        CHECK(desk.board.retirement().wait_until(std::chrono::steady_clock::now() + std::chrono::seconds(20)));
+    }
+    ::unsetenv("WEIR_TEST_DESK_GATE");
+    ::close(gate[0]);
+    ::close(gate[1]);
 }

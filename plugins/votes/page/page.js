@@ -64,12 +64,17 @@ async function vote(button, option) {
     }
 }
 
-function addOption(option) {
+function newButton(option) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = option;
-    button.addEventListener("click", () => vote(button, option));
     options.append(button);
+    return button;
+}
+
+function addOption(button) {
+    const option = button.textContent;
+    button.addEventListener("click", () => vote(button, option));
 
     const term = document.createElement("dt");
     const name = document.createElement("span");
@@ -78,6 +83,7 @@ function addOption(option) {
     term.append(name, count);
     const bar = document.createElement("progress");
     bar.max = 100;
+    bar.value = 0;
     bar.setAttribute("aria-label", "Share of " + option);
     const detail = document.createElement("dd");
     detail.append(bar);
@@ -88,7 +94,7 @@ function addOption(option) {
 function show(state) {
     for (const option of state.options) {
         if (!rows.has(option)) {
-            addOption(option);
+            addOption(newButton(option)); // the settings have changed since the page was made
         }
         const row = rows.get(option);
         row.count.textContent = state.counts[option] + " (" + state.percentages[option].toFixed(1) + " %)";
@@ -117,5 +123,8 @@ function listen() {
     });
 }
 
+for (const button of options.querySelectorAll("button")) {
+    addOption(button);
+}
 load().catch(() => { said.textContent = "The results can't be loaded now."; });
 listen();

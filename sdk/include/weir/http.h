@@ -33,6 +33,11 @@ extern "C" {
  *  handler every `max_age_ms` and sends the body of its answer as an event where it has changed. Needs a `max_age_ms`. */
 #define WEIR_HTTP_EVENTS 1u
 
+/** Flag, since ABI 1.2: only for whoever the operator trusts, as the host's own operations that change something: with the host's bearer
+ *  token, or from a local address where that is enough. Others get 401 or 403, and the handler doesn't run. For what isn't everybody's to
+ *  see or to change. The plugin's `abi_minor` has to be 2 or more, so that no host takes it that wouldn't guard it. */
+#define WEIR_HTTP_GUARDED 2u
+
 /** A request, as a handler sees it. The host owns it; it doesn't change, and every view in it or returned by it is valid until the handler
  *  returns. */
 typedef struct weir_http_request_v1 weir_http_request_v1;
@@ -123,7 +128,7 @@ typedef struct weir_http_route_v1 {
      *  that follows. No two routes of one method match the same paths, also not of two plugins or of a plugin and the host. */
     weir_view path;
     uint32_t method;                   /**< WEIR_HTTP_* */
-    uint32_t flags;                    /**< WEIR_HTTP_EVENTS */
+    uint32_t flags;                    /**< WEIR_HTTP_EVENTS, WEIR_HTTP_GUARDED */
     uint32_t max_age_ms;               /**< GET: how long an answer may be given to everybody; one refill at a time. 0: not kept */
     uint32_t max_body_bytes;           /**< of the request; 0: the host's limit, which it can't exceed */
     weir_view consumes;                /**< the media type of the request's body; empty: application/json */

@@ -154,6 +154,7 @@ struct RouteOptions {
     std::string_view consumes{};                ///< media type of the request's body; empty: application/json
     std::string_view produces{};                ///< media type of the answers; empty: application/json
     std::string_view content_security_policy{}; ///< for pages; empty: nothing may be loaded from anywhere
+    bool guarded = false;                       ///< only with the host's bearer token, or from a local address: else 401, 403
 };
 
 /// @cond internal
@@ -219,7 +220,7 @@ struct RouteTable {
         weir_http_route_v1 route{};
         route.path = view(path);
         route.method = method;
-        route.flags = flags;
+        route.flags = flags | (options.guarded ? WEIR_HTTP_GUARDED : 0u);
         route.max_age_ms = static_cast<std::uint32_t>(options.max_age.count());
         route.max_body_bytes = options.max_body_bytes;
         route.consumes = view(options.consumes);
@@ -275,19 +276,24 @@ public:
     Routes &events(std::string_view path, RouteHandler handler, std::chrono::milliseconds every, RouteOptions options = {}) {
         options.max_age = every;
         options.produces = options.produces.empty() ? std::string_view("text/event-stream") : options.produces;
-        table_.add(plugin_, WEIR_HTTP_GET, path, {nullptr, handler, {}, {}}, options, WEIR_HTTP_EVENTS);
-        return *this;
+        return add(WEIR_HTTP_GET, path, {nullptr, handler, {}, {}}, options, WEIR_HTTP_EVENTS);
     }
     /// Content that doesn't change while the plugin is loaded: a page, a script, a style sheet.
     Routes &asset(std::string_view path, std::string_view content_type, std::string_view content, RouteOptions options = {}) {
         options.produces = content_type.substr(0, content_type.find(';'));
-        table_.add(plugin_, WEIR_HTTP_GET, path, {nullptr, nullptr, content_type, content}, options, 0);
-        return *this;
+        return add(WEIR_HTTP_GET, path, {nullptr, nullptr, content_type, content}, options, 0);
     }
 
 private:
     Routes &add(std::uint32_t method, std::string_view path, RouteHandler handler, const RouteOptions &options) {
-        table_.add(plugin_, method, path, {nullptr, handler, {}, {}}, options, 0);
+        return add(method, path, {nullptr, handler, {}, {}}, options, 0);
+    }
+    Routes &add(std::uint32_t method, std::string_view path, const detail::RouteEntry &entry, const RouteOptions &options,
+                std::uint32_t flags) {
+        if (options.guarded) {
+            plugin_.need_abi_minor(2);
+        }
+        table_.add(plugin_, method, path, entry, options, flags);
         return *this;
     }
     Plugin &plugin_;

@@ -31,7 +31,7 @@
 /** The major is part of the entry symbol's name (`weir_plugin_v1`), so a host never calls a plugin of another one. */
 #define WEIR_ABI_MAJOR 1u
 /** Counts the additions since 1.0. A plugin states the least it needs, a host what it offers. */
-#define WEIR_ABI_MINOR 1u
+#define WEIR_ABI_MINOR 2u
 
 /** Marks what a plugin exports; everything else is compiled with hidden visibility. */
 #if defined(__GNUC__)

@@ -238,6 +238,9 @@ public:
         return nullptr;
     }
 
+    /// Refuses hosts that offer less of ABI 1: something of it is stated that they wouldn't heed.
+    void need_abi_minor(std::uint32_t minor) { descriptor_.abi_minor = std::max(descriptor_.abi_minor, minor); }
+
     /// For WEIR_PLUGIN: the finished descriptor. `create` calls `make_instance`, `ask` calls `extension`.
     const weir_plugin_descriptor_v1 *finish(decltype(weir_plugin_descriptor_v1::create) create,
                                             decltype(weir_plugin_descriptor_v1::extension) ask) {
@@ -256,7 +259,7 @@ public:
         descriptor_.counter_stride = sizeof(weir_counter_v1);
         descriptor_.create = make_instance_ ? create : nullptr;
         if (!extensions_.empty()) {
-            descriptor_.abi_minor = 1; // hosts before don't ask without an instance
+            need_abi_minor(1); // hosts before don't ask without an instance
             descriptor_.extension = ask;
         }
         return &descriptor_;
