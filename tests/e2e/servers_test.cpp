@@ -157,7 +157,7 @@ TEST_CASE("on Redis and PostgreSQL dead letters are listed, shown, replayed once
 TEST_CASE("of two hosts on one group on Redis and PostgreSQL one serves, the other takes over after a kill, losing and doubling nothing") {
     Installation installation({"linting", "spellcheck"}, on_servers());
     installation.set("engine.batch_max_events", "25");
-    installation.set("engine.lease_ttl_ms", "1000");
+    installation.set("engine.lease_ttl_ms", "30000"); // so long may the first stand still and keep it; a kill shows at once
     const auto claimed = [](const HostProcess &host) { return host.said("partition.claimed", {"\"domain\":\"linting\""}); };
     installation.publish(kIdentityTopic, {sample().begin(), sample().begin() + 1500});
     auto first = installation.start({}, "-a");
@@ -167,7 +167,7 @@ TEST_CASE("of two hosts on one group on Redis and PostgreSQL one serves, the oth
     CHECK_FALSE(claimed(*second));
     installation.publish(kIdentityTopic, {sample().begin() + 1500, sample().end()});
     first->kill();
-    REQUIRE(eventually([&] { return claimed(*second); }));
+    REQUIRE(eventually([&] { return claimed(*second); }, 60s));
     REQUIRE(eventually([&] { return installation.backlog(kIdentityTopic, "lint_group") == 0; }));
     second->kill();
     installation.drain();

@@ -2,6 +2,7 @@
 #include "server_process.hpp"
 #include "servers.hpp"
 
+#include <cstdlib>
 #include <fstream>
 #include <hiredis/hiredis.h>
 #include <stdexcept>
@@ -60,7 +61,8 @@ bool answers(const std::filesystem::path &socket) {
 } // namespace
 
 RedisServer::RedisServer(const RedisOptions &options) : password_(options.requirepass) {
-    const std::string program = find_executable("redis-server", {"/usr/bin"}, "redis-server").string();
+    const char *given = std::getenv("WEIR_TEST_REDIS_SERVER");
+    const std::string program = given && *given ? given : find_executable("redis-server", {"/usr/bin"}, "redis-server").string();
     process_ = std::make_unique<ServerProcess>("redis", Account{::geteuid(), ::getegid()});
     port_ = free_port();
     const std::filesystem::path directory = process_->directory();
