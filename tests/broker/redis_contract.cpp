@@ -52,6 +52,10 @@ TEST_CASE("A group that has been given everything has no backlog, whatever lag a
     std::size_t read = 0;
     REQUIRE(test::eventually([&] { return (read += consumer->read({}, std::chrono::milliseconds(100)).size()) == 3; }));
     // What is read after a rewrite of the append-only file and before a kill is counted as unread, though its place in the stream is known.
+    if (server.command({"XINFO", "GROUPS", "topic"}).find("lag") == std::string::npos) { // Redis 6.2 tells of none
+        CHECK(consumer->lag().at(0).backlog == 0);
+        return;
+    }
     server.command({"XGROUP", "SETID", "topic", "group", "$", "ENTRIESREAD", "1"});
     REQUIRE(server.command({"XINFO", "GROUPS", "topic"}).find("lag\n2") != std::string::npos);
     CHECK(consumer->lag().at(0).backlog == 0);

@@ -14,6 +14,12 @@ using namespace weir;
 using namespace std::chrono_literals;
 
 int length(const test::RedisServer &server, const std::string &key) { return std::stoi(server.command({"XLEN", key})); }
+
+/// What is told of lost messages where the server counts what was ever added to a stream, as it does since Redis 7.
+std::optional<std::uint64_t> told(const test::RedisServer &server, std::uint64_t lost) {
+    const bool counts = server.command({"XINFO", "STREAM", "t"}).find("entries-added") != std::string::npos;
+    return counts ? std::optional(lost) : std::nullopt;
+}
 } // namespace
 
 TEST_CASE("a topic of several partitions is streams topic.0 to topic.n-1, made at once, with keys where Kafka's clients put them") {
@@ -112,7 +118,7 @@ TEST_CASE("max_messages removes what all groups have acknowledged, and nothing e
     slow->ack(got);
     broker->maintain();
     CHECK((length(server, "t") >= 500 && length(server, "t") <= 600));
-    CHECK(broker->lost({"t", 0}).value() == 5001u - static_cast<unsigned>(length(server, "t")));
+    CHECK(broker->lost({"t", 0}) == told(server, 5001u - static_cast<unsigned>(length(server, "t"))));
     // Without any group nobody waits.
     server.command({"XGROUP", "DESTROY", "t", "slow"});
     broker->publish("t", test::numbered(0, 1000));
@@ -185,7 +191,7 @@ TEST_CASE("tail finds the newest messages, and browsing goes by pages") {
     CHECK(broker->newest({"t", 0}, 5000).size() == 2500);
     CHECK(broker->newest({"t", 1}, 5).empty());
     CHECK(broker->browse({"t", 0}, std::nullopt, 2400).back().body == "2399");
-    CHECK(broker->lost({"t", 0}) == std::optional<std::uint64_t>(0));
+    CHECK(broker->lost({"t", 0}) == told(server, 0));
     server.command({"XTRIM", "t", "MAXLEN", "=", "100"});
-    CHECK(broker->lost({"t", 0}) == std::optional<std::uint64_t>(2400));
+    CHECK(broker->lost({"t", 0}) == told(server, 2400));
 }
