@@ -249,7 +249,7 @@ TEST_CASE("an event that the store refuses makes no handler run again but those 
         }
         return works;
     };
-    for (const std::string what : {mark('!'), std::string(R"(,"mark":"p","badge":"gold")"), std::string(R"(,"add":2000000)")}) {
+    for (const std::string &what : {mark('!'), std::string(R"(,"mark":"p","badge":"gold")"), std::string(R"(,"add":2000000)")}) {
         for (const int keys : {500, 20, 1}) {
             Field field;
             field.settle({field.work(5000, "owner", R"(,"mark":"o","badge":"gold")")});
