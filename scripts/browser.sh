@@ -34,12 +34,17 @@ esac
 "$root/scripts/install-dependencies.sh" --browser
 mkdir -p "$modules"
 if ! cmp --silent "$root/tests/browser/package-lock.json" "$modules/package-lock.json" || [ ! -d "$modules/node_modules/playwright-core" ]; then
-    cp "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" "$modules/"
-    (cd "$modules" && npm ci --ignore-scripts --no-audit --no-fund) || {
-        rm -rf "$modules/node_modules"
+    # What was fetched by halves doesn't look like the whole: the lock file comes last.
+    rm -rf "$modules/node_modules" "$modules/package-lock.json" "$modules/fetch"
+    mkdir "$modules/fetch"
+    cp "$root/tests/browser/package.json" "$root/tests/browser/package-lock.json" "$modules/fetch/"
+    (cd "$modules/fetch" && timeout --kill-after=10 120 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-timeout=30000) || {
         echo "browser.sh: npm could not fetch playwright-core" >&2
         exit 1
     }
+    mv "$modules/fetch/node_modules" "$modules/node_modules"
+    mv "$modules/fetch/package-lock.json" "$modules/package-lock.json"
+    rm -rf "$modules/fetch"
 fi
 [ "$prepare_only" = no ] || exit 0
 "$root/scripts/build.sh" release weir votes

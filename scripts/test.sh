@@ -59,7 +59,7 @@ step_style() { scripts/lint.sh; }
 step_release() {
     scripts/build.sh release
     # Where it can't be had, ctest says that the test of the page is skipped.
-    scripts/browser.sh --prepare || echo "test.sh: no browser; the page is not tried in one" >&2
+    timeout --kill-after=10 300 scripts/browser.sh --prepare </dev/null || echo "test.sh: no browser; the page is not tried in one" >&2
     run_ctest release
 }
 

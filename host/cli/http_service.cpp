@@ -172,6 +172,9 @@ std::map<std::string, std::string> HttpService::host_shapes() const {
 }
 
 void HttpService::started() {
+    if (readiness_) {
+        readiness_->started();
+    }
     const std::lock_guard lock(mutex_);
     started_ = true;
     if (server_) {
@@ -249,10 +252,10 @@ void HttpService::take_over(const config::HttpConfig &config) {
         }
     }
     if (server_) {
-        std::vector<http::ListenerOptions> listeners = listeners_of(config);
-        for (http::ListenerOptions &listener : listeners) {
-            listener.address = listener.name == kPublic ? config_.listen : config_.operations_listen;
-        }
+        config::HttpConfig in_place = config; // what there is stays where it is, and learns the rest
+        in_place.listen = config_.listen;
+        in_place.operations_listen = config_.operations_listen;
+        const std::vector<http::ListenerOptions> listeners = listeners_of(in_place);
         http::Limits limits = limits_of(config);
         fit_descriptors(config, limits);
         server_->reconfigure(limits, listeners);

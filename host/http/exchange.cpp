@@ -106,7 +106,8 @@ bool Connection::headed(bool more_has_come) {
     now.lease = BodyLease(loop_->shared_pointer());
     now.head = parser_->is_head();
     now.http_1_0 = parser_->is_http_1_0();
-    now.close = !parser_->keep_alive() || ++number_ >= now.in_force.limits->max_requests_per_connection;
+    ++number_; // for each, also the last: an answer that comes late for another request is known by it
+    now.close = !parser_->keep_alive() || number_ >= now.in_force.limits->max_requests_per_connection;
     ++loop_->shared().requests;
     Request &request = parser_->request();
     request.remote_address = peer_.address;
@@ -267,13 +268,17 @@ void Connection::deliver(const std::weak_ptr<Connection> &weak, Loop &loop, std:
 
 void Connection::run(Reply reply) {
     const Route *route = exchange_->route;
-    const auto call = [route, reply, request = exchange_->request, shared = loop_->shared_pointer()] {
+    const auto given = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - exchange_->complete);
+    const auto call = [route, reply, given, request = exchange_->request, shared = loop_->shared_pointer()] {
         const auto failed = [&](std::string_view reason) {
             if (shared->failed) {
                 shared->failed(route->pattern, reason);
             }
             reply(problem(500, "The handler of this route failed; the log says why", problem_types::kHandlerFailed));
         };
+        if (Clock::now() >= request->deadline) {
+            return reply(problem(504, "No worker was free within " + std::to_string(given.count()) + " ms (http.workers, http.handler_timeout_ms)", problem_types::kHandlerTimeout));
+        }
         try {
             if (route->handler) {
                 reply(route->handler(*request));

@@ -100,7 +100,9 @@ public:
                 return taken; // Beast 1.74 asserts that the last chunk's header isn't given to it in smaller pieces
             }
             error_code code;
-            const std::size_t now = put({bytes.data() + taken, bytes.size() - taken}, code);
+            // Beast bounds neither a chunk's header nor the trailer: it sees no more at once than is allowed of them.
+            const std::size_t most = stage_ == Stage::body && chunked() ? kChunkHeaderBytesMax : bytes.size();
+            const std::size_t now = put({bytes.data() + taken, std::min(bytes.size() - taken, most)}, code);
             taken += now;
             if (stage_ == Stage::refused) {
                 return taken;
@@ -127,8 +129,8 @@ public:
                 stage_ = Stage::complete;
                 return taken;
             }
-            if (now == 0 || code) {
-                if (stage_ == Stage::body && bytes.size() - taken > kChunkHeaderBytesMax) {
+            if (now == 0) {
+                if (stage_ == Stage::body && chunked() && bytes.size() - taken >= kChunkHeaderBytesMax) {
                     refuse({400, "A chunk's header or the trailer is longer than " + std::to_string(kChunkHeaderBytesMax) + " bytes",
                             problem_types::kMalformed});
                 }

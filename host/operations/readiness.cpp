@@ -143,6 +143,7 @@ struct Readiness::State {
     std::unique_ptr<Probe<bool>> store;
     std::mutex mutex; ///< guards `progress`
     Progress progress;
+    std::atomic<bool> started{false};
     std::atomic<bool> stopping{false};
 };
 
@@ -156,12 +157,16 @@ Readiness::Readiness(std::shared_ptr<const Sources> sources) : state_(std::make_
 
 Readiness::~Readiness() = default;
 
+void Readiness::started() { state_->started = true; }
 void Readiness::stopping() { state_->stopping = true; }
 
 std::vector<NotReady> Readiness::ask() {
     const Sources &sources = *state_->sources;
     if (state_->stopping) {
         return {{"", "the host stops"}};
+    }
+    if (!state_->started && sources.domains().empty()) {
+        return {{"", "the host starts, and its plugins are not loaded yet"}};
     }
     std::vector<NotReady> faults;
     const auto until = Clock::now() + kPatience;

@@ -53,6 +53,8 @@ public:
     /// Empty where the host is ready. Takes two seconds at most.
     std::vector<NotReady> ask();
 
+    /// The host has looked for its plugins: from now on one without domains is ready.
+    void started();
     /// From now on the host is not ready: it stops.
     void stopping();
 

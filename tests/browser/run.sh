@@ -12,5 +12,7 @@ command -v node >/dev/null || skip "there is no node"
 chromium=$(command -v chromium || command -v chromium-browser || true)
 [ -n "$chromium" ] || skip "there is no chromium"
 [ -d "$2/node_modules/playwright-core" ] || skip "there is no playwright-core in $2"
+timeout 60 "$chromium" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --dump-dom about:blank >/dev/null 2>&1 ||
+    skip "chromium does not start here"
 export WEIR_TEST_BUILD_DIR=$1 WEIR_TEST_BROWSER_MODULES=$2 WEIR_TEST_CHROMIUM=$chromium
 exec node "$here/page_test.mjs"

@@ -129,6 +129,26 @@ TEST_CASE("A handler that is late is 504 in its place, and its thread is replace
     CHECK(client.answer().body == "\"still\"");
 }
 
+TEST_CASE("An answer that comes late is no other request's, not the connection's last one's either") {
+    Gate first; // answers "late"
+    std::promise<void> second;
+    RouteOptions soon;
+    soon.timeout = std::chrono::milliseconds(1000);
+    Serving serving({first.route("/first", soon), route(Method::get, "/second", [gone = second.get_future().share()](const Request &) {
+                         gone.wait_for(kLong);
+                         return Response::json(200, "\"second\"");
+                     })});
+    RawClient client(serving.port);
+    client.send(get("/first"));
+    CHECK(client.answer().status == 504);
+    client.send("GET /second HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    REQUIRE(eventually([&] { return serving.server.statistics().running == 2; }));
+    first.open();
+    REQUIRE(eventually([&] { return serving.server.statistics().running == 1; }));
+    second.set_value();
+    CHECK(client.answer().body == "\"second\"");
+}
+
 TEST_CASE("http.handler_timeout_ms counts where a route has no time of its own") {
     Gate gate;
     ServerOptions how = options();
