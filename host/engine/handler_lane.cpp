@@ -96,9 +96,6 @@ std::atomic<int> left_behind_threads{0};
 // Of a whole process, over all domains, generations and outages.
 constexpr int kMostLeftBehind = 64;
 
-// How long the handlers of one batch may take together before it commits what it has.
-constexpr auto kBatchTime = std::chrono::seconds(1);
-
 } // namespace
 
 void HandlerLanes::Lane::loop() {
@@ -279,7 +276,7 @@ std::vector<Overdue> HandlerLanes::overdue() const {
     return common_->overdue;
 }
 
-Clock::time_point HandlerLanes::deadline_from_now() { return Clock::now() + kBatchTime; }
+Clock::time_point HandlerLanes::deadline_from_now() const { return Clock::now() + common_->setup.batch_time; }
 
 void HandlerLanes::begin(std::vector<WorkPtr> work, std::vector<std::size_t> numbers, Place place, Clock::time_point deadline,
                          bool at_least_one) {

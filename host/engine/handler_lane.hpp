@@ -38,6 +38,8 @@ public:
         std::string domain;
         const event::Contracts *contracts = nullptr; ///< for what handlers emit; outlives the process's handlers
         std::chrono::milliseconds budget{1000};
+        /// How long the handlers of one batch may take together before it commits what it has.
+        std::chrono::milliseconds batch_time{1000};
         std::size_t max_overdue = 8;
         /// How many are overdue, where several users of one instance share the bound; one may go over it for each other user.
         std::shared_ptr<std::atomic<std::size_t>> overdue = std::make_shared<std::atomic<std::size_t>>(0);
@@ -66,7 +68,7 @@ public:
     };
 
     /// When handlers of a batch that begins now must have been begun: an open transaction keeps others waiting, and a stop as well.
-    static std::chrono::steady_clock::time_point deadline_from_now();
+    std::chrono::steady_clock::time_point deadline_from_now() const;
 
     /// Begins to run the handlers of some events in order, on the lane's thread, reading through the place's rows and adding what each
     /// changes to it under its number. Events of blocked keys, or behind one that asked for a retry, are held. Past the deadline the rest

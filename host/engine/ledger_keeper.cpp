@@ -42,8 +42,8 @@ void LedgerKeeper::loop() {
         }
         std::string failed;
         try {
-            keep_further();
             failed = keep();
+            keep_further();
         } catch (const store::Unavailable &) { // the domain's own to tell
         } catch (const std::exception &failure) {
             failed = failure.what();

@@ -162,16 +162,18 @@ void PublishQueue::loop() {
 }
 
 void PublishQueue::work_off(std::vector<Item> items) {
-    const auto now = Clock::now();
-    for (Item &item : items) {
-        if (item.deadline && now > *item.deadline) {
-            answer(item, too_late());
+    const auto drop_late = [&] {
+        const auto now = Clock::now();
+        for (Item &item : items) {
+            if (item.done && item.deadline && now > *item.deadline) {
+                answer(item, too_late());
+            }
         }
-    }
-    const auto drop_answered = [&] { std::erase_if(items, [](const Item &item) { return !item.done; }); };
-    drop_answered();
-    note_keys(items);
-    drop_answered();
+        std::erase_if(items, [](const Item &item) { return !item.done; });
+    };
+    drop_late();
+    note_keys(items); // which may take long
+    drop_late();
     publish(items);
 }
 
@@ -190,7 +192,9 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
             return;
         } catch (const store::RunAgain &error) {
             reason = error.what();
-            session_->rollback();
+            if (session_) { // else it was refused to open
+                session_->rollback();
+            }
         } catch (const store::InDoubt &error) { // to note a key again is harmless
             reason = error.what();
             session_.reset();

@@ -29,6 +29,7 @@ std::vector<Ran> Settlement::settle(std::span<const WorkPtr> work, Ledger ledger
         return session_.fetch(table, keys);
     });
     searches_ = wrong_guesses_ = 0;
+    again_until_.reset();
     find_copies();
     run_handlers();
     if (const Verdict verdict = write(0, work.size()); verdict.kind != Verdict::Kind::settled) {
@@ -166,7 +167,7 @@ void Settlement::bury(std::size_t index, std::string type, std::string reason) {
 // Reads and runs everything; writes nothing.
 void Settlement::run_handlers() {
     std::unordered_set<std::string> blocked;
-    const auto deadline = HandlerLanes::deadline_from_now();
+    const auto deadline = lanes_.deadline_from_now();
     const std::size_t last = work_.size();
     Stretch stretch = look_ahead(0, std::min(last, kStretch));
     for (bool complete = true; complete && stretch.first < stretch.last;) {

@@ -98,8 +98,9 @@ private:
     std::vector<Ran> ran_;
     std::vector<bool> stale_;
     std::optional<store::BatchRows> rows_;
-    std::size_t searches_ = 0;      ///< for refused rows
-    std::size_t wrong_guesses_ = 0; ///< events that a search named and the store took
+    std::optional<std::chrono::steady_clock::time_point> again_until_; ///< until when handlers may run again
+    std::size_t searches_ = 0;                                         ///< for refused rows
+    std::size_t wrong_guesses_ = 0;                                    ///< events that a search named and the store took
 };
 
 } // namespace weir::engine

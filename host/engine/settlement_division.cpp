@@ -33,12 +33,18 @@ std::unordered_set<std::string> Settlement::blocked_before(std::size_t index) co
 }
 
 void Settlement::settle_range(std::size_t first, std::size_t last) {
-    if (first == last) {
-        return;
-    }
-    fold_again(first, last);
-    if (const Verdict verdict = write(first, last); verdict.kind != Verdict::Kind::settled) {
-        divide(first, last, verdict);
+    while (first < last) {
+        fold_again(first, last);
+        const Verdict verdict = write(first, last);
+        if (verdict.kind == Verdict::Kind::settled) {
+            return;
+        }
+        if (verdict.kind == Verdict::Kind::refused || last - first == 1) {
+            return divide(first, last, verdict);
+        }
+        settle_range(first, verdict.culprit); // any number of invalid ones, and no deeper for each
+        settle_range(verdict.culprit, verdict.culprit + 1);
+        first = verdict.culprit + 1;
     }
 }
 
@@ -105,7 +111,9 @@ std::size_t Settlement::first_refused(std::uint32_t table, const store::Key &key
 void Settlement::fold_again(std::size_t first, std::size_t last) {
     rows_->restart();
     std::unordered_set<std::string> blocked = blocked_before(first);
-    const auto deadline = HandlerLanes::deadline_from_now();
+    if (!again_until_) { // of all that runs again together: what is left then is held, as at any batch's end
+        again_until_ = lanes_.deadline_from_now();
+    }
     for (std::size_t i = first; i < last;) {
         const std::string &key = work_[i]->order_key;
         if (fates_[i] == Fate::open && ran_[i].state == Ran::State::finished) {
@@ -115,7 +123,7 @@ void Settlement::fold_again(std::size_t first, std::size_t last) {
             } else if (rows_->holds(i)) {
                 rows_->again(i);
             } else {
-                i = run_again(i, last, {*rows_, blocked}, deadline, i == first);
+                i = run_again(i, last, {*rows_, blocked}, *again_until_, i == first);
                 continue;
             }
         }

@@ -277,7 +277,9 @@ void Connection::run(Reply reply) {
             reply(problem(500, "The handler of this route failed; the log says why", problem_types::kHandlerFailed));
         };
         if (Clock::now() >= request->deadline) {
-            return reply(problem(504, "No worker was free within " + std::to_string(given.count()) + " ms (http.workers, http.handler_timeout_ms)", problem_types::kHandlerTimeout));
+            return reply(
+                problem(504, "No worker was free within " + std::to_string(given.count()) + " ms (http.workers, http.handler_timeout_ms)",
+                        problem_types::kHandlerTimeout));
         }
         try {
             if (route->handler) {

@@ -61,7 +61,7 @@ void WorkerPool::Core::serve(const std::shared_ptr<Core> &core) {
         core->queue.pop_front();
         const auto place = core->running.insert(core->running.end(), {job.deadline, false});
         lock.unlock();
-        job.run(); // also past its deadline: it knows what to answer then
+        job.run();         // also past its deadline: it knows what to answer then
         job.run = nullptr; // what it captured goes before it counts as done
         lock.lock();
         core->running.erase(place);

@@ -259,7 +259,7 @@ TEST_CASE("what an older generation stated late is not applied in terms of the n
             return std::vector<std::optional<store::Row>>(keys.size());
         });
         std::unordered_set<std::string> blocked;
-        lanes.begin({work}, {0}, {rows, blocked}, engine::HandlerLanes::deadline_from_now(), true);
+        lanes.begin({work}, {0}, {rows, blocked}, lanes.deadline_from_now(), true);
         lanes.finish();
         const auto row = rows.read(0, {std::string("a")});
         REQUIRE(row);

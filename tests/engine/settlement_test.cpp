@@ -124,7 +124,7 @@ struct Field {
         setup.instance = plugin::Instance::create(module, "items", "items", "{}", reason);
         setup.marks = std::make_shared<engine::CrashMarks>(fixture.directory / "marks", "items");
         setup.domain = "items";
-        setup.budget = std::chrono::seconds(60);
+        setup.budget = setup.batch_time = std::chrono::minutes(10); // what is held is another test's
         lanes = std::make_unique<engine::HandlerLanes>(std::move(setup));
     }
 
