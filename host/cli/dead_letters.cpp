@@ -37,6 +37,7 @@ void each_letter(store::Session &session, const LetterChoice &choice, const std:
     store::DeadLetterFilter filter;
     filter.status = choice.status;
     filter.error_type = choice.error_type;
+    filter.event_type = choice.event_type;
     filter.topic = choice.topic;
     filter.limit = kPage;
     for (;;) {
@@ -46,7 +47,7 @@ void each_letter(store::Session &session, const LetterChoice &choice, const std:
         }
         filter.after_id = page.back().id;
         for (store::DeadLetter &letter : page) {
-            if ((choice.event_type.empty() || letter.event_type == choice.event_type) && !take(std::move(letter))) {
+            if (!take(std::move(letter))) {
                 return;
             }
         }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 #include <span>
+#include <system_error>
 #include <utility>
 
 namespace weir::engine {
@@ -119,20 +120,22 @@ void PublishQueue::end_by(Clock::time_point when) {
 }
 
 void PublishQueue::push(Item item) {
-    bool is_over = false;
-    {
+    RouteAnswer refusal = try_again("too_many_requests_wait", "too many requests wait for the broker; try again later");
+    try {
         const std::lock_guard lock(mutex_);
-        is_over = Clock::now() >= end_at_;
-        if (waiting_.size() < kWaitingLimit && !is_over) {
+        if (Clock::now() >= end_at_) {
+            refusal = leaving();
+        } else if (waiting_.size() < kWaitingLimit) {
             if (!thread_.joinable()) {
                 thread_ = std::thread([this] { loop(); });
             }
             waiting_.push_back(std::move(item));
             item.done = nullptr;
         }
+    } catch (const std::system_error &) { // no thread is to be had now
     }
     if (item.done) {
-        answer(item, is_over ? leaving() : try_again("too_many_requests_wait", "too many requests wait for the broker; try again later"));
+        answer(item, std::move(refusal));
         return;
     }
     changed_.notify_one();
@@ -189,6 +192,7 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
                 session_ = sessions_.open();
             }
             note_keys_once(items);
+            said_.erase("");
             return;
         } catch (const store::RunAgain &error) {
             reason = error.what();
@@ -204,7 +208,7 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
             break;
         }
     }
-    say("Requests under an Idempotency-Key can't be noted, and are answered with 503", reason);
+    say("", "Requests under an Idempotency-Key can't be noted, and are answered with 503", reason);
     for (Item &item : items) {
         if (item.fingerprint) {
             answer(item, try_again("store_unavailable", "the request's Idempotency-Key can't be noted now; try again under the same key"));
@@ -260,11 +264,11 @@ void PublishQueue::publish(std::vector<Item> &items) {
     for (auto &[topic, batch] : batches) {
         batch.publish();
         if (batch.failures().empty()) {
-            said_ = false;
+            said_.erase(topic);
             continue;
         }
         const int status = batch.failures().begin()->second.status;
-        say("What routes publish to " + topic + " isn't taken by the broker, and is answered with " + std::to_string(status),
+        say(topic, "What routes publish to " + topic + " isn't taken by the broker, and is answered with " + std::to_string(status),
             batch.reason());
         for (const auto &[request, failure] : batch.failures()) {
             answer(items[request], failure);
@@ -276,8 +280,8 @@ void PublishQueue::publish(std::vector<Item> &items) {
 }
 
 /// Once for an outage, and not once a request.
-void PublishQueue::say(const std::string &what, const std::string &reason) {
-    if (!std::exchange(said_, true)) {
+void PublishQueue::say(const std::string &of, const std::string &what, const std::string &reason) {
+    if (said_.insert(of).second) {
         log::warn("route.unavailable", what, {{"domain", spec_.name}, {"reason", reason}});
     }
 }

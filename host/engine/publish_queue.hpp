@@ -11,6 +11,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,14 +55,14 @@ private:
     void note_keys(std::vector<Item> &items);
     void note_keys_once(std::vector<Item> &items);
     void publish(std::vector<Item> &items);
-    void say(const std::string &what, const std::string &reason);
+    void say(const std::string &of, const std::string &what, const std::string &reason);
 
     const DomainSpec &spec_;
     RouteSessions &sessions_;
     const std::uint32_t request_table_;
     broker::Broker &broker_;
     std::unique_ptr<store::Session> session_; // the thread's own
-    bool said_ = false;                       // the thread's own: that something is away, until it is there again
+    std::set<std::string> said_;              // the thread's own: topics, and "" for the store, that are away, until they are there again
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Item> waiting_;

@@ -79,7 +79,12 @@ RebuildSurvey survey_rebuild(const RebuildSetup &setup) {
                                        " messages any more (retention): their rows can't be made again");
         }
     }
-    for (const std::string &table : live->adopted_tables(setup.module->description().schema)) {
+    const store::Schema &tables = setup.module->description().schema;
+    survey.route_tables = live->route_tables(tables);
+    for (const std::string &table : live->adopted_tables(tables)) {
+        if (std::find(survey.route_tables.begin(), survey.route_tables.end(), table) != survey.route_tables.end()) {
+            continue; // its rows stay
+        }
         survey.obstacles.push_back("table " + table + " was there before Weir: rows that no event made can't be made again");
     }
     return survey;

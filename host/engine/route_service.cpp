@@ -10,6 +10,9 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <span>
+#include <vector>
 
 namespace weir::engine {
 
@@ -41,7 +44,7 @@ struct RouteService::State {
     explicit State(Setup given)
         : setup(std::move(given)), schema(schema_with_requests(setup.instance->module().description())),
           request_table(static_cast<std::uint32_t>(setup.instance->module().description().schema.tables.size())),
-          queue(setup.spec, sessions, request_table, *setup.broker) {}
+          noted(request_table), queue(setup.spec, sessions, request_table, *setup.broker), keyed_queue(setup.spec, sessions, request_table, *setup.broker) {}
 
     const plugin::Description &description() const { return setup.instance->module().description(); }
 
@@ -53,6 +56,7 @@ struct RouteService::State {
     void write(const plugin::Route &route, const RouteRequest &request, const std::shared_ptr<const event::Event> &event,
                const std::optional<event::Uuid> &fingerprint, std::function<void(RouteAnswer)> &done);
     std::optional<RouteAnswer> write_once(Run &run);
+    void note_changes(store::Session &session, std::span<const store::TableFlush> flush);
     RouteAnswer commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result, RouteAnswer answer);
     std::optional<bool> is_decided(const event::Uuid &id);
     RouteAnswer failed(const plugin::Route &route, const std::exception_ptr &thrown);
@@ -65,8 +69,11 @@ struct RouteService::State {
     const Setup setup;
     const store::Schema schema; ///< with the requests' table
     const std::uint32_t request_table;
+    std::vector<std::atomic<bool>> noted; ///< by table: a rebuild knows that routes change it
     RouteSessions sessions;
-    PublishQueue queue; // last: its thread uses the others
+    // Last: their threads use the others. What has a key waits for the store, and nothing else has to.
+    PublishQueue queue;
+    PublishQueue keyed_queue;
 };
 
 /// One request on its way through `write`.
@@ -164,8 +171,9 @@ std::optional<RouteAnswer> RouteService::State::write_once(Run &run) {
             if (is_late(run.request)) {
                 return too_late();
             }
-            queue.push({run.event->id, run.fingerprint, std::move(result.published), std::move(answer), run.request.deadline,
-                        std::move(run.done)});
+            (run.fingerprint ? keyed_queue : queue)
+                .push({run.event->id, run.fingerprint, std::move(result.published), std::move(answer), run.request.deadline,
+                       std::move(run.done)});
             return std::nullopt;
         }
         // A request that was decided before is answered as then, whatever the handler makes of it now.
@@ -221,6 +229,7 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
     if (is_late(run.request)) {
         return too_late();
     }
+    note_changes(session, flush);
     session.flush(flush);
     if (!result.emitted.empty()) {
         session.add_outbox(result.emitted);
@@ -229,10 +238,24 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
     session.record(std::span(&entry, 1));
     run.stated = answer;
     transaction.commit();
+    for (const store::TableFlush &table : flush) {
+        if (table.table != request_table) {
+            noted[table.table] = true;
+        }
+    }
     if (!result.emitted.empty()) {
         ring();
     }
     return answer;
+}
+
+/// A rebuild leaves the rows of such tables alone. Noted once a process, and in the transaction of the first change.
+void RouteService::State::note_changes(store::Session &session, std::span<const store::TableFlush> flush) {
+    for (const store::TableFlush &table : flush) {
+        if (table.table != request_table && !noted[table.table]) {
+            session.note_route_change(table.table);
+        }
+    }
 }
 
 /// Nothing: the store can't say now.
@@ -304,7 +327,10 @@ void RouteService::begin(std::shared_ptr<store::DomainStore> store) {
     state_->sessions.begin(std::move(store));
 }
 
-void RouteService::end_by(std::chrono::steady_clock::time_point when) { state_->queue.end_by(when); }
+void RouteService::end_by(std::chrono::steady_clock::time_point when) {
+    state_->queue.end_by(when);
+    state_->keyed_queue.end_by(when);
+}
 
 std::uint64_t RouteService::forget_requests(event::Micros until, const std::function<bool()> &goes_on) {
     if (!keeps_requests(state_->description())) {

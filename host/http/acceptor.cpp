@@ -108,7 +108,11 @@ void Acceptor::accept() {
         if (failure) {
             return self->pause(failure.message());
         }
-        self->accepted(std::move(socket), loop);
+        try {
+            self->accepted(std::move(socket), loop);
+        } catch (const std::exception &failure) { // out of descriptors or memory: this connection is gone, and no other
+            return self->pause(failure.what());
+        }
         self->accept();
     });
 }

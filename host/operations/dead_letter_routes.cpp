@@ -109,30 +109,28 @@ Response list(const Sources &sources, const Request &request) {
     if (auto refused = open(sources, *domain, opened)) {
         return *refused;
     }
-    const std::string_view event_type = request.parameter("event_type").value_or("");
     store::DeadLetterFilter filter;
     filter.status = status_named(status);
     filter.error_type = request.parameter("error_type").value_or("");
+    filter.event_type = request.parameter("event_type").value_or("");
     filter.topic = request.parameter("topic").value_or("");
     filter.after_id = *after;
     filter.limit = std::min(kReadAtOnce, static_cast<std::size_t>(*limit) + 1);
     Json letters = Json::array();
-    bool more = false;
-    while (!more) {
+    bool more = true;
+    for (bool goes_on = true; goes_on;) {
         const auto page = opened.session->dead_letters(filter);
+        more = page.size() == filter.limit;
+        goes_on = more && std::chrono::steady_clock::now() < request.deadline; // where the time is up, the next page goes on
         for (const store::DeadLetter &letter : page) {
-            if (event_type.empty() || letter.event_type == event_type) {
-                more = letters.size() == static_cast<std::size_t>(*limit);
-                if (more) {
-                    break;
-                }
-                letters.push_back(letter_json(letter));
+            if (letters.size() == static_cast<std::size_t>(*limit)) {
+                more = true;
+                goes_on = false;
+                break;
             }
+            letters.push_back(letter_json(letter));
         }
-        if (page.size() < filter.limit || std::chrono::steady_clock::now() > request.deadline) {
-            break;
-        }
-        filter.after_id = page.back().id;
+        filter.after_id = page.empty() ? filter.after_id : page.back().id;
     }
     Json next;
     if (more) {

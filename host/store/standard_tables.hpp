@@ -8,6 +8,9 @@
 
 namespace weir::store {
 
+/// What `schema_migrations` says of a table whose rows routes change.
+inline std::string route_change_step(const std::string &table) { return "changed by routes: table " + table; }
+
 /// A table that every domain has, in every store. How its types lie there is the adapter's own.
 struct StandardTable {
     Table table;

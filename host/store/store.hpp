@@ -92,6 +92,7 @@ struct DeadLetter {
 struct DeadLetterFilter {
     std::optional<DeadLetterStatus> status;
     std::string error_type; ///< empty: any
+    std::string event_type; ///< empty: any
     std::string topic;      ///< empty: any
     std::int64_t after_id = 0;
     std::size_t limit = 100;
@@ -228,6 +229,8 @@ public:
     virtual void save_positions(std::span<const StoredPosition> positions) = 0;
     virtual void save_attempts(std::span<const Attempts> attempts) = 0;
     virtual void forget_attempts(std::span<const event::Uuid> ids) = 0;
+    /// Notes, once a table, that a route changes its rows, which no event makes again. Within the transaction.
+    virtual void note_route_change(std::uint32_t table) = 0;
 
     /* Each of the following is a transaction of its own, unless one was begun. */
 
@@ -300,6 +303,8 @@ public:
     /// Those of a plugin's tables that another program had made, and that were not made anew from events since: their rows may come from no
     /// event.
     virtual std::vector<std::string> adopted_tables(const Schema &) { return {}; }
+    /// Those of a plugin's tables of which `Session::note_route_change` says so.
+    virtual std::vector<std::string> route_tables(const Schema &) { return {}; }
 };
 
 /// What a replacement wrote.

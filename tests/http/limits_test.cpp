@@ -94,6 +94,26 @@ TEST_CASE("A connection that is idle is closed, before its first request and aft
     CHECK(eventually([&] { return serving.server.statistics().connections == 0; }));
 }
 
+TEST_CASE("A connection is closed after as many requests as it may have, and the last one is told so") {
+    ServerOptions how = options();
+    how.limits.max_requests_per_connection = 3;
+    Serving serving(some_routes(), how);
+    RawClient client(serving.port);
+    for (int i = 0; i < 2; ++i) {
+        client.send(get("/hello/a"));
+        const HttpAnswer answer = client.answer();
+        CHECK(answer.status == 200);
+        CHECK(answer.header("Connection") != "close");
+    }
+    client.send(get("/hello/a") + get("/hello/b"));
+    const HttpAnswer last = client.answer();
+    CHECK(last.status == 200);
+    CHECK(last.header("Connection") == "close");
+    CHECK(client.closed_within(kLong));
+    CHECK(eventually([&] { return serving.server.statistics().connections == 0; }));
+    CHECK(serving.server.statistics().requests == 3);
+}
+
 TEST_CASE("Bytes that trickle in don't buy a header more time") {
     ServerOptions how = options();
     how.limits.header_timeout_ms = 300;

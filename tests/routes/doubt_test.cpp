@@ -31,6 +31,7 @@ public:
     void add_outbox(std::span<const store::OutboxEntry>) override {}
     void save_positions(std::span<const store::StoredPosition>) override {}
     void save_attempts(std::span<const store::Attempts>) override {}
+    void note_route_change(std::uint32_t) override {}
     void forget_attempts(std::span<const event::Uuid>) override {}
     std::vector<store::Attempts> attempts() override { return {}; }
     std::vector<store::StoredPosition> positions() override { return {}; }

@@ -45,6 +45,25 @@ TEST_CASE("another request under the same key is refused with 422, for changes a
     CHECK(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("k")).status == 202);
 }
 
+TEST_CASE("what has no key is published while the store keeps those waiting that have one") {
+    Desk desk;
+    REQUIRE(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("first")).status == 202);
+    const auto domain = desk.store->domain("desk");
+    const auto other = domain->open();
+    other->begin({}); // the file is locked
+    std::atomic<int> keyed{0};
+    std::thread waits([&] { keyed = desk.ask("POST", "/desk/tell", R"({"words":"y"})", key("second")).status; });
+    const bool came = eventually([&] { return desk.server->statistics().requests == 2; }, std::chrono::seconds(20));
+    const int keyless = desk.ask("POST", "/desk/tell", R"({"words":"z"})").status;
+    const int meanwhile = keyed;
+    other->rollback();
+    waits.join();
+    CHECK(came);
+    CHECK(keyless == 202);
+    CHECK(meanwhile == 0);
+    CHECK(keyed == 202);
+}
+
 TEST_CASE("keys are of one route: the same text elsewhere is another key") {
     Desk desk;
     REQUIRE(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("k")).status == 202);

@@ -113,6 +113,10 @@ std::vector<Promise> dead_letter_promises() {
              CHECK(session->dead_letters(filter).empty());
              filter.status = DeadLetterStatus::pending;
              CHECK(session->dead_letters(filter).size() == 25);
+             filter.event_type = letters.front().event_type;
+             CHECK(session->dead_letters(filter).size() == 25);
+             filter.event_type = "other.type.v1";
+             CHECK(session->dead_letters(filter).empty());
          }},
         {"a replayed dead letter takes its new outcome in the ledger, in one transaction, and can't be locked again",
          [](StorePlace &place) {

@@ -2,6 +2,8 @@
 #include "session.hpp"
 #include "storable.hpp"
 
+#include "store/standard_tables.hpp"
+
 namespace weir::store::postgresql {
 
 void PostgresqlSession::save_positions(std::span<const StoredPosition> positions) {
@@ -129,6 +131,22 @@ std::vector<Attempts> PostgresqlSession::attempts() {
         });
     });
     return all;
+}
+
+void PostgresqlSession::note_route_change(std::uint32_t table) {
+    const std::string &name = layout_->tables[table].plain;
+    const std::string steps = qualified("schema_migrations");
+    Connection &connection = live();
+    connection.guard([&] {
+        connection
+            .query("insert into " + steps + " (step, table_name, applied_at) select :a, :b, clock_timestamp() where not exists (select from " +
+                       steps + " where step = :c)",
+                   3, 0)
+            .text(0, route_change_step(name))
+            .text(1, name)
+            .text(2, route_change_step(name))
+            .run();
+    });
 }
 
 } // namespace weir::store::postgresql

@@ -77,6 +77,10 @@ std::vector<DeadLetter> PostgresqlSession::dead_letters(const DeadLetterFilter &
         condition += " and error_type = " + clipped(":c", "error_type", layout_->letter_limits);
         values.push_back(filter.error_type);
     }
+    if (!filter.event_type.empty()) {
+        condition += " and event_type = " + clipped(":f", "event_type", layout_->letter_limits);
+        values.push_back(filter.event_type);
+    }
     if (!filter.topic.empty()) {
         condition += " and topic = :d";
         values.push_back(filter.topic);

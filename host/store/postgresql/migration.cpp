@@ -8,6 +8,8 @@
 #include "roles.hpp"
 #include "trial.hpp"
 
+#include "store/standard_tables.hpp"
+
 #include <algorithm>
 
 namespace weir::store::postgresql {
@@ -225,8 +227,12 @@ MigrationSteps migrate(Connection &connection, const Place &place, const Schema 
     return done;
 }
 
-std::vector<std::string> adopted_tables(Connection &connection, const Place &place, const Schema &schema) {
-    std::vector<std::string> adopted;
+namespace {
+
+/// The tables of which a step is noted, and none after it that takes it back.
+std::vector<std::string> tables_of_step(Connection &connection, const Place &place, const Schema &schema,
+                                        std::string (*step)(const std::string &)) {
+    std::vector<std::string> found;
     const std::string steps = place.qualified("schema_migrations");
     for (const Table &table : schema.tables) {
         connection.guard([&] {
@@ -234,16 +240,26 @@ std::vector<std::string> adopted_tables(Connection &connection, const Place &pla
                 .query("select exists (select from " + steps + " a where a.step = :a and not exists (select from " + steps +
                            " r where r.step = :b and r.id > a.id))",
                        2, 1)
-                .text(0, "adopted table " + table.name)
+                .text(0, step(table.name))
                 .text(1, "rebuilt table " + table.name)
                 .each([&](Query &row) {
                     if (row.take_boolean(0)) {
-                        adopted.push_back(table.name);
+                        found.push_back(table.name);
                     }
                 });
         });
     }
-    return adopted;
+    return found;
+}
+
+} // namespace
+
+std::vector<std::string> adopted_tables(Connection &connection, const Place &place, const Schema &schema) {
+    return tables_of_step(connection, place, schema, [](const std::string &table) { return "adopted table " + table; });
+}
+
+std::vector<std::string> route_tables(Connection &connection, const Place &place, const Schema &schema) {
+    return tables_of_step(connection, place, schema, route_change_step);
 }
 
 MigrationSteps preview(Connection &connection, const Place &place, const Schema &schema) {

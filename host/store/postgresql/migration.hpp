@@ -22,6 +22,8 @@ MigrationSteps migrate(Connection &connection, const Place &place, const Schema 
 
 /// Tables of the schema that were adopted and not made anew since.
 std::vector<std::string> adopted_tables(Connection &connection, const Place &place, const Schema &schema);
+/// Tables of the schema whose rows routes change.
+std::vector<std::string> route_tables(Connection &connection, const Place &place, const Schema &schema);
 
 /// What `migrate` would do, without doing it.
 MigrationSteps preview(Connection &connection, const Place &place, const Schema &schema);

@@ -63,6 +63,11 @@ public:
         return postgresql::adopted_tables(*connection, place_, schema);
     }
 
+    std::vector<std::string> route_tables(const Schema &schema) override {
+        const Pool::Lent connection = shared_->pool.take();
+        return postgresql::route_tables(*connection, place_, schema);
+    }
+
 private:
     std::shared_ptr<const Layout> layout() {
         {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "replacement.hpp"
 
+#include "migration.hpp"
+
+#include <algorithm>
+
 namespace weir::store::postgresql {
 
 namespace {
@@ -77,16 +81,24 @@ std::uint64_t PostgresqlReplacement::write(const std::string &sql) {
 ReplacementCounts PostgresqlReplacement::commit() {
     session_.connection().execute("set constraints all deferred"); // until this commit: references hold at its end
     ReplacementCounts counts;
+    const std::vector<bool> stays = tables_of_routes();
     for (std::size_t i = 0; i < ours_->tables.size(); ++i) {
+        if (stays[i]) {
+            continue;
+        }
         counts.rows_removed += write("delete from " + ours_->tables[i].name + " as t where not exists (select from " +
                                      theirs_->tables[i].name + " as s where " + same_key(ours_->tables[i], theirs_->tables[i]) + ")");
     }
     for (std::size_t i = 0; i < ours_->tables.size(); ++i) {
+        if (stays[i]) {
+            add_rows(i, counts, " on conflict do nothing");
+            continue;
+        }
         replace_rows(i, counts);
+        note_rebuilt(ours_->tables[i]);
     }
     replace_ledger(counts);
     replace_letters(counts);
-    note_rebuilt();
     session_.restore_reply_timeout(reply_timeout_);
     session_.commit();
     return counts;
@@ -99,13 +111,8 @@ void PostgresqlReplacement::replace_rows(std::size_t table, ReplacementCounts &c
     const std::string key = same_key(ours, theirs);
     const std::string different = differs(ours, theirs);
     std::string assignments;
-    std::string names;
-    std::string values;
     for (std::size_t i = 0; i < ours.columns.size(); ++i) {
-        const std::string value = ours.columns[i].write("s." + theirs.columns[i].name);
-        assignments += (i ? ", " : "") + ours.columns[i].name + " = " + value;
-        names += (i ? ", " : "") + ours.columns[i].name;
-        values += (i ? ", " : "") + value;
+        assignments += (i ? ", " : "") + ours.columns[i].name + " = " + ours.columns[i].write("s." + theirs.columns[i].name);
     }
     Connection &connection = session_.connection();
     connection.execute("savepoint rows");
@@ -120,8 +127,31 @@ void PostgresqlReplacement::replace_rows(std::size_t table, ReplacementCounts &c
         counts.rows_added -= anew; // they are among those added below
     }
     connection.execute("release savepoint rows");
-    counts.rows_added += write("insert into " + ours.name + " (" + names + ") select " + values + " from " + theirs.name +
-                               " as s where not exists (select from " + ours.name + " as t where " + key + ")");
+    add_rows(table, counts, "");
+}
+
+void PostgresqlReplacement::add_rows(std::size_t table, ReplacementCounts &counts, const std::string &where_taken) {
+    const TableLayout &ours = ours_->tables[table];
+    const TableLayout &theirs = theirs_->tables[table];
+    std::string names;
+    std::string values;
+    for (std::size_t i = 0; i < ours.columns.size(); ++i) {
+        names += (i ? ", " : "") + ours.columns[i].name;
+        values += (i ? ", " : "") + ours.columns[i].write("s." + theirs.columns[i].name);
+    }
+    counts.rows_added +=
+        write("insert into " + ours.name + " (" + names + ") select " + values + " from " + theirs.name +
+              " as s where not exists (select from " + ours.name + " as t where " + same_key(ours, theirs) + ")" + where_taken);
+}
+
+/// By table: whether routes change its rows, so that what is there stays.
+std::vector<bool> PostgresqlReplacement::tables_of_routes() {
+    const std::vector<std::string> names = route_tables(session_.connection(), place_, ours_->schema);
+    std::vector<bool> stays;
+    for (const TableLayout &table : ours_->tables) {
+        stays.push_back(std::find(names.begin(), names.end(), table.plain) != names.end());
+    }
+    return stays;
 }
 
 std::vector<std::string> PostgresqlReplacement::ledgers_of(const std::string &schema) {
@@ -249,19 +279,17 @@ void PostgresqlReplacement::replace_letters(ReplacementCounts &counts) {
               " as t where t.event_id = s.event_id) order by s.id");
 }
 
-void PostgresqlReplacement::note_rebuilt() {
+void PostgresqlReplacement::note_rebuilt(const TableLayout &table) {
     Connection &connection = session_.connection();
-    for (const TableLayout &table : ours_->tables) {
-        connection.guard([&] {
-            connection
-                .query("insert into " + place_.qualified("schema_migrations") +
-                           " (step, table_name, applied_at) values (:a, :b, clock_timestamp())",
-                       2, 0)
-                .text(0, "rebuilt table " + table.plain)
-                .text(1, table.plain)
-                .run();
-        });
-    }
+    connection.guard([&] {
+        connection
+            .query("insert into " + place_.qualified("schema_migrations") +
+                       " (step, table_name, applied_at) values (:a, :b, clock_timestamp())",
+                   2, 0)
+            .text(0, "rebuilt table " + table.plain)
+            .text(1, table.plain)
+            .run();
+    });
 }
 
 } // namespace weir::store::postgresql

@@ -32,7 +32,9 @@ private:
     std::uint64_t change_outcomes(const std::string &ledger, const std::string &shadow);
     void count_outcome(const std::string &outcome, std::int64_t difference);
     void replace_letters(ReplacementCounts &counts);
-    void note_rebuilt();
+    void add_rows(std::size_t table, ReplacementCounts &counts, const std::string &where_taken);
+    std::vector<bool> tables_of_routes();
+    void note_rebuilt(const TableLayout &table);
 
     const Place place_;
     const Place shadow_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 
+#include "store/standard_tables.hpp"
+
 namespace weir::store::sqlite {
 
 void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
@@ -122,6 +124,22 @@ std::vector<Attempts> SqliteSession::attempts() {
             });
     });
     return all;
+}
+
+void SqliteSession::note_route_change(std::uint32_t table) {
+    const std::string &name = schema_->tables[table].name;
+    const std::string steps = connection_.qualified("schema_migrations");
+    connection_.guard([&] {
+        connection_
+            .query("insert into " + steps + " (step, table_name, applied_at) select ?, ?, ? where not exists (select 1 from " + steps +
+                       " where step = ?)",
+                   {Storage::text, Storage::text, Storage::time, Storage::text}, {})
+            .text(0, route_change_step(name))
+            .text(1, name)
+            .time(2, event::now())
+            .text(3, route_change_step(name))
+            .run();
+    });
 }
 
 } // namespace weir::store::sqlite

@@ -65,6 +65,9 @@ std::vector<DeadLetter> SqliteSession::dead_letters(const DeadLetterFilter &filt
     if (!filter.error_type.empty()) {
         condition("error_type", filter.error_type);
     }
+    if (!filter.event_type.empty()) {
+        condition("event_type", filter.event_type);
+    }
     if (!filter.topic.empty()) {
         condition("topic", filter.topic);
     }

@@ -7,6 +7,7 @@
 #include "standard_rows.hpp"
 
 #include "store/standard.hpp"
+#include "store/standard_tables.hpp"
 
 #include <algorithm>
 #include <set>
@@ -364,8 +365,11 @@ MigrationSteps migrate(Connection &connection, const Schema &schema, bool previe
     });
 }
 
-std::vector<std::string> adopted_tables(Connection &connection, const Schema &schema) {
-    std::vector<std::string> adopted;
+namespace {
+
+/// The tables of which a step is noted, and none after it that takes it back.
+std::vector<std::string> tables_of_step(Connection &connection, const Schema &schema, std::string (*step)(const std::string &)) {
+    std::vector<std::string> found;
     const std::string steps = connection.qualified("schema_migrations");
     for (const Table &table : schema.tables) {
         connection.guard([&] {
@@ -373,24 +377,28 @@ std::vector<std::string> adopted_tables(Connection &connection, const Schema &sc
                 .query("select count(*) from " + steps + " as a where a.step = ? and not exists (select 1 from " + steps +
                            " as r where r.step = ? and r.id > a.id)",
                        {Storage::text, Storage::text}, {Storage::integer})
-                .text(0, "adopted table " + table.name)
+                .text(0, step(table.name))
                 .text(1, "rebuilt table " + table.name)
                 .each([&](Query &row) {
                     if (row.take_integer(0) > 0) {
-                        adopted.push_back(table.name);
+                        found.push_back(table.name);
                     }
                 });
         });
     }
-    return adopted;
+    return found;
 }
 
-void note_rebuilt(Connection &connection, const Schema &schema) {
-    std::vector<Step> steps;
-    for (const Table &table : schema.tables) {
-        steps.push_back({"rebuilt table " + table.name, "", table.name, {}});
-    }
-    apply(connection, std::as_const(steps));
+} // namespace
+
+std::vector<std::string> adopted_tables(Connection &connection, const Schema &schema) {
+    return tables_of_step(connection, schema, [](const std::string &table) { return "adopted table " + table; });
 }
+
+std::vector<std::string> route_tables(Connection &connection, const Schema &schema) {
+    return tables_of_step(connection, schema, route_change_step);
+}
+
+void note_rebuilt(Connection &connection, const std::string &table) { apply(connection, {{"rebuilt table " + table, "", table, {}}}); }
 
 } // namespace weir::store::sqlite

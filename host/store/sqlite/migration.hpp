@@ -19,8 +19,10 @@ MigrationSteps migrate(Connection &connection, const Schema &schema, bool previe
 
 /// Tables of the schema that were adopted and not made anew since.
 std::vector<std::string> adopted_tables(Connection &connection, const Schema &schema);
+/// Tables of the schema whose rows routes change.
+std::vector<std::string> route_tables(Connection &connection, const Schema &schema);
 
-/// Notes that the tables of the schema were made anew from events. In a transaction.
-void note_rebuilt(Connection &connection, const Schema &schema);
+/// Notes that a table was made anew from events. In a transaction.
+void note_rebuilt(Connection &connection, const std::string &table);
 
 } // namespace weir::store::sqlite

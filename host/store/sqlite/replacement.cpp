@@ -3,6 +3,8 @@
 
 #include "migration.hpp"
 
+#include <algorithm>
+
 namespace weir::store::sqlite {
 
 namespace {
@@ -78,16 +80,25 @@ ReplacementCounts SqliteReplacement::commit() {
     attach_shadow();
     connection_.execute("pragma defer_foreign_keys = on"); // until this commit: references hold at its end
     ReplacementCounts counts;
+    const std::vector<std::string> kept = route_tables(connection_, tables_);
+    const auto stays = [&](const Table &table) { return std::find(kept.begin(), kept.end(), table.name) != kept.end(); };
     for (const Table &table : tables_.tables) {
+        if (stays(table)) {
+            continue;
+        }
         counts.rows_removed += write("delete from " + connection_.qualified(table.name) + " as t where not exists (select 1 from " +
                                      theirs(table.name) + " as s where " + same_key(table) + ")");
     }
     for (const Table &table : tables_.tables) {
+        if (stays(table)) {
+            add_rows(table, counts, " on conflict do nothing");
+            continue;
+        }
         replace_rows(table, counts);
+        note_rebuilt(connection_, table.name);
     }
     replace_ledger(counts);
     replace_letters(counts);
-    note_rebuilt(connection_, tables_);
     session_.commit();
     return counts;
 }
@@ -107,9 +118,14 @@ void SqliteReplacement::replace_rows(const Table &table, ReplacementCounts &coun
         counts.rows_added -= anew; // they are among those added below
     }
     connection_.execute("release rows");
-    counts.rows_added +=
-        write("insert into " + ours + " (" + column_list(table, "") + ") select " + column_list(table, "s.") + " from " +
-              theirs(table.name) + " as s where not exists (select 1 from " + ours + " as t where " + same_key(table) + ")");
+    add_rows(table, counts, "");
+}
+
+void SqliteReplacement::add_rows(const Table &table, ReplacementCounts &counts, const std::string &where_taken) {
+    const std::string ours = connection_.qualified(table.name);
+    counts.rows_added += write("insert into " + ours + " (" + column_list(table, "") + ") select " + column_list(table, "s.") + " from " +
+                               theirs(table.name) + " as s where not exists (select 1 from " + ours + " as t where " + same_key(table) +
+                               ")" + where_taken);
 }
 
 std::vector<std::string> SqliteReplacement::ledgers_of(const std::string &schema) {

@@ -25,6 +25,7 @@ private:
     std::string theirs(const std::string &table) const;
     std::uint64_t write(const std::string &sql);
     void replace_rows(const Table &table, ReplacementCounts &counts);
+    void add_rows(const Table &table, ReplacementCounts &counts, const std::string &where_taken);
     std::vector<std::string> ledgers_of(const std::string &schema);
     void replace_ledger(ReplacementCounts &counts);
     std::uint64_t change_outcomes(const std::string &ledger, const std::string &shadow);

@@ -53,6 +53,12 @@ public:
         return sqlite::adopted_tables(connection, schema);
     }
 
+    std::vector<std::string> route_tables(const Schema &schema) override {
+        prepare_file(place_);
+        Connection connection(place_);
+        return sqlite::route_tables(connection, schema);
+    }
+
 private:
     const Place place_;
     std::mutex mutex_;
