@@ -33,7 +33,7 @@ struct RebuildSurvey {
         std::optional<std::uint64_t> lost; ///< messages that were there and aren't kept; nothing: not known
     };
     std::vector<Topic> topics;
-    store::LedgerCounts decided;        ///< by the domain as it is
+    store::LedgerCounts decided; ///< by the domain as it is
     /// Whose rows routes change: they stay as they are, and only what is missing is added.
     std::vector<std::string> route_tables;
     std::vector<std::string> obstacles; ///< what would be lost by making everything from the topics, a sentence each

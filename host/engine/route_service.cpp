@@ -43,8 +43,8 @@ bool is_key(std::string_view key) {
 struct RouteService::State {
     explicit State(Setup given)
         : setup(std::move(given)), schema(schema_with_requests(setup.instance->module().description())),
-          request_table(static_cast<std::uint32_t>(setup.instance->module().description().schema.tables.size())),
-          noted(request_table), queue(setup.spec, sessions, request_table, *setup.broker), keyed_queue(setup.spec, sessions, request_table, *setup.broker) {}
+          request_table(static_cast<std::uint32_t>(setup.instance->module().description().schema.tables.size())), noted(request_table),
+          queue(setup.spec, sessions, request_table, *setup.broker), keyed_queue(setup.spec, sessions, request_table, *setup.broker) {}
 
     const plugin::Description &description() const { return setup.instance->module().description(); }
 

@@ -99,6 +99,36 @@ std::vector<Promise> replacement_promises() {
              CHECK(contract_domain(*store)->migrate(contract_schema()).empty());
              write(*live, {created(pets::kTable, {pet("kit", "new")})}); // a session that was open goes on
          }},
+        {"a replacement only adds to tables whose rows routes change, again and again, and where a value is taken it leaves the row out",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto domain = contract_domain(*store);
+             auto live = domain->open();
+             CHECK(domain->route_tables(contract_schema()).empty());
+             transact(*live, [&] { live->note_route_change(people::kTable); });
+             transact(*live, [&] { live->note_route_change(people::kTable); });
+             live->begin({});
+             live->note_route_change(pets::kTable);
+             live->rollback(); // with the change that it was noted for
+             CHECK(domain->route_tables(contract_schema()) == std::vector<std::string>{"people"});
+             write(*live, {created(people::kTable, {person("ada", "ada@x.org", 30), person("eve", "eve@x.org", 50)}),
+                           created(pets::kTable, {pet("rex", "eve")})});
+             auto shadow = shadow_domain(*store)->open();
+             write(*shadow,
+                   {created(people::kTable, {person("ada", "other@x.org", 1), person("new", {}, 1, "ada"), person("zoe", "eve@x.org", 1)}),
+                    created(pets::kTable, {pet("tom", "new")})});
+             shadow.reset();
+             for (int time = 0; time < 2; ++time) {
+                 const ReplacementCounts counts = store->replace_by_shadow("contract", contract_schema())->commit();
+                 CHECK(counts.rows_removed == (time == 0 ? 1 : 0));
+                 CHECK(counts.rows_changed == 0);
+                 CHECK(counts.rows_added == (time == 0 ? 2 : 0));
+                 CHECK(all_rows(*live, people::kTable) ==
+                       std::vector<Row>{person("ada", "ada@x.org", 30), person("eve", "eve@x.org", 50), person("new", {}, 1, "ada")});
+                 CHECK(all_rows(*live, pets::kTable) == std::vector<Row>{pet("tom", "new")});
+             }
+             CHECK(domain->route_tables(contract_schema()) == std::vector<std::string>{"people"});
+         }},
         {"a replacement that isn't committed changes nothing",
          [](StorePlace &place) {
              auto store = place.open();

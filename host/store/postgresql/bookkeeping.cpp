@@ -139,8 +139,9 @@ void PostgresqlSession::note_route_change(std::uint32_t table) {
     Connection &connection = live();
     connection.guard([&] {
         connection
-            .query("insert into " + steps + " (step, table_name, applied_at) select :a, :b, clock_timestamp() where not exists (select from " +
-                       steps + " where step = :c)",
+            .query("insert into " + steps +
+                       " (step, table_name, applied_at) select :a, :b, clock_timestamp() where not exists (select from " + steps +
+                       " where step = :c)",
                    3, 0)
             .text(0, route_change_step(name))
             .text(1, name)

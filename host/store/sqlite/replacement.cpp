@@ -123,9 +123,9 @@ void SqliteReplacement::replace_rows(const Table &table, ReplacementCounts &coun
 
 void SqliteReplacement::add_rows(const Table &table, ReplacementCounts &counts, const std::string &where_taken) {
     const std::string ours = connection_.qualified(table.name);
-    counts.rows_added += write("insert into " + ours + " (" + column_list(table, "") + ") select " + column_list(table, "s.") + " from " +
-                               theirs(table.name) + " as s where not exists (select 1 from " + ours + " as t where " + same_key(table) +
-                               ")" + where_taken);
+    counts.rows_added +=
+        write("insert into " + ours + " (" + column_list(table, "") + ") select " + column_list(table, "s.") + " from " +
+              theirs(table.name) + " as s where not exists (select 1 from " + ours + " as t where " + same_key(table) + ")" + where_taken);
 }
 
 std::vector<std::string> SqliteReplacement::ledgers_of(const std::string &schema) {
