@@ -68,7 +68,7 @@ Exit show_survey(const RebuildOptions &options, Opened &opened) {
                     {"messages", survey.kept()},
                     {"decided", survey.decided.applied + survey.decided.ignored + survey.decided.dead},
                     {"dead_letters", survey.decided.dead},
-                    {"route_tables", survey.route_tables},
+                    {"notes", survey.notes},
                     {"obstacles", survey.obstacles}});
         return survey.obstacles.empty() ? Exit::ok : Exit::failed;
     }
@@ -82,8 +82,8 @@ Exit show_survey(const RebuildOptions &options, Opened &opened) {
     print_line(options.domain + " has decided " +
                counted(survey.decided.applied + survey.decided.ignored + survey.decided.dead, "event", "events") + ", " +
                counted(survey.decided.dead, "of them a dead letter", "of them dead letters") + "; these would be made again.");
-    for (const std::string &kept : survey.route_tables) {
-        print_line("Table " + kept + " is changed by routes: its rows stay as they are, and only those that are missing are added.");
+    for (const std::string &note : survey.notes) {
+        print_line(printable("Note: " + note + "."));
     }
     for (const std::string &obstacle : survey.obstacles) {
         print_line(printable("Lost by a rebuild: " + obstacle + "."));

@@ -33,9 +33,8 @@ struct RebuildSurvey {
         std::optional<std::uint64_t> lost; ///< messages that were there and aren't kept; nothing: not known
     };
     std::vector<Topic> topics;
-    store::LedgerCounts decided; ///< by the domain as it is
-    /// Whose rows routes change: they stay as they are, and only what is missing is added.
-    std::vector<std::string> route_tables;
+    store::LedgerCounts decided;        ///< by the domain as it is
+    std::vector<std::string> notes;     ///< what a rebuild leaves as it is, or doesn't know of, a sentence each
     std::vector<std::string> obstacles; ///< what would be lost by making everything from the topics, a sentence each
     std::uint64_t kept() const;
 };

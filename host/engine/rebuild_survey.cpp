@@ -80,9 +80,16 @@ RebuildSurvey survey_rebuild(const RebuildSetup &setup) {
         }
     }
     const store::Schema &tables = setup.module->description().schema;
-    survey.route_tables = live->route_tables(tables);
+    const std::vector<std::string> route_tables = live->route_tables(tables);
+    for (const std::string &table : route_tables) {
+        survey.notes.push_back("table " + table + " is changed by routes: its rows stay as they are, and only missing ones are added");
+    }
+    for (const store::Counter &counter : tables.counters) {
+        survey.notes.push_back("what other clients counted by " + spec.schema + "." + counter.name + " in table " +
+                               tables.tables[counter.table].name + " is no event, and is gone afterwards");
+    }
     for (const std::string &table : live->adopted_tables(tables)) {
-        if (std::find(survey.route_tables.begin(), survey.route_tables.end(), table) != survey.route_tables.end()) {
+        if (std::find(route_tables.begin(), route_tables.end(), table) != route_tables.end()) {
             continue; // its rows stay
         }
         survey.obstacles.push_back("table " + table + " was there before Weir: rows that no event made can't be made again");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "database.hpp"
 #include "http_host.hpp"
 #include "sample.hpp"
 
@@ -86,7 +87,7 @@ TEST_CASE("a user's preferences are read and replaced, and no version is overwri
             CHECK(others == 5);
             CHECK(host.ask("GET", target).header("ETag") == "\"5\"");
         }
-        CHECK(host.ask("GET", "/api/results").status == 200);
+        host.ask_until(200, "GET", "/api/results");
         CHECK(host.stop() == 0);
     }
 }
@@ -103,6 +104,38 @@ TEST_CASE("a known user without saved preferences has the defaults, under a vers
     CHECK(host.ask("PUT", target, R"({"rules":{}})", if_match("\"0\"")).status == 201);
     CHECK(host.ask("PUT", target, R"({"rules":{}})", {{"If-None-Match", "*"}}).status == 428);
     CHECK(host.ask("GET", target).header("ETag") == "\"1\"");
+    CHECK(host.stop() == 0);
+}
+
+TEST_CASE("a rebuild leaves what users have saved, and adds what is missing") {
+    const Backends backends = GENERATE(Backends{}, on_servers());
+    INFO(backends.name());
+    Installation installation({"linting"}, backends);
+    const std::string other = "5a2d7a0e-0f57-4c58-8b3a-93c7f0a5a1aa";
+    std::string second = created();
+    second.replace(second.find("7c9e6679"), 8, "7c9e6680").replace(second.find(kUser), kUser.size(), other);
+    installation.publish(kIdentityTopic, {{"", created()}, {"", second}});
+    HttpHost host(installation);
+    const std::string users = "/linting/users/" + kTenant + "/";
+    CHECK(host.ask_until(200, "GET", users + kUser + "/prefs").header("ETag") == "\"1\"");
+    host.ask_until(200, "GET", users + other + "/prefs");
+    REQUIRE(host.ask("PUT", users + kUser + "/prefs", R"({"rules":{"spaces":"two"}})", if_match("\"1\"")).status == 200);
+    query(installation.domain("linting"), "delete from user_prefs where user_id = '" + other + "'");
+    query(installation.domain("linting"), "update identity_projection set email = 'damaged@example.com'");
+    const auto told = installation.command({"rebuild", "linting", "--dry-run"});
+    REQUIRE(told->wait(120s));
+    CHECK(told->output().find("table user_prefs is changed by routes") != std::string::npos);
+    const auto process = installation.command({"rebuild", "linting"});
+    const auto ended = process->wait(120s);
+    INFO(process->log());
+    REQUIRE(ended);
+    CHECK(ended->exit_code == 0);
+    const HttpAnswer saved = host.ask("GET", users + kUser + "/prefs");
+    CHECK(saved.header("ETag") == "\"2\"");
+    CHECK(nlohmann::json::parse(saved.body)["rules"] == nlohmann::json{{"spaces", "two"}});
+    CHECK(host.ask("GET", users + other + "/prefs").header("ETag") == "\"1\"");
+    CHECK(number(installation.domain("linting"), "select count(*) from identity_projection where email = 'damaged@example.com'") == 0);
+    CHECK(number(installation.domain("linting"), "select count(*) from user_prefs") == 2);
     CHECK(host.stop() == 0);
 }
 
