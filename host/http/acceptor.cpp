@@ -110,8 +110,8 @@ void Acceptor::accept() {
         }
         try {
             self->accepted(std::move(socket), loop);
-        } catch (const std::exception &failure) { // out of descriptors or memory: this connection is gone, and no other
-            return self->pause(failure.what());
+        } catch (const std::exception &shortage) { // out of descriptors or memory: this connection is gone, and no other
+            return self->pause(shortage.what());
         }
         self->accept();
     });
