@@ -4,6 +4,7 @@
 #include "http/request.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace weir::http {
@@ -14,6 +15,9 @@ constexpr std::size_t kEntriesMax = 1024;
 constexpr std::size_t kBytesMax = 16u << 20;
 
 std::string whole(const ResponseCache::Key &key) { return key.path + '\n' + key.query; } // no path holds a line's end
+
+// Whatever a text holds, it can't be taken for the end of itself.
+void append_with_length(std::string &out, std::string_view text) { out.append(std::to_string(text.size())).append(1, ':').append(text); }
 
 std::size_t size_of(const std::string &place, const KeptResponse &kept) {
     return kept.response ? kept.response->body.size() + place.size() : 0;
@@ -29,7 +33,8 @@ ResponseCache::Key ResponseCache::key_of(const std::string &path, const std::vec
     std::stable_sort(sorted.begin(), sorted.end(), [](const Parameter *one, const Parameter *other) { return one->name < other->name; });
     Key key{path, {}};
     for (const Parameter *parameter : sorted) {
-        key.query.append(parameter->name).append(1, '\0').append(parameter->value).append(1, '\0'); // neither holds a NUL
+        append_with_length(key.query, parameter->name);
+        append_with_length(key.query, parameter->value);
     }
     return key;
 }

@@ -63,6 +63,9 @@ bool has_control(std::string_view text) noexcept {
     });
 }
 
+/// A NUL ends a text for many who read it.
+bool is_text(std::string_view text) noexcept { return text.find('\0') == std::string_view::npos && is_utf8(text); }
+
 /// Why a segment is refused; null where it is fine.
 const char *fault_of(std::string_view segment) noexcept {
     if (segment == "." || segment == "..") {
@@ -120,7 +123,7 @@ bool parse_query(std::string_view query, std::vector<Parameter> &out) {
             !decode(pair.substr(std::min(equals + 1, pair.size())), true, parameter.value)) {
             return false;
         }
-        if (!is_utf8(parameter.name) || !is_utf8(parameter.value)) {
+        if (!is_text(parameter.name) || !is_text(parameter.value)) {
             return false;
         }
         out.push_back(std::move(parameter));
@@ -163,7 +166,7 @@ Target parse_target(std::string_view text) {
     parse_path(path.empty() ? "/" : path, out);
     if (out.problem.empty() && !parse_query(out.query, out.parameters)) {
         out.problem =
-            "The query holds a broken escape, bytes that are no UTF-8, or more than " + std::to_string(kParametersMax) + " parameters";
+            "The query holds a broken escape, NUL, bytes that are no UTF-8, or more than " + std::to_string(kParametersMax) + " parameters";
     }
     return out;
 }

@@ -23,7 +23,8 @@ struct Target {
 /// broken escapes, bytes that are no UTF-8, fragments.
 Target parse_target(std::string_view text);
 
-/// Parameters in `application/x-www-form-urlencoded`; false where an escape is broken or there are more than a hundred.
+/// Parameters in `application/x-www-form-urlencoded`; false where an escape is broken, a text holds NUL or is no UTF-8, or there are more
+/// than a hundred.
 bool parse_query(std::string_view query, std::vector<Parameter> &out);
 
 } // namespace weir::http

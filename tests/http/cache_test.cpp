@@ -3,11 +3,14 @@
 #include "gate.hpp"
 #include "serving.hpp"
 
+#include "http/request.hpp"
 #include "http/response_cache.hpp"
 #include "support.hpp"
 
 #include <atomic>
 #include <functional>
+#include <set>
+#include <string>
 #include <vector>
 
 using namespace weir::http;
@@ -98,6 +101,29 @@ TEST_CASE("Where a handler looks at the query, parameters in another order are t
     CHECK(find("a=2&a=1") == "\"2,3\"");
     CHECK(find("a=1&b=3") == "\"1,4\"");
     CHECK(find("a=1%26b=2") == "\"1&b=2,5\"");
+}
+
+TEST_CASE("No two questions have the same key, whatever their parameters hold") {
+    using std::string_literals::operator""s;
+    const std::vector<std::vector<Parameter>> questions{
+        {{"a", "b"}, {"c", "d"}},
+        {{"a", "b\0c\0d"s}},
+        {{"a\0b\0c"s, "d"}},
+        {{"a", "b"}, {"c", "d"}, {"", ""}},
+        {{"a", ""}, {"b", ""}},
+        {{"a", "0:1:b0:"}},
+        {{"a0:1:b", ""}},
+        {{"", "a"}},
+        {{"a", ""}},
+        {{"a", "b1:c1:d"}},
+        {{"a", "b"}, {"c1:d", ""}},
+        {},
+    };
+    std::set<std::string> keys;
+    for (const std::vector<Parameter> &question : questions) {
+        keys.insert(ResponseCache::key_of("/find", question).query);
+    }
+    CHECK(keys.size() == questions.size());
 }
 
 TEST_CASE("Queries made up at random take a bounded place, and not that of an answer that is asked for again and again") {
