@@ -365,3 +365,6 @@ void Connection::answer(std::uint64_t number, const KeptResponse &kept) {
 }
 
 } // namespace weir::http
+        if (loop_->shared().draining || now.in_force.routes != listener_->now().routes) {
+            end_stream(); // it came too late to be ended with the others
+        }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving.hpp"
 
+#include "gate.hpp"
 #include "support.hpp"
 
 #include <atomic>
+#include <future>
 #include <mutex>
 
 using namespace weir::http;
@@ -100,6 +102,36 @@ TEST_CASE("A stream ends when its owner lets go of it, when routes are replaced,
 }
 
 TEST_CASE("A quiet stream sends comments, so that a client that is gone is found") {
+TEST_CASE("A stream that is answered when its routes were replaced already, or the server stops already, ends at once") {
+    const bool stops = GENERATE(false, true);
+    Gate gate;
+    Feed feed;
+    ServerOptions how = options();
+    how.workers = 1;
+    Serving serving({gate.route("/slow"), feed.route()}, how);
+    RawClient slow(serving.port);
+    slow.send(get("/slow"));
+    REQUIRE(eventually([&] { return serving.server.statistics().running == 1; }));
+    RawClient client(serving.port);
+    client.send(get("/events"));
+    REQUIRE(eventually([&] { return serving.server.statistics().queued == 1; }));
+    std::future<bool> stopped;
+    if (stops) {
+        stopped = std::async(std::launch::async, [&] { return serving.server.stop(std::chrono::seconds(20)); });
+        REQUIRE(eventually([&] { return !RawClient(serving.port).connected(); }));
+    } else {
+        serving.server.set_routes("public", table({feed.route()}));
+    }
+    gate.open();
+    CHECK(client.header().status == 200);
+    CHECK(client.read_until("\r\n0\r\n\r\n").find("\r\n0\r\n\r\n") != std::string::npos);
+    CHECK(client.closed_within(std::chrono::seconds(20)));
+    CHECK(eventually([&] { return feed.ended == 1; }));
+    if (stops) {
+        CHECK(stopped.get());
+    }
+}
+
     Feed feed({.keep_alive = std::chrono::milliseconds(50)});
     Serving serving({feed.route()});
     RawClient client(serving.port);
