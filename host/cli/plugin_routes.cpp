@@ -180,6 +180,7 @@ http::Route route_of(const engine::Retirement &retirement, const Service &servic
     made.options.timeout = service->spec().options.handler_budget;
     made.options.consumes = {route.consumes};
     made.options.produces = {route.produces};
+    made.options.timeout_key = "engine.handler_budget_ms of domain " + service->spec().name;
     made.options.content_security_policy = route.content_security_policy;
     if (route.max_body_bytes != 0) {
         made.options.max_body_bytes = route.max_body_bytes;

@@ -29,7 +29,9 @@ std::vector<Key> engine_keys() {
          "Events held back in memory behind retries of their key; at the bound the partition stops reading.", 1, 10000000},
         {"engine.hold_max_bytes", Type::integer, "67108864", "The same bound in bytes.", 1024, 64 * 1024 * kMebibyte},
         {"engine.handler_budget_ms", Type::integer, "1000",
-         "Milliseconds that a handler may take within a batch; past them its event leaves the batch and runs alone.", 1, kDayMs},
+         "Milliseconds that a handler may take: within a batch, past them its event leaves the batch and runs alone; for a request to a "
+         "route of the plugin, past them the client gets a 504.",
+         1, kDayMs},
         {"engine.crash_limit", Type::integer, "3",
          "How often the host may die in an event's handler before the event becomes a dead letter.", 1, 1000},
         {"engine.lease_ttl_ms", Type::integer, "10000",
@@ -92,7 +94,9 @@ std::vector<Key> http_keys() {
         {"http.write_timeout_ms", Type::integer, "30000",
          "Milliseconds in which a client must have taken something of an answer, and all of it in one more for each 16 bytes.", 10, kDayMs},
         {"http.handler_timeout_ms", Type::integer, "10000",
-         "Milliseconds after which the server answers 504 in a handler's place; a route may have its own.", 10, kDayMs},
+         "Milliseconds after which the server answers 504 in a handler's place. Routes of plugins have their domain's "
+         "engine.handler_budget_ms instead, and /ready has its own.",
+         10, kDayMs},
         {"http.stop_timeout_ms", Type::integer, "5000", "Milliseconds that requests have to end when the host stops.", 0, kDayMs},
         {"http.io_threads", Type::integer, "1", "Threads that read and write connections.", 1, 64},
         {"http.workers", Type::integer, "4", "Threads that run handlers.", 1, 256},

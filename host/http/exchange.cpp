@@ -46,6 +46,13 @@ Response starting() {
     return early.response();
 }
 
+/// How long a handler has, and by which key.
+std::string told(std::chrono::steady_clock::duration given, const RouteOptions &options) {
+    const std::string key = options.timeout ? options.timeout_key : "http.handler_timeout_ms";
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(given).count()) + " ms (" +
+           (key.empty() ? "the route's own time" : key) + ")";
+}
+
 /// What can be said by the header alone: an answer, or nothing where the handler is to give it.
 std::optional<Response> decide(const Request &request, const Routes::Match &match, const RequestParser &parser,
                                const ListenerOptions &listener) {
@@ -268,8 +275,8 @@ void Connection::deliver(const std::weak_ptr<Connection> &weak, Loop &loop, std:
 
 void Connection::run(Reply reply) {
     const Route *route = exchange_->route;
-    const auto given = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - exchange_->complete);
-    const auto call = [route, reply, given, request = exchange_->request, shared = loop_->shared_pointer()] {
+    const auto call = [route, reply, given = deadline_ - exchange_->complete, request = exchange_->request,
+                       shared = loop_->shared_pointer()] {
         const auto failed = [&](std::string_view reason) {
             if (shared->failed) {
                 shared->failed(route->pattern, reason);
@@ -277,9 +284,8 @@ void Connection::run(Reply reply) {
             reply(problem(500, "The handler of this route failed; the log says why", problem_types::kHandlerFailed));
         };
         if (Clock::now() >= request->deadline) {
-            return reply(
-                problem(504, "No worker was free within " + std::to_string(given.count()) + " ms (http.workers, http.handler_timeout_ms)",
-                        problem_types::kHandlerTimeout));
+            return reply(problem(504, "No worker was free within " + told(given, route->options) + "; http.workers says how many there are",
+                                 problem_types::kHandlerTimeout));
         }
         try {
             if (route->handler) {
@@ -303,10 +309,7 @@ void Connection::run(Reply reply) {
 }
 
 void Connection::handler_timed_out() {
-    answer_now(problem(504,
-                       "The handler has not answered within " +
-                           std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - exchange_->complete).count()) +
-                           " ms (http.handler_timeout_ms, or the route's own time)",
+    answer_now(problem(504, "The handler has not answered within " + told(deadline_ - exchange_->complete, exchange_->route->options),
                        problem_types::kHandlerTimeout));
 }
 

@@ -56,6 +56,7 @@ struct RouteOptions {
     Runs runs = Runs::worker;
     std::optional<std::size_t> max_body_bytes;             ///< where it is smaller than the server's
     std::optional<std::chrono::milliseconds> timeout;      ///< until 504; the server's handler timeout otherwise
+    std::string timeout_key;                               ///< what an operator changes for another `timeout`; empty: nothing
     std::vector<std::string> consumes{"application/json"}; ///< media types of a request's body; others are 415; empty: any
     std::vector<std::string> produces{
         "application/json"}; ///< media types it answers with; an Accept without any of them is 406; empty: any

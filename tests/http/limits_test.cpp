@@ -179,6 +179,31 @@ TEST_CASE("http.handler_timeout_ms counts where a route has no time of its own")
     CHECK(late.body.find("200 ms") != std::string::npos);
 }
 
+TEST_CASE("A 504 names the key that is in effect for its route") {
+    Gate gate;
+    ServerOptions how = options();
+    how.workers = 1;
+    how.limits.handler_timeout_ms = 100;
+    RouteOptions of_domain;
+    of_domain.timeout = std::chrono::milliseconds(100);
+    of_domain.timeout_key = "engine.handler_budget_ms of domain votes";
+    RouteOptions fixed;
+    fixed.timeout = std::chrono::milliseconds(100);
+    Serving serving({gate.route("/plain"), gate.route("/domain", of_domain), gate.route("/fixed", fixed)}, how);
+    const auto late = [&](const char *path) {
+        const HttpAnswer answer = http(serving.port, "GET", path);
+        CHECK(answer.status == 504);
+        return answer.body;
+    };
+    for (int count = 0; count < 2; ++count) { // the second time no worker is free
+        CHECK(late("/plain").find(" ms (http.handler_timeout_ms)") != std::string::npos);
+        const std::string domain = late("/domain");
+        CHECK(domain.find("100 ms (engine.handler_budget_ms of domain votes)") != std::string::npos);
+        CHECK(domain.find("http.handler_timeout_ms") == std::string::npos);
+        CHECK(late("/fixed").find("100 ms (the route's own time)") != std::string::npos);
+    }
+}
+
 TEST_CASE("Requests beyond the queue are 503 with Retry-After, and routes of operations are answered all the same") {
     Gate gate;
     ServerOptions how = options();
