@@ -2,6 +2,7 @@
 #include "cli/http_service.hpp"
 
 #include "cli/command.hpp"
+#include "cli/http_options.hpp"
 #include "http/problem.hpp"
 #include "log/log.hpp"
 #include "plugin/route.hpp"
@@ -16,50 +17,8 @@ namespace weir::cli {
 
 namespace {
 
-constexpr const char *kPublic = "public";
-constexpr const char *kOperations = "operations";
 constexpr unsigned kReserveWorkers = 4;           // those that ask a store which is away keep /health from nobody
 constexpr std::uint64_t kOtherDescriptors = 1024; // of stores, brokers, plugins, files
-
-http::Limits limits_of(const config::HttpConfig &config) {
-    http::Limits limits;
-    limits.max_body_bytes = config.max_body_bytes;
-    limits.max_header_bytes = config.max_header_bytes;
-    limits.max_connections = config.max_connections;
-    limits.max_connections_per_address = config.max_connections_per_address;
-    limits.max_body_memory_bytes = config.max_body_memory_bytes;
-    limits.max_requests_per_connection = config.max_requests_per_connection;
-    limits.max_queue = config.max_queue;
-    limits.header_timeout_ms = static_cast<std::uint32_t>(config.header_timeout_ms);
-    limits.body_timeout_ms = static_cast<std::uint32_t>(config.body_timeout_ms);
-    limits.idle_timeout_ms = static_cast<std::uint32_t>(config.idle_timeout_ms);
-    limits.write_timeout_ms = static_cast<std::uint32_t>(config.write_timeout_ms);
-    limits.handler_timeout_ms = static_cast<std::uint32_t>(config.handler_timeout_ms);
-    return limits;
-}
-
-std::vector<http::ListenerOptions> listeners_of(const config::HttpConfig &config) {
-    std::vector<http::ListenerOptions> listeners;
-    const std::array<const std::string *, 2> addresses{&config.listen, &config.operations_listen};
-    constexpr std::array<const char *, 2> kNames{kPublic, kOperations};
-    constexpr std::array<const char *, 2> kKeys{"http.listen", "http.operations.listen"};
-    for (std::size_t index = 0; index < 2; ++index) {
-        if (!addresses[index]->empty()) {
-            http::ListenerOptions listener;
-            listener.name = kNames[index];
-            listener.address = *addresses[index];
-            listener.config_key = kKeys[index];
-            listener.token = config.operations_token;
-            listener.trust_local = config.operations_trust_local;
-            listener.host_names = config.host_names;
-            listener.cors_origins = config.cors_origins;
-            listener.reserve_only = index == 1;
-            listener.reserve_connections = index == 1 || config.operations_listen.empty() ? config.reserve_connections : 0;
-            listeners.push_back(std::move(listener));
-        }
-    }
-    return listeners;
-}
 
 /// As many descriptors as connections may need, where the machine lets us have them; else as many connections as leave some for others.
 void fit_descriptors(const config::HttpConfig &config, http::Limits &limits) {
@@ -133,6 +92,10 @@ HttpService::HttpService(const config::HttpConfig &config, operations::Sources s
         log::warn("http.connections_full", "Connections are refused: there are as many as the key allows",
                   {{"key", key}, {"address", address}});
     };
+    options_.streams_full = [](std::string_view key, std::string_view address) {
+        log::warn("http.streams_full", "Event streams are refused: there are as many as the key allows",
+                  {{"key", key}, {"address", address}});
+    };
     if (!options_.listeners.empty()) {
         sources_ = std::make_shared<const operations::Sources>(std::move(sources));
         readiness_ = std::make_shared<operations::Readiness>(sources_);
@@ -189,7 +152,7 @@ std::vector<std::string> HttpService::rebuild() {
     }
     const http::Routes::Built built = http::Routes::build(public_routes());
     if (built.routes) {
-        server_->set_routes(kPublic, built.routes);
+        server_->set_routes(kPublicListener, built.routes);
     }
     return built.problems;
 }
@@ -219,7 +182,7 @@ void HttpService::start() {
     if (!config_.operations_listen.empty()) {
         const http::Routes::Built built =
             http::Routes::build(operations::with_document(operations_, "Operations of Weir", sources_->version));
-        server_->set_routes(kOperations, built.routes);
+        server_->set_routes(kOperationsListener, built.routes);
     }
     try {
         server_->start();

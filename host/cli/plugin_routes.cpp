@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -87,6 +88,7 @@ engine::RouteAnswer read(const Service &service, const plugin::Route &route, con
 http::Handler stream_of(const engine::Retirement &retirement, const Service &service, const plugin::Route &route) {
     http::EventChannelOptions options;
     options.every = route.max_age;
+    options.max_streams = std::numeric_limits<std::size_t>::max(); // the server bounds them
     options.pull = [service, &route, last = std::string()]() mutable -> std::optional<http::ServerEvent> {
         engine::RouteRequest request;
         request.path = route.path;
@@ -178,15 +180,16 @@ http::Route route_of(const engine::Retirement &retirement, const Service &servic
     made.owner = "plugin " + service->module().description().name + " (domain " + service->spec().name + ")";
     made.options.access = route.guarded ? http::Access::guarded : http::Access::open;
     made.options.timeout = service->spec().options.handler_budget;
+    made.options.timeout_key = "engine.handler_budget_ms of domain " + service->spec().name;
     made.options.consumes = {route.consumes};
     made.options.produces = {route.produces};
-    made.options.timeout_key = "engine.handler_budget_ms of domain " + service->spec().name;
     made.options.content_security_policy = route.content_security_policy;
     if (route.max_body_bytes != 0) {
         made.options.max_body_bytes = route.max_body_bytes;
     }
     made.description = description_of(service, route);
     if (route.events) {
+        made.options.events = true;
         made.handler = stream_of(retirement, service, route);
     } else if (route.method == WEIR_HTTP_GET) {
         made.options.max_age = route.max_age;

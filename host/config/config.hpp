@@ -75,6 +75,8 @@ struct HttpConfig {
     std::uint64_t max_body_memory_bytes = 64u << 20;
     std::uint64_t reserve_connections = 64; ///< of operations
     std::uint64_t max_requests_per_connection = 100000;
+    std::uint64_t max_event_streams = 2000;
+    std::uint64_t max_event_streams_per_address = 1000; ///< half of max_event_streams where it isn't set; 0: no bound
     std::uint64_t max_queue = 1024;
     std::uint64_t header_timeout_ms = 10000;
     std::uint64_t body_timeout_ms = 30000;

@@ -21,7 +21,7 @@ struct Number {
     std::string_view name;
     std::uint64_t HttpConfig::*member;
 };
-constexpr std::array<Number, 17> kNumbers{{
+constexpr std::array<Number, 19> kNumbers{{
     {"max_body_bytes", &HttpConfig::max_body_bytes},
     {"max_header_bytes", &HttpConfig::max_header_bytes},
     {"max_connections", &HttpConfig::max_connections},
@@ -29,6 +29,8 @@ constexpr std::array<Number, 17> kNumbers{{
     {"max_body_memory_bytes", &HttpConfig::max_body_memory_bytes},
     {"operations.reserve_connections", &HttpConfig::reserve_connections},
     {"max_requests_per_connection", &HttpConfig::max_requests_per_connection},
+    {"max_event_streams", &HttpConfig::max_event_streams},
+    {"max_event_streams_per_address", &HttpConfig::max_event_streams_per_address},
     {"max_queue", &HttpConfig::max_queue},
     {"header_timeout_ms", &HttpConfig::header_timeout_ms},
     {"body_timeout_ms", &HttpConfig::body_timeout_ms},
@@ -66,6 +68,9 @@ void assign(std::string_view name, Value &&value, HttpConfig &http) {
 void set_what_follows(const Leaves &leaves, Load &load, HttpConfig &http) {
     if (!leaves.contains("http.max_connections_per_address")) {
         http.max_connections_per_address = std::max<std::uint64_t>(http.max_connections / 2, 1);
+    }
+    if (!leaves.contains("http.max_event_streams_per_address")) {
+        http.max_event_streams_per_address = std::max<std::uint64_t>(http.max_event_streams / 2, 1);
     }
     const auto memory = leaves.find("http.max_body_memory_bytes");
     if (memory == leaves.end()) {

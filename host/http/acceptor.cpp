@@ -131,11 +131,11 @@ void Acceptor::accepted(tcp::socket socket, const std::shared_ptr<Loop> &loop) {
         return take_reserved(std::move(socket), *loop, std::move(peer), now.options->reserve_connections, {});
     }
     peer.share = share_of(peer.address);
-    const Shared::Entry entry = shared.enter(peer.share, *now.limits);
-    if (entry != Shared::Entry::taken) {
+    const Shares::Entry entry = shared.enter(peer.share, *now.limits);
+    if (entry != Shares::Entry::taken) {
         peer.share.clear();
         return take_reserved(std::move(socket), *loop, std::move(peer), now.options->reserve_connections,
-                             entry == Shared::Entry::full ? "http.max_connections" : "http.max_connections_per_address");
+                             entry == Shares::Entry::full ? "http.max_connections" : "http.max_connections_per_address");
     }
     auto moved = std::make_shared<tcp::socket>(std::move(socket));
     loop->post([loop = loop.get(), moved, listener = listener_, peer = std::move(peer)]() mutable {

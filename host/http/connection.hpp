@@ -76,6 +76,7 @@ private:
     void answer(std::uint64_t number, const KeptResponse &kept);
     void answer_now(Response response);
     bool only_for_operations() const;
+    std::optional<Response> refuse_stream();
     bool hold_body();
     /// From any thread.
     static void deliver(const std::weak_ptr<Connection> &weak, Loop &loop, std::uint64_t number, const KeptResponse &kept);

@@ -145,6 +145,9 @@ bool Connection::headed(bool more_has_come) {
                                      std::chrono::seconds(5));
         }
     }
+    if (!now.decided && now.route->options.events && !now.head) {
+        now.decided = refuse_stream();
+    }
     if (now.decided && parser_->has_body() && (reserved || (parser_->expects_continue() && !more_has_come))) {
         now.close = true; // its body is not asked for, or not read
         dispatch();
@@ -156,6 +159,22 @@ bool Connection::headed(bool more_has_come) {
         begin_to_write();
     }
     return true;
+}
+
+/// Takes one of the event streams that clients may have. @return the answer where there is none left
+std::optional<Response> Connection::refuse_stream() {
+    const InForce &in_force = exchange_->in_force;
+    const Shares::Entered entered = exchange_->stream.take(loop_->shared_pointer(), peer_.share, *in_force.limits);
+    if (entered.entry == Shares::Entry::taken) {
+        return std::nullopt;
+    }
+    const bool all = entered.entry == Shares::Entry::full;
+    const std::string key = all ? "http.max_event_streams" : "http.max_event_streams_per_address";
+    const std::size_t most = all ? in_force.limits->max_event_streams : in_force.limits->max_event_streams_per_address;
+    if (entered.is_news && loop_->shared().streams_full) {
+        loop_->shared().streams_full(key, peer_.address);
+    }
+    return overloaded("There are as many event streams as " + key + " allows (" + std::to_string(most) + ")", std::chrono::seconds(5));
 }
 
 bool Connection::only_for_operations() const { return peer_.is_reserve() && !exchange_->in_force.options->reserve_only; }
@@ -353,6 +372,9 @@ void Connection::answer(std::uint64_t number, const KeptResponse &kept) {
     }
     if (streams) {
         begin_stream(kept.response->stream->state());
+        if (loop_->shared().draining || now.in_force.routes != listener_->now().routes) {
+            end_stream(); // it came too late to be ended with the others
+        }
     } else {
         if (kept.response->stream) {
             kept.response->stream->end();
@@ -368,6 +390,3 @@ void Connection::answer(std::uint64_t number, const KeptResponse &kept) {
 }
 
 } // namespace weir::http
-        if (loop_->shared().draining || now.in_force.routes != listener_->now().routes) {
-            end_stream(); // it came too late to be ended with the others
-        }

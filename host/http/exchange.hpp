@@ -3,6 +3,7 @@
 
 #include "http/body_lease.hpp"
 #include "http/connection.hpp"
+#include "http/stream_lease.hpp"
 
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@ namespace weir::http {
 struct Connection::Exchange {
     InForce in_force;
     BodyLease lease;
+    StreamLease stream;
     const Route *route = nullptr;           ///< of `in_force.routes`
     std::optional<Response> decided;        ///< by its header alone: the answer as soon as the body is read
     std::shared_ptr<const Request> request; ///< from `dispatch` on; it keeps the table alive

@@ -68,6 +68,7 @@ struct RouteOptions {
     /// For answers that differ by caller: `private` in Cache-Control, and not kept by the server.
     bool private_answer = false;
     std::string content_security_policy; ///< instead of the server's (default-src 'none'), for pages
+    bool events = false;                 ///< its answer is an event stream, one of Limits::max_event_streams
     bool cors = true;                    ///< answered across origins that are on the list
 };
 

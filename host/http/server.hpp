@@ -28,7 +28,9 @@ struct Limits {
     std::size_t max_body_memory_bytes = 64u << 20; ///< of bodies that are read or handled, over all connections; 503 with Retry-After
     std::size_t max_connections = 12000;           ///< all listeners; 503, then closed
     std::size_t max_connections_per_address = 0; ///< of these, for one IPv4 address, or one IPv6 network of 64 bits; 0: no bound of its own
-    std::size_t max_queue = 1024;                ///< requests that wait for a worker; 503 with Retry-After
+    std::size_t max_event_streams = 2000;        ///< at a time, of all listeners; 503 with Retry-After
+    std::size_t max_event_streams_per_address = 0; ///< of these, for one client as above; 0: no bound of its own
+    std::size_t max_queue = 1024;                  ///< requests that wait for a worker; 503 with Retry-After
     std::size_t max_requests_per_connection = 100000;
     std::uint32_t header_timeout_ms = 10000;  ///< from the first byte of a request to the end of its header; 408
     std::uint32_t body_timeout_ms = 30000;    ///< to the end of its body; 408
@@ -82,7 +84,10 @@ struct ServerOptions {
     std::function<void(const Served &)> observe;                                 ///< any thread; must be quick
     std::function<void(std::string_view route, std::string_view reason)> failed; ///< a handler threw; for the log
     std::function<void(std::string_view reason)> trouble;                        ///< connections can't be taken for now; for the log
-    std::function<void(std::string_view key, std::string_view address)> full;    ///< a bound is reached; for the log, once in 10 s at most
+    std::function<void(std::string_view key, std::string_view address)>
+        full; ///< connections are refused; for the log, once in 10 s at most
+    /// Event streams are refused; for the log, once until there are fewer again. Any thread.
+    std::function<void(std::string_view key, std::string_view address)> streams_full;
 };
 
 /// Serves HTTP/1.1 (RFC 9112). TLS is a reverse proxy's. Thread-safe, but for `start` and `stop`, which one thread calls.

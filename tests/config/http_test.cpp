@@ -57,6 +57,15 @@ TEST_CASE("operations can't listen where the rest does") {
     CHECK(test::text(files.load_host(free).problems).empty());
 }
 
+TEST_CASE("a client's share of event streams is half of them where nothing is said") {
+    const Files files;
+    CHECK(files.load_host("{}").config.http.max_event_streams == 2000);
+    CHECK(files.load_host("{}").config.http.max_event_streams_per_address == 1000);
+    CHECK(files.load_host(R"({"http": {"max_event_streams": 101}})").config.http.max_event_streams_per_address == 50);
+    CHECK(files.load_host(R"({"http": {"max_event_streams": 1}})").config.http.max_event_streams_per_address == 1);
+    CHECK(files.load_host(R"({"http": {"max_event_streams_per_address": 0}})").config.http.max_event_streams_per_address == 0);
+}
+
 TEST_CASE("a client's share of connections is half of them where nothing is said, and bodies have memory for at least one") {
     const Files files;
     CHECK(files.load_host("{}").config.http.max_connections_per_address == 6000);

@@ -6,6 +6,8 @@
 #include "http/access.hpp"
 #include "support.hpp"
 
+#include <mutex>
+#include <string>
 #include <vector>
 
 using namespace weir::http;
@@ -249,4 +251,111 @@ TEST_CASE("The body of a request that is refused by its header is not kept") {
     CHECK(client.answer().status == 404); // and not 503
     client.send(get("/hello/next"));
     CHECK(client.answer().body == "\"next\"");
+}
+
+namespace {
+
+/// Serves streams that nothing comes on, and notes which refusals are said.
+struct Streams {
+    explicit Streams(ServerOptions how) : serving(routes(), said_by(std::move(how))) {}
+
+    std::vector<Route> routes() {
+        RouteOptions events = on(Runs::worker);
+        events.events = true;
+        std::vector<Route> all = some_routes();
+        all.push_back(gate.route("/slow", on(Runs::worker)));
+        all.push_back(route(
+            Method::get, "/events", [this](const Request &) { return Response::events(channel.subscribe()); }, events));
+        return all;
+    }
+    ServerOptions said_by(ServerOptions how) {
+        how.streams_full = [this](std::string_view key, std::string_view address) {
+            const std::lock_guard lock(mutex);
+            said.push_back(std::string(key) + " " + std::string(address));
+        };
+        return how;
+    }
+    std::vector<RawClient> listeners(std::size_t count, const std::string &from) {
+        std::vector<RawClient> all;
+        for (std::size_t made = 0; made < count; ++made) {
+            all.emplace_back(serving.port, "127.0.0.1", from);
+            all.back().send(get("/events"));
+            REQUIRE(all.back().header().status == 200);
+        }
+        return all;
+    }
+    std::vector<std::string> told() {
+        const std::lock_guard lock(mutex);
+        return said;
+    }
+
+    std::mutex mutex;
+    std::vector<std::string> said;
+    EventChannel channel;
+    Gate gate;
+    Serving serving;
+};
+
+} // namespace
+
+TEST_CASE("A client has no more than its share of the event streams, all have no more than there may be, and each outage is said once") {
+    ServerOptions how = options();
+    how.limits.max_event_streams = 5;
+    how.limits.max_event_streams_per_address = 3;
+    Streams streams(how);
+    const std::uint16_t port = streams.serving.port;
+    const std::vector<std::string> greedy{"http.max_event_streams_per_address 127.0.0.1"};
+    {
+        const auto own = streams.listeners(3, "127.0.0.1");
+        for (int count = 0; count < 3; ++count) {
+            const HttpAnswer refused = ask(port, get("/events"), "127.0.0.1");
+            CHECK(refused.status == 503);
+            CHECK(refused.header("Retry-After") == "5");
+            CHECK(refused.body.find("/problems/overloaded") != std::string::npos);
+            CHECK(refused.body.find("http.max_event_streams_per_address allows (3)") != std::string::npos);
+        }
+        CHECK(streams.told() == greedy);
+        CHECK(ask(port, get("/hello/you"), "127.0.0.1").status == 200);
+        RawClient head(port);
+        head.send("HEAD /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        CHECK(head.answer(true).status == 200); // it takes none
+        const auto others = streams.listeners(2, "127.0.0.2");
+        const HttpAnswer full = ask(port, get("/events"), "127.0.0.3");
+        CHECK(full.status == 503);
+        CHECK(full.body.find("http.max_event_streams allows (5)") != std::string::npos);
+        CHECK(ask(port, get("/events"), "127.0.0.3").status == 503);
+        CHECK(streams.told() == std::vector<std::string>{greedy[0], "http.max_event_streams 127.0.0.3"});
+    }
+    REQUIRE(eventually([&] { return streams.serving.server.statistics().streams == 0; }));
+    const auto again = streams.listeners(3, "127.0.0.1");
+    CHECK(ask(port, get("/events"), "127.0.0.1").status == 503);
+    REQUIRE(streams.told().size() == 3);
+    CHECK(streams.told().back() == greedy[0]);
+}
+
+TEST_CASE("Event streams count from their request on, so that asking for many at once gets nobody more") {
+    ServerOptions how = options();
+    how.workers = 1;
+    how.limits.max_event_streams_per_address = 3;
+    Streams streams(how);
+    RawClient slow(streams.serving.port);
+    slow.send(get("/slow"));
+    REQUIRE(eventually([&] { return streams.serving.server.statistics().running == 1; }));
+    std::vector<RawClient> waiting;
+    for (std::size_t count = 1; count <= 3; ++count) {
+        waiting.emplace_back(streams.serving.port);
+        waiting.back().send(get("/events"));
+        REQUIRE(eventually([&] { return streams.serving.server.statistics().queued == count; }));
+    }
+    CHECK(ask(streams.serving.port, get("/events")).status == 503);
+    waiting.pop_back(); // it leaves before it is answered
+    streams.gate.open();
+    for (RawClient &client : waiting) {
+        CHECK(client.header().status == 200);
+    }
+    CHECK(eventually([&] {
+        RawClient next(streams.serving.port);
+        next.send(get("/events"));
+        return next.header().status == 200;
+    }));
 }

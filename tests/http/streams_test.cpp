@@ -17,6 +17,7 @@ namespace {
 RouteOptions events() {
     RouteOptions how;
     how.produces = {"text/event-stream"};
+    how.events = true;
     return how;
 }
 
@@ -101,7 +102,6 @@ TEST_CASE("A stream ends when its owner lets go of it, when routes are replaced,
     CHECK(eventually([&] { return feed.ended == 1; }));
 }
 
-TEST_CASE("A quiet stream sends comments, so that a client that is gone is found") {
 TEST_CASE("A stream that is answered when its routes were replaced already, or the server stops already, ends at once") {
     const bool stops = GENERATE(false, true);
     Gate gate;
@@ -132,6 +132,7 @@ TEST_CASE("A stream that is answered when its routes were replaced already, or t
     }
 }
 
+TEST_CASE("A quiet stream sends comments, so that a client that is gone is found") {
     Feed feed({.keep_alive = std::chrono::milliseconds(50)});
     Serving serving({feed.route()});
     RawClient client(serving.port);
