@@ -12,7 +12,7 @@ Without a step, all of them run, in this order:
   style     scripts/lint.sh: what can be said without building
   release   all tests, built as users get them; the voting page in Chromium, where that and npm's playwright-core can be had
   dev       all tests under AddressSanitizer and UndefinedBehaviorSanitizer, warnings being errors
-  tsan      the engine's tests under ThreadSanitizer
+  tsan      the tests of the engine and of the HTTP server under ThreadSanitizer
   fuzz      scripts/fuzz.sh: requests and messages made up by libFuzzer for a minute, where clang is there
 
   --keep-going   go on after a step that failed; the exit status tells of it all the same
@@ -68,14 +68,14 @@ step_dev() {
     run_ctest dev
 }
 
-# Only what the preset's filter picks is built: the programs test_NAME of the tests labelled engine.
+# Only what the preset's filter picks is built: the programs test_NAME of its tests.
 step_tsan() {
     local targets
     scripts/install-dependencies.sh --test
     cmake --preset tsan -DWEIR_BUILD_TESTS=ON
     mapfile -t targets < <(ctest --preset tsan --show-only | sed -n 's/^ *Test *#[0-9]*: \([A-Za-z0-9_-]*\).*/test_\1/p')
     if [ ${#targets[@]} -eq 0 ]; then
-        echo "test.sh: no test is labelled engine" >&2
+        echo "test.sh: no test has a label that the preset tsan names" >&2
         return 1
     fi
     scripts/build.sh tsan "${targets[@]}"

@@ -14,14 +14,14 @@ namespace weir::http {
 class Server::Implementation {
 public:
     struct Place {
-        ListenerOptions options;
+        const std::string name;
         std::shared_ptr<Listener> listener;
         std::shared_ptr<Acceptor> acceptor; ///< null before `start`
     };
 
     explicit Implementation(ServerOptions given) : options_(std::move(given)), shared_(std::make_shared<Shared>(options_)) {
         for (const ListenerOptions &one : options_.listeners) {
-            places_.push_back({one, std::make_shared<Listener>(one, options_.limits), nullptr});
+            places_.push_back({one.name, std::make_shared<Listener>(one, options_.limits), nullptr});
         }
         for (unsigned count = 0; count < std::max(options_.io_threads, 1u); ++count) {
             loops_.push_back(std::make_shared<Loop>(shared_));
@@ -30,7 +30,7 @@ public:
     ~Implementation() { stop(std::chrono::milliseconds(0)); }
 
     Place &place(std::string_view name) {
-        const auto found = std::find_if(places_.begin(), places_.end(), [&](const Place &one) { return one.options.name == name; });
+        const auto found = std::find_if(places_.begin(), places_.end(), [&](const Place &one) { return one.name == name; });
         if (found == places_.end()) {
             throw std::logic_error("the HTTP server has no listener named " + std::string(name));
         }
@@ -50,7 +50,7 @@ public:
     void start() {
         std::vector<std::shared_ptr<Acceptor>> acceptors;
         for (const Place &one : places_) { // all or none
-            acceptors.push_back(std::make_shared<Acceptor>(loops_, one.listener, one.options, options_));
+            acceptors.push_back(std::make_shared<Acceptor>(loops_, one.listener, *one.listener->now().options, options_));
         }
         for (const auto &loop : loops_) {
             loop->start();
@@ -114,13 +114,11 @@ std::uint16_t Server::port(std::string_view listener) const {
 
 void Server::reconfigure(const Limits &limits, const std::vector<ListenerOptions> &listeners) {
     const auto shared_limits = std::make_shared<const Limits>(limits);
-    for (Implementation::Place &place : implementation_->places_) {
+    for (const Implementation::Place &place : implementation_->places_) { // domains look for theirs meanwhile, to set routes
         const auto changed =
-            std::find_if(listeners.begin(), listeners.end(), [&](const ListenerOptions &one) { return one.name == place.options.name; });
-        if (changed != listeners.end()) {
-            place.options = *changed;
-        }
-        place.listener->reconfigure(std::make_shared<const ListenerOptions>(place.options), shared_limits);
+            std::find_if(listeners.begin(), listeners.end(), [&](const ListenerOptions &one) { return one.name == place.name; });
+        place.listener->reconfigure(
+            changed != listeners.end() ? std::make_shared<const ListenerOptions>(*changed) : place.listener->now().options, shared_limits);
     }
     implementation_->shared_->workers.limit_queue(limits.max_queue);
     implementation_->shared_->reserve.limit_queue(limits.max_queue);

@@ -308,6 +308,28 @@ TEST_CASE("New routes take over while requests of the old ones are still answere
     REQUIRE(eventually([&] { return watched.expired(); }));
 }
 
+TEST_CASE("Settings may change while routes are replaced and requests are answered") {
+    ServerOptions how = options();
+    Serving serving(some_routes(), how);
+    std::atomic<bool> enough{false};
+    const auto settings = std::async(std::launch::async, [&] {
+        for (std::size_t turn = 0; !enough; ++turn) {
+            how.listeners[0].host_names.assign(turn % 3, "weir.example");
+            how.limits.max_body_bytes = 1000 + turn % 100;
+            serving.server.reconfigure(how.limits, how.listeners);
+        }
+    });
+    const auto routes = std::async(std::launch::async, [&] {
+        while (!enough) {
+            serving.server.set_routes("public", table(some_routes()));
+        }
+    });
+    for (int count = 0; count < 100; ++count) {
+        CHECK(http(serving.port, "GET", "/hello/you").body == "\"you\"");
+    }
+    enough = true;
+}
+
 TEST_CASE("Before its first routes a server says that it is starting") {
     Server server(options());
     server.start();
