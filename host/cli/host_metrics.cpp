@@ -6,13 +6,14 @@
 #include "store/postgresql/postgresql_store.hpp"
 #include "weir/abi.h"
 
+#include <algorithm>
+
 namespace weir::cli {
 
 namespace {
 
 constexpr auto kFreshEnough = std::chrono::seconds(2);
 constexpr auto kPatience = std::chrono::seconds(1); // a scrape is given 10 seconds, as a rule
-constexpr auto kTooOld = std::chrono::seconds(60);  // to be told as if it were so now
 
 } // namespace
 
@@ -27,17 +28,25 @@ std::string HostMetrics::text() const {
     const std::shared_ptr<const Samples> samples = sampler_.get(kFreshEnough, kPatience);
     const auto status = sources_.status();
     figures.ready = all_ready(status);
-    const bool known = samples->taken != Clock::time_point::min();
-    figures.sample_age_seconds = known ? std::chrono::duration<double>(Clock::now() - samples->taken).count() : 0;
+    const auto now = Clock::now();
+    auto oldest = samples->taken == Clock::time_point::min() ? since_ : samples->taken;
     for (const engine::DomainStatus &domain : status) {
         metrics::DomainFigures &entry = figures.domains.emplace_back();
         entry.status = domain;
         const auto sample = samples->domains.find(domain.name);
-        if (known && sample != samples->domains.end() && Clock::now() - samples->taken < kTooOld) {
-            entry.lag = sample->second.lag;
-            entry.store = sample->second.store;
+        if (sample == samples->domains.end()) {
+            continue;
         }
+        const auto take = [&](auto &to, const auto &last) {
+            oldest = std::min(oldest, last.at);
+            if (now - last.at < sources_.sample_max_age) {
+                to = last.answer;
+            }
+        };
+        take(entry.lag, sample->second.lag);
+        take(entry.store, sample->second.store);
     }
+    figures.sample_age_seconds = std::chrono::duration<double>(now - oldest).count();
     const auto pool = store::postgresql::pool_counts(store_);
     if (pool.opened > 0) { // of a store that has no server there are none
         figures.pool = metrics::PoolFigures{sources_.pool_max, pool.in_use, pool.idle, pool.waiting, pool.opened, pool.dropped};

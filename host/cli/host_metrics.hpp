@@ -6,6 +6,7 @@
 #include "engine/domain.hpp"
 #include "metrics/figures.hpp"
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,8 +20,9 @@ public:
     struct Sources {
         std::function<std::vector<engine::DomainStatus>()> status;
         std::function<std::size_t()> refused_plugins;
-        std::function<metrics::HttpFigures()> http; ///< empty: no HTTP figures
-        std::size_t pool_max = 0;                   ///< store.pool.max
+        std::function<metrics::HttpFigures()> http;      ///< empty: no HTTP figures
+        std::size_t pool_max = 0;                        ///< store.pool.max
+        std::chrono::milliseconds sample_max_age{60000}; ///< what broker or store said longer ago is left out
     };
 
     /// @param sampler, store outlive this
@@ -33,6 +35,7 @@ private:
     const Sources sources_;
     Sampler &sampler_;
     const store::Store &store_;
+    const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
 };
 
 } // namespace weir::cli

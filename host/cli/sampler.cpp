@@ -12,36 +12,39 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The connections by which one domain is asked about; made anew where it or its group has changed, or a server failed.
+/// The connections by which one domain is asked about, made anew where a server failed; and what was answered last. Another one is made
+/// where the domain or its group has changed.
 class Probe {
 public:
-    explicit Probe(engine::DomainSpec spec) : spec_(std::move(spec)) {}
+    explicit Probe(engine::DomainSpec spec) : spec_(std::move(spec)) { last_.lag.at = last_.store.at = Clock::now(); }
 
     bool is_for(const engine::DomainSpec &spec) const {
         return spec.schema == spec_.schema && spec.group == spec_.group && spec.topics == spec_.topics && spec.broker == spec_.broker;
     }
 
     DomainSample ask(broker::Broker *broker, store::Store &store) {
-        DomainSample sample;
         try {
             if (broker && !consumer_) { // it claims nothing, so it takes nothing from the domain
                 consumer_ = broker->subscribe({spec_.group, "weir-metrics-" + std::to_string(getpid()), spec_.topics, false});
             }
             if (consumer_) {
-                sample.lag = consumer_->lag();
+                last_.lag = {consumer_->lag(), Clock::now()};
+            } else {
+                last_.lag.at = Clock::now(); // there is nobody to be asked
             }
         } catch (const std::exception &) { // the domain itself says what is wrong
             consumer_.reset();
         }
         try { // a session is opened for each question: a connection of the pool that is held is one that domains lack
-            sample.store = store.domain(spec_.schema)->open()->figures();
+            last_.store = {store.domain(spec_.schema)->open()->figures(), Clock::now()};
         } catch (const std::exception &) {
         }
-        return sample;
+        return last_;
     }
 
 private:
     const engine::DomainSpec spec_;
+    DomainSample last_;
     std::unique_ptr<broker::Consumer> consumer_;
 };
 

@@ -15,16 +15,23 @@
 
 namespace weir::cli {
 
-/// What broker and store said of a domain; nothing of the one that could not be asked.
+/// What was said of a domain at last, and when: where nothing was yet, when it was asked for first.
+template <typename Answer> struct LastSaid {
+    std::optional<Answer> answer;
+    std::chrono::steady_clock::time_point at;
+};
+
+/// What broker and store said of a domain, each as long ago as it is.
 struct DomainSample {
-    std::optional<std::vector<broker::PartitionLag>> lag;
-    std::optional<store::Figures> store;
+    LastSaid<std::vector<broker::PartitionLag>> lag;
+    LastSaid<store::Figures> store;
 };
 
 /// Samples of all domains, by name.
 struct Samples {
     std::map<std::string, DomainSample> domains;
-    std::chrono::steady_clock::time_point taken = std::chrono::steady_clock::time_point::min(); ///< min: never
+    std::chrono::steady_clock::time_point taken =
+        std::chrono::steady_clock::time_point::min(); ///< asked, with or without answers; min: never
 };
 
 /**
@@ -40,7 +47,7 @@ public:
     Sampler(const Sampler &) = delete;
     Sampler &operator=(const Sampler &) = delete;
 
-    /// Samples that are no older than `max_age`, where they can be had within `patience`; else the last ones, however old.
+    /// Samples that were asked for no longer ago than `max_age`, where they can be had within `patience`; else the last ones, however old.
     std::shared_ptr<const Samples> get(std::chrono::milliseconds max_age, std::chrono::milliseconds patience);
 
 private:

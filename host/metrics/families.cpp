@@ -143,7 +143,8 @@ private:
         per_store([](const store::Figures &figures) { return figures.outbox_pending; });
         out_.gauges("weir_ledger_events", "Decided events whose ids the domain's ledger knows.");
         per_store([](const store::Figures &figures) { return figures.ledger_events; });
-        out_.gauges("weir_sample_age_seconds", "How long ago broker and store were asked for lag, dead letters, outbox and ledger.");
+        out_.gauges("weir_sample_age_seconds",
+                    "How long ago lag, dead letters, outbox and ledger were told: by the broker or the store that answered longest ago.");
         out_.add({}, figures_.sample_age_seconds);
     }
 

@@ -66,7 +66,7 @@ struct Figures {
     std::string version;           ///< of Weir
     std::string abi_version;       ///< "1.0"
     bool ready = false;            ///< every domain is
-    double sample_age_seconds = 0; ///< how old lag and stores' figures are
+    double sample_age_seconds = 0; ///< since the last answer of the broker or store that answered longest ago
     std::vector<DomainFigures> domains;
     std::optional<PoolFigures> pool;
     std::optional<HttpFigures> http;
