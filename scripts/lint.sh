@@ -48,5 +48,6 @@ check "clang-format" clang-format scripts/format.sh --check
 
 for name in ${left_out[@]+"${left_out[@]}"}; do
     echo "left out: $name; scripts/install-dependencies.sh --lint installs it"
+    [ -z "${WEIR_TEST_LEFT_OUT:-}" ] || echo "$name's checks of style: scripts/install-dependencies.sh --lint installs it" >>"$WEIR_TEST_LEFT_OUT"
 done
 [ "$failed" = no ]

@@ -15,6 +15,8 @@ Without a step, all of them run, in this order:
   tsan      the tests of the engine and of the HTTP server under ThreadSanitizer
   fuzz      scripts/fuzz.sh: requests and messages made up by libFuzzer for a minute, where clang is there
 
+The summary ends with what could not be tested on this machine, such as the page where there is no browser; that is no failure.
+
   --keep-going   go on after a step that failed; the exit status tells of it all the same
 
 Variables:
@@ -48,6 +50,9 @@ for variable in $(compgen -e | grep '^WEIR_' | grep -v '^WEIR_TEST_' || true); d
 done
 umask 022
 cd "$root"
+WEIR_TEST_LEFT_OUT=$(mktemp)
+export WEIR_TEST_LEFT_OUT # whatever leaves something out says so there
+trap 'rm -f "$WEIR_TEST_LEFT_OUT"' EXIT
 
 run_ctest() {
     # shellcheck disable=SC2086 # the selection is several words
@@ -109,6 +114,10 @@ done
 
 printf '\n==== Summary\n'
 printf '%s\n' "${summary[@]}"
+if [ -s "$WEIR_TEST_LEFT_OUT" ]; then
+    printf '\nNot tested here:\n'
+    sort -u "$WEIR_TEST_LEFT_OUT" | sed 's/^/  /'
+fi
 if [ "$failed" = yes ]; then
     [ ${#summary[@]} -eq ${#steps[@]} ] || echo "The steps after it did not run; --keep-going runs them."
     exit 1

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "left_out.hpp"
 #include "plugin/catalog.hpp"
 #include "support.hpp"
 
@@ -55,7 +56,7 @@ bool has_abidiff() {
     if (run("abidiff --version", output)) {
         return true;
     }
-    WARN("abidiff is not installed (Debian: abigail-tools): this part of the ABI gate is not tested here");
+    weir::test::left_out("abidiff's part of the ABI gate: it is not installed (Debian: abigail-tools)");
     return false;
 }
 

@@ -5,6 +5,7 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 skip() {
     echo "skipped: $1; scripts/browser.sh installs it"
+    [ -z "${WEIR_TEST_LEFT_OUT:-}" ] || echo "the voting page in a browser: $1; scripts/browser.sh installs it" >>"$WEIR_TEST_LEFT_OUT"
     exit 77
 }
 command -v node >/dev/null || skip "there is no node"
