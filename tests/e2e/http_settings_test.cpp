@@ -107,6 +107,16 @@ TEST_CASE("where everything has one address, operations are answered while every
     CHECK(host.stop() == 0);
 }
 
+TEST_CASE("a body of a MiB is taken where nothing is said, and one that is longer by a byte is a 413") {
+    Installation installation({"votes"});
+    HttpHost host(installation);
+    host.wait_ready();
+    const auto drop = [&](std::size_t bytes) { return host.ask("POST", kDeadLetter + "/drop", "{}" + std::string(bytes - 2, ' ')).status; };
+    CHECK(drop(std::size_t(1) << 20) == 404); // there is no such letter
+    CHECK(drop((std::size_t(1) << 20) + 1) == 413);
+    CHECK(host.stop() == 0);
+}
+
 TEST_CASE("limits, tokens and origins change while a host runs, also back, and keys that need a restart are named") {
     Installation installation({"votes"});
     configure(installation, {{"max_body_bytes", 100}});
@@ -156,6 +166,19 @@ TEST_CASE("limits, tokens and origins change while a host runs, also back, and k
     };
     CHECK_FALSE(allowed());
     becomes({{"cors", {{"origins", {"https://app.example"}}}}}, [&] { return allowed() == "https://app.example"; });
+
+    const auto by_name = [&] { // as a browser on this machine asks that knows it by this name
+        RawClient client(host.port());
+        client.send("GET " + kDeadLetter + " HTTP/1.1\r\nHost: weir.example:8080\r\n\r\n");
+        return client.answer().status;
+    };
+    CHECK(by_name() == 403);
+    becomes({{"host_names", {"weir.example"}}}, [&] { return by_name() == 404; });
+    becomes({{"host_names", {"other.example"}}}, [&] { return by_name() == 403; });
+
+    becomes({{"max_event_streams", 0}},
+            [&] { return host.ask("GET", "/api/results/events").body.find("http.max_event_streams allows (0)") != std::string::npos; });
+    CHECK(eventually([&] { return host.process().said("http.streams_full", {"http.max_event_streams", "127.0.0.1"}); }));
 
     RawClient held(host.port());
     REQUIRE(held.connected());

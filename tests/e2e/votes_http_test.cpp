@@ -41,6 +41,8 @@ TEST_CASE("a vote over HTTP is in the stream when it is answered, and in the res
         REQUIRE(eventually([&] { return results(host)["total"] == 4; }, 60s));
         CHECK(results(host) == nlohmann::json::parse(R"({"options":["cats","dogs"],"counts":{"cats":3,"dogs":1},"total":4,
             "percentages":{"cats":75.0,"dogs":25.0}})"));
+        CHECK(host.ask_until(200, "GET", "/api/results").header("Cache-Control") ==
+              "public, max-age=1"); // so that crowds cost one read a second
         CHECK(host.ask("POST", "/api/vote", vote_for("cats"), key("a")).status == 202);
         CHECK(host.ask("POST", "/api/vote", vote_for("cats"), key("a")).status == 202);
         CHECK(host.ask("POST", "/api/vote", vote_for("dogs"), key("a")).status == 422);
