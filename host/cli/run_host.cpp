@@ -145,6 +145,7 @@ operations::Sources sources_of(const config::HostConfig &config, const Brokers &
         std::map<std::string, std::string> unserved;
         return supervisor.planned(unserved);
     };
+    sources.work = [&supervisor] { return supervisor.work(); };
     sources.plugins = [&plugins] { return plugins.all(); };
     for (const auto &[url, broker] : brokers) {
         sources.brokers[url] = broker.get();

@@ -67,7 +67,7 @@ struct HttpConfig {
     bool operations_trust_local = true;
     std::vector<std::string> host_names;
     std::vector<std::string> cors_origins;
-    std::uint64_t stalled_after_ms = 30000; ///< not ready where lag has grown for so long without a commit
+    std::uint64_t stalled_after_ms = 30000; ///< not ready where there was work for so long, and none of it was settled
     std::uint64_t max_body_bytes = 1u << 20;
     std::uint64_t max_header_bytes = 16u << 10;
     std::uint64_t max_connections = 12000;

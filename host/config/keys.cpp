@@ -62,7 +62,7 @@ std::vector<Key> http_keys() {
         {"http.operations.trust_local", Type::boolean, "true",
          "Requests from this machine (loopback address and Host, no proxy, no page of another origin) need no token."},
         {"http.operations.stalled_after_ms", Type::integer, "30000",
-         "Milliseconds after which a domain whose lag grows while it commits nothing is not ready.", 1000, kDayMs},
+         "Milliseconds after which a domain is not ready that has something to do and settles nothing of it.", 1000, kDayMs},
         {"http.operations.reserve_connections", Type::integer, "64",
          "Connections kept for operations: so many beyond http.max_connections, on which /health, /ready and the like are answered and "
          "everything else gets a 503; with http.operations.listen all that it has. Where they are taken, a new one pushes out the one that "

@@ -55,7 +55,9 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
         reader_->pause(true); // nothing further is begun until one returns or another generation comes
         return partitions_->next();
     }
-    if (begin_batches()) {
+    const bool ended = begin_batches();
+    note_in_hand();
+    if (ended) {
         return Clock::time_point::min();
     }
     if (is_idle()) {
@@ -74,6 +76,26 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
         }
     }
     return wake;
+}
+
+/// @param about_to_run events that are in no shard now
+void DomainService::note_in_hand(std::size_t about_to_run) {
+    std::size_t events = about_to_run;
+    for (const auto &shard : shards_) {
+        events += shard->in_hand();
+    }
+    environment_.in_hand->dealt(events);
+    const std::vector<store::Lease> &leases = partitions_->leases();
+    const auto is_noted = [](const store::Lease &lease, const broker::Partition &partition) {
+        return lease.partition == partition.number && lease.topic == partition.topic;
+    };
+    if (!std::equal(leases.begin(), leases.end(), noted_leases_.begin(), noted_leases_.end(), is_noted)) {
+        noted_leases_.clear();
+        for (const store::Lease &lease : leases) {
+            noted_leases_.push_back({lease.topic, lease.partition});
+        }
+        environment_.in_hand->lease(noted_leases_);
+    }
 }
 
 bool DomainService::is_running() const {
@@ -97,6 +119,7 @@ bool DomainService::begin_batches() {
             }
             std::vector<WorkPtr> batch = shard->has_unfinished() ? shard->take_unfinished() : dealer_->assemble(shards_, *shard);
             if (!batch.empty()) {
+                note_in_hand(batch.size()); // it may run on this thread
                 shard->start(std::move(batch), partitions_->leases());
                 next_shard_ = (at + 1) % shards_.size();
                 begun = true;

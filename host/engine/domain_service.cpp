@@ -34,7 +34,7 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
     consumer_ = environment_.broker->subscribe({spec_.group, spec_.consumer, spec_.topics, spec_.parallel});
     acknowledger_ = std::make_unique<Acknowledger>(*consumer_, spec_.name);
-    reader_ = std::make_unique<EventReader>(*consumer_, decoders_, EventReader::limits_of(spec_), bell_);
+    reader_ = std::make_unique<EventReader>(*consumer_, decoders_, EventReader::limits_of(spec_), bell_, environment_.in_hand);
     partitions_ = std::make_unique<PartitionKeeper>(spec_, *consumer_, *reader_, [this] {
         attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
         dealer_->load_attempts(*session_);
@@ -63,6 +63,8 @@ DomainService::~DomainService() {
     relay_.reset();
     reader_.reset();
     acknowledger_.reset();
+    environment_.in_hand->dealt(0);
+    environment_.in_hand->lease({});
 }
 
 std::shared_ptr<plugin::Instance> DomainService::make_instance() const {

@@ -79,6 +79,7 @@ private:
     LedgerKeeper::Further further_upkeep() const;
     HandlerLanes::Setup handlers_setup(std::shared_ptr<plugin::Instance> instance) const;
     void take_late();
+    void note_in_hand(std::size_t about_to_run = 0);
     bool begin_batches();
     bool is_running() const;
     void look_at_ended(Counts &counts);
@@ -109,6 +110,7 @@ private:
     std::unique_ptr<EventDealer> dealer_;
     std::unique_ptr<OutboxRelay> relay_;
     std::unique_ptr<LedgerKeeper> ledger_keeper_;
+    std::vector<broker::Partition> noted_leases_;
     std::string refused_;
 };
 

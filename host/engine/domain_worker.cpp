@@ -27,6 +27,7 @@ public:
         if (!spec_.broker.empty()) {
             environment_.broker = environment_.brokers.at(spec_.broker);
         }
+        environment_.in_hand = std::make_shared<WorkInHand>();
         status_.name = spec_.name;
         status_.plugin = spec_.plugin;
         thread_ = std::thread([this] { loop(); });
@@ -72,6 +73,7 @@ public:
     }
 
     const DomainSpec &spec() const { return spec_; }
+    std::shared_ptr<const WorkInHand> work() const { return environment_.in_hand; }
     std::atomic<bool> abandoned_{false};
 
 private:
@@ -285,6 +287,7 @@ void DomainWorker::offer(std::shared_ptr<const plugin::Module> module) { life_->
 void DomainWorker::request_stop() { life_->request_stop(); }
 void DomainWorker::wait() { life_->wait(); }
 DomainStatus DomainWorker::status() const { return life_->status(); }
+std::shared_ptr<const WorkInHand> DomainWorker::work() const { return life_->work(); }
 bool DomainWorker::drained() { return life_->drained(); }
 bool DomainWorker::abandoned_handlers() const { return life_->abandoned_; }
 

@@ -4,6 +4,7 @@
 #include "broker/broker.hpp"
 #include "engine/batches_under_way.hpp"
 #include "engine/domain.hpp"
+#include "engine/work_in_hand.hpp"
 #include "event/contracts.hpp"
 #include "plugin/module.hpp"
 #include "store/store.hpp"
@@ -27,6 +28,7 @@ struct Environment {
     std::map<std::string, broker::Broker *> brokers{}; ///< by the name that a domain's spec has
     RouteBoard *routes = nullptr;                      ///< where domains put what answers their routes; null: nobody serves them
     std::shared_ptr<BatchesUnderWay> under_way = std::make_shared<BatchesUnderWay>(); ///< of all domains that were given this, or a copy
+    std::shared_ptr<WorkInHand> in_hand = std::make_shared<WorkInHand>();             ///< of one domain: its worker makes another
 };
 
 /**
@@ -52,6 +54,8 @@ public:
     void wait();
 
     DomainStatus status() const;
+    /// What it has to do now, here.
+    std::shared_ptr<const WorkInHand> work() const;
 
     /// Nothing left to do in the whole group: no backlog, nothing pending, no retry waiting. False while that can't be known.
     bool drained();

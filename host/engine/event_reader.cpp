@@ -16,14 +16,15 @@ constexpr auto kLastBackoff = std::chrono::milliseconds(2000);
 } // namespace
 
 EventReader::EventReader(broker::Consumer &consumer, const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders, Limits limits,
-                         Wakeup &ready)
-    : consumer_(consumer), decoders_(decoders), limits_(limits), ready_(ready), thread_([this] { loop(); }) {}
+                         Wakeup &ready, std::shared_ptr<WorkInHand> in_hand)
+    : consumer_(consumer), decoders_(decoders), limits_(limits), ready_(ready), in_hand_(std::move(in_hand)), thread_([this] { loop(); }) {}
 
 EventReader::~EventReader() {
     stop_ = true;
     mine_.ring();
     consumer_.wake();
     thread_.join();
+    in_hand_->read(0);
 }
 
 EventReader::Limits EventReader::limits_of(const DomainSpec &spec) {
@@ -97,6 +98,7 @@ void EventReader::read_once() {
         trouble_ = {};
         queued_bytes_ += bytes;
         std::move(read.begin(), read.end(), std::back_inserter(queue_));
+        in_hand_->read(queue_.size());
     }
     if (news) {
         ready_.ring();
@@ -118,6 +120,7 @@ std::vector<EventReader::Read> EventReader::take(std::size_t max_events, std::si
             queue_.pop_front();
         }
         queued_bytes_ -= bytes;
+        in_hand_->read(queue_.size());
     }
     if (!result.empty()) {
         mine_.ring();

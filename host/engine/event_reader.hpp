@@ -4,6 +4,7 @@
 #include "broker/broker.hpp"
 #include "engine/domain.hpp"
 #include "engine/wakeup.hpp"
+#include "engine/work_in_hand.hpp"
 #include "event/decoder.hpp"
 
 #include <atomic>
@@ -41,8 +42,9 @@ public:
 
     /// @param decoders by topic; one for every topic of the consumer; outlives this, as does the consumer
     /// @param ready rung when there is something to take, or an error to look at
+    /// @param in_hand told how many wait to be taken
     EventReader(broker::Consumer &consumer, const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders, Limits limits,
-                Wakeup &ready);
+                Wakeup &ready, std::shared_ptr<WorkInHand> in_hand);
     ~EventReader();
     EventReader(const EventReader &) = delete;
     EventReader &operator=(const EventReader &) = delete;
@@ -77,6 +79,7 @@ private:
     const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders_;
     const Limits limits_;
     Wakeup &ready_;
+    const std::shared_ptr<WorkInHand> in_hand_;
     Wakeup mine_;
 
     mutable std::mutex mutex_;

@@ -153,6 +153,11 @@ event::Micros Shard::oldest_appended() const {
     return oldest;
 }
 
+std::size_t Shard::in_hand() const {
+    const auto due = gate_.next_due();
+    return queue_.size() + unfinished_.size() + (begun_ ? batch_.size() : 0) + (due && *due <= Clock::now() ? 1 : 0);
+}
+
 bool Shard::is_contended() const { return run_again_ > kRunAgainAtOnce; }
 
 std::vector<WorkPtr> Shard::take_unfinished() { return std::exchange(unfinished_, {}); }

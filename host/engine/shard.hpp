@@ -56,6 +56,8 @@ public:
     /// When the oldest event that it has in memory was appended; the latest time where it has none.
     event::Micros oldest_appended() const;
     void wait() const;
+    /// Events that wait for nothing but a batch, or are in one.
+    std::size_t in_hand() const;
 
     /// What a batch came to.
     struct Ended {

@@ -282,6 +282,15 @@ void Supervisor::end(std::map<std::string, std::unique_ptr<DomainWorker>> leavin
     }
 }
 
+std::map<std::string, std::shared_ptr<const WorkInHand>> Supervisor::work() const {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, std::shared_ptr<const WorkInHand>> all;
+    for (const auto &[domain, worker] : workers_) {
+        all.emplace(domain, worker->work());
+    }
+    return all;
+}
+
 std::vector<DomainStatus> Supervisor::status() const {
     const std::lock_guard lock(mutex_);
     std::vector<DomainStatus> result;

@@ -79,6 +79,8 @@ public:
 
     /// Every domain: those served, and those that can't be, with the reason.
     std::vector<DomainStatus> status() const;
+    /// What each that is served has to do now, on this host.
+    std::map<std::string, std::shared_ptr<const WorkInHand>> work() const;
     /// Those that are served, as they are.
     std::vector<DomainSpec> served() const;
     /// Whether every domain has nothing left to do.

@@ -36,7 +36,8 @@ struct PluginState {
 struct Sources {
     std::string version; ///< of the host
     std::function<std::vector<engine::DomainStatus>()> domains;
-    std::function<std::map<std::string, engine::Supervisor::Wanted>()> served; ///< by domain: how, and by whom
+    std::function<std::map<std::string, engine::Supervisor::Wanted>()> served;              ///< by domain: how, and by whom
+    std::function<std::map<std::string, std::shared_ptr<const engine::WorkInHand>>()> work; ///< of those that are served here
     std::function<std::vector<PluginState>()> plugins;
     std::map<std::string, broker::Broker *> brokers; ///< by url
     std::string common_broker;                       ///< the url of domains that name none

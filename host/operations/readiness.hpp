@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "broker/broker.hpp"
+
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,23 +21,32 @@ struct NotReady {
     std::string reason;
 };
 
-/// Notes how a domain's lag and its commits go, and says when the one grows without the other. Not thread-safe.
+/// What a domain has to do on this host, and what it has done.
+struct Work {
+    std::uint64_t settled = 0;               ///< events decided so far, and runs that ended in a retry
+    std::size_t in_hand = 0;                 ///< events in memory that wait for nothing but their batch: not for a retry
+    std::uint64_t backlog = 0;               ///< messages that its group was never given, of partitions that this host reads
+    bool shared = false;                     ///< other hosts may take of `backlog` what this one doesn't
+    std::vector<broker::Partition> leased{}; ///< by which it is known what `backlog` is of
+};
+
+/// Notes how domains get on, and says where one stands still that has something to do. Not thread-safe.
 class Progress {
 public:
     using Clock = std::chrono::steady_clock;
 
-    /// @param batches that the domain has committed so far @param lag messages that its group was never given
-    /// @return a sentence where the lag has grown for longer than `limit` while nothing was committed; else empty
-    std::string look(const std::string &domain, std::uint64_t batches, std::uint64_t lag, Clock::time_point now,
-                     std::chrono::milliseconds limit);
+    /// @return a sentence where there was work at each look for `limit` or longer, and nothing of it was settled; else empty
+    std::string look(const std::string &domain, const Work &work, Clock::time_point now, std::chrono::milliseconds limit);
+
+    /// The domain can't be looked at, or need not be, for now: its time begins anew.
+    void forget(const std::string &domain) { seen_.erase(domain); }
 
 private:
     struct Seen {
-        std::uint64_t batches = 0;
-        std::uint64_t lag = 0;
-        std::optional<Clock::time_point> grown; ///< when it was first seen to be greater than `lag`
+        Work work;
+        Clock::time_point since;
     };
-    std::map<std::string, Seen> seen_;
+    std::map<std::string, Seen> seen_; ///< those that had work at the last look
 };
 
 /**

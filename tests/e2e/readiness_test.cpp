@@ -4,6 +4,7 @@
 #include "served_document.hpp"
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <future>
 #include <nlohmann/json.hpp>
 
@@ -105,14 +106,12 @@ TEST_CASE("while the broker or the store is away, whether it refuses or hangs, a
     CHECK(host.stop() == 0);
 }
 
-TEST_CASE("a host whose lag grows while it commits nothing isn't ready, and is again when it commits") {
+TEST_CASE("a host that commits nothing of what it has read isn't ready, though nothing more comes, and is again when it commits") {
     const Backends backends = own_servers();
     Installation installation({"probe"}, backends);
     installation.set("http.operations.stalled_after_ms", "1000");
     installation.set("store.lock_timeout_ms", "600000");
     installation.set("store.statement_timeout_ms", "600000");
-    installation.set("engine.batch_max_events", "1");
-    installation.set("engine.read_max_events", "1");
     installation.publish(kTopic, {probe_event("thing.counted.v1", "subject", 1)});
     HttpHost host(installation);
     host.ask_until(200, "GET", "/ready");
@@ -121,22 +120,48 @@ TEST_CASE("a host whose lag grows while it commits nothing isn't ready, and is a
 
     TableLock lock(*backends.postgresql, installation.database_name(), "probe.seen");
     REQUIRE(eventually([&] { return lock.held(); }));
-    int number_of_event = 2;
-    HttpAnswer answer;
-    const bool stalled = eventually(
-        [&] {
-            installation.publish(kTopic, {probe_event("thing.counted.v1", "subject", number_of_event++)});
-            answer = host.ask("GET", "/ready");
-            return answer.status == 503;
-        },
-        120s);
-    INFO(answer.body << host.process().log());
-    REQUIRE(stalled);
-    CHECK_THAT(reason(host, document, "lag"), Contains("its lag has grown from ") && Contains("http.operations.stalled_after_ms"));
+    installation.publish(kTopic, {probe_event("thing.counted.v1", "subject", 2), probe_event("thing.counted.v1", "subject", 3)});
+    CHECK_THAT(reason(host, document, "it stands still"),
+               Contains("0 messages are not read yet") && Contains("http.operations.stalled_after_ms"));
     lock.release();
     host.ask_until(200, "GET", "/ready");
-    CHECK(eventually([&] { return number(installation.domain("probe"), "select count(*) from seen") == number_of_event - 1; }, 60s));
+    CHECK(eventually([&] { return number(installation.domain("probe"), "select count(*) from seen") == 3; }, 60s));
     CHECK(host.stop() == 0);
+}
+
+TEST_CASE("a host is ready while all that it has to do waits for its retry") {
+    Installation installation({"probe"});
+    installation.set("http.operations.stalled_after_ms", "1000");
+    installation.set("engine.retry_delays_ms", "3600000");
+    installation.publish(kTopic, {probe_event("thing.retried.v1", "subject", 1), probe_event("thing.counted.v1", "subject", 2)});
+    HttpHost host(installation);
+    host.wait_ready();
+    REQUIRE(eventually([&] { return host.ask("GET", "/api/domains").body.find("\"held\":2") != std::string::npos; }, 60s));
+    const auto until = std::chrono::steady_clock::now() + 4s;
+    do {
+        CHECK(host.ask("GET", "/ready").status == 200);
+    } while (std::chrono::steady_clock::now() < until);
+    CHECK(host.stop() == 0);
+}
+
+TEST_CASE("a host that is asked to stop isn't ready from then on, and says so while it drains") {
+    Installation installation({"probe"});
+    installation.set("engine.handler_budget_ms", "100");
+    installation.set("engine.drain_timeout_ms", "600000");
+    HttpHost host(installation);
+    host.wait_ready();
+    host.ask_until(200, "GET", "/ready");
+    installation.publish(kTopic, {probe_event("thing.hung.v1", "subject", 1)});
+    REQUIRE(eventually([&] { return !host.process().said("handler.overdue").empty(); }, 60s));
+    host.process().signal(SIGTERM);
+    CHECK(eventually(
+        [&] {
+            const HttpAnswer answer = host.ask("GET", "/ready");
+            return answer.status == 503 && answer.body.find("the host stops") != std::string::npos;
+        },
+        60s));
+    CHECK(host.ask("GET", "/health").status == 200);
+    host.kill();
 }
 
 TEST_CASE("a host whose store another program keeps locked says so, and is ready again afterwards") {
