@@ -152,7 +152,7 @@ http() {
 serves_results() { http GET /api/results "" >"$work/results.json" 2>/dev/null; }
 has_votes() { serves_results && [ "$(sqlite3 :memory: "select readfile('$work/results.json') ->> '\$.total'")" = "$1" ]; }
 until_true "votes serves its results" serves_results
-echo "the page: http://127.0.0.1:$port/"
+echo "the page: http://127.0.0.1:$port/$([ "$stay" = yes ] || echo ' (for as long as this runs; --stay leaves it up to vote on)')"
 for number in 1 2 3 4 5 6 7; do
     option=cats
     [ $((number % 3)) -ne 0 ] || option=dogs

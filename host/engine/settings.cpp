@@ -61,7 +61,7 @@ std::optional<std::string> merge_settings(const std::string &defaults_json, cons
         }
         const Json meant = value.is_string() ? meant_as(merged[key], value.get_ref<const std::string &>()) : value;
         if (!same_kind(merged[key], meant)) {
-            return "/settings/" + key + ": must be a " + std::string(merged[key].type_name()) + ", like its default";
+            return "/settings/" + key + ": must be of the type " + std::string(merged[key].type_name()) + ", like its default";
         }
         merged[key] = meant;
     }

@@ -50,7 +50,11 @@ private:
 
     void domains() {
         out_.gauges("weir_domain_ready", "1 where the domain is ready, else 0; `weir status` has the reason.");
-        each([](const Domain &domain) { return domain.status.ready ? 1 : 0; });
+        for (const Domain &domain : figures_.domains) {
+            if (domain.status.phase != engine::Phase::stopped) { // it was taken away, or the host stops: no news for an operator
+                out_.add(of(domain), domain.status.ready ? 1 : 0);
+            }
+        }
         out_.gauges("weir_domain_phase", "1 for the phase that the domain is in, 0 for the others.");
         for (const Domain &domain : figures_.domains) {
             using engine::Phase;

@@ -7,7 +7,9 @@
 #include "engine/replay.hpp"
 #include "http/problem.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace weir::operations {
@@ -92,6 +94,13 @@ std::string next_page(const Request &request, std::int64_t after) {
 }
 
 Response list(const Sources &sources, const Request &request) {
+    constexpr std::string_view kKnown[] = {"domain", "status", "error_type", "event_type", "topic", "after", "limit"};
+    for (const http::Parameter &parameter : request.parameters) {
+        if (std::find(std::begin(kKnown), std::end(kKnown), parameter.name) == std::end(kKnown)) {
+            return problem(400, "No such parameter: " + parameter.name +
+                                    "; /openapi.json lists them"); // a filter that is mistyped lists everything
+        }
+    }
     const auto domain = request.parameter("domain");
     const auto after = number(request, "after", 0);
     const auto limit = number(request, "limit", kPageDefault);

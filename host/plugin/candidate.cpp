@@ -142,7 +142,9 @@ std::optional<PluginRefusal> read_candidate(const std::filesystem::path &file, C
     // O_NONBLOCK: a pipe that lies there must not hold the host up.
     const OwnedDescriptor descriptor(open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!descriptor) {
-        return refuse("unreadable", "it cannot be opened: " + reason_of(errno), "give this process's user the right to read it");
+        const int error = errno;
+        return refuse("unreadable", "it cannot be opened: " + reason_of(error),
+                      error == ENOENT || error == ENOTDIR ? "name a file that is there" : "give this process's user the right to read it");
     }
     struct stat before {};
     if (fstat(descriptor.get(), &before) != 0 || !S_ISREG(before.st_mode)) {

@@ -66,4 +66,19 @@ std::optional<std::string> find_collision(const std::vector<std::string> &symbol
     return std::nullopt;
 }
 
+MisnamedHandlers misnamed_handlers(const std::vector<std::string> &symbols, std::string_view plugin_name) {
+    constexpr std::string_view kAny = "handle_";
+    const std::string own = handler_prefix(plugin_name);
+    MisnamedHandlers found;
+    found.all = true;
+    for (auto each = std::lower_bound(symbols.begin(), symbols.end(), kAny); each != symbols.end() && each->starts_with(kAny); ++each) {
+        if (each->starts_with(own)) {
+            found.all = false;
+        } else {
+            found.names += (found.names.empty() ? "" : ", ") + *each;
+        }
+    }
+    return found;
+}
+
 } // namespace weir::plugin

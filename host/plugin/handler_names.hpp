@@ -25,4 +25,12 @@ std::string other_version(const std::vector<std::string> &symbols, std::string_v
 std::optional<std::string> find_collision(const std::vector<std::string> &symbols, std::string_view plugin_name,
                                           const std::vector<std::string> &event_types);
 
+/// Exported functions that begin as handlers do, and that no event type of this plugin leads to: mistyped names.
+struct MisnamedHandlers {
+    std::string names; ///< between commas; empty: none
+    bool all = false;  ///< it has no other handlers
+};
+/// @param symbols sorted
+MisnamedHandlers misnamed_handlers(const std::vector<std::string> &symbols, std::string_view plugin_name);
+
 } // namespace weir::plugin

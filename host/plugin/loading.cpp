@@ -77,6 +77,16 @@ std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const L
                        "rename one of the event types, or map one of them to another name with an alias in the topic's binding"};
             return nullptr;
         }
+        if (const auto wrong = misnamed_handlers(candidate.elf.functions, library.description.name); !wrong.names.empty()) {
+            const std::string names = wrong.names + ", while its handlers are " + handler_prefix(library.description.name) + "<event type>";
+            if (wrong.all) {
+                refusal = {candidate.file, "misnamed_handlers", "none of its handlers would ever be called: it exports " + names,
+                           "name them after the plugin and the event type, as WEIR_HANDLER does"};
+                return nullptr;
+            }
+            log::warn("plugin.misnamed_handlers", "It exports functions that look like handlers, and that no event leads to",
+                      {{"plugin", library.description.name}, {"functions", names}});
+        }
         if (!candidate.elf.unique.empty()) {
             log::warn("plugin.shared_state", "its generations share some of their variables; compile it with -fno-gnu-unique",
                       {{"plugin", library.description.name},

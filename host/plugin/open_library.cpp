@@ -17,9 +17,7 @@ PluginRefusal explain(const std::filesystem::path &origin, std::string text) {
     const std::string marker = "dlerror system message: ";
     if (const std::size_t at = text.find(marker); at != std::string::npos) {
         text = text.substr(at + marker.size());
-        if (text.ends_with(")")) {
-            text.pop_back();
-        }
+        text = text.substr(0, text.rfind(')')); // behind it stands an errno that has nothing to do with it
     }
     const auto has = [&](const char *part) { return text.find(part) != std::string::npos; };
     if (has("cannot open shared object file")) {

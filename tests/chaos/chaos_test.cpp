@@ -118,6 +118,16 @@ public:
         std::printf("  COMMIT succeeded and its reply lost: %d; cut before COMMIT: %d; COMMIT refused: %d; answered with ROLLBACK: %d; "
                     "XACK cut: %d\n",
                     lost, before, refused, rolled_back, acks);
+        // A long run must have had everything that it is there for.
+        const bool is_long = kills_wanted_ >= 100;
+        CHECK(lost + before + refused + rolled_back > 0);
+        CHECK(kills_at_point_ > 0);
+        if (is_long) {
+            CHECK(std::min({lost, before, refused, rolled_back, acks}) > 0);
+            CHECK(at_point_.size() == kPoints.size());
+            CHECK(harm_.done().count("stall beyond patience") == 1);
+            CHECK(field_.said("batch.in_doubt") > 0);
+        }
         std::printf("  hosts said batch.in_doubt %zu times, event.retry %zu times\n", field_.said("batch.in_doubt"),
                     field_.said("event.retry"));
         for (const char *domain : ChaosField::kDomains) {
@@ -186,7 +196,7 @@ private:
         const int host = static_cast<int>(random_() % ChaosField::kHosts);
         const std::chrono::milliseconds moment(random_() % 300);
         const std::string point = armed_[host];
-        const auto patience = point.empty() ? moment : std::chrono::milliseconds(3000 * slowness());
+        const auto patience = point.empty() ? moment : std::chrono::milliseconds(3000 * std::min(slowness(), 5)); // it may never come there
         std::string how = "host " + std::to_string(host) + " dies at ";
         if (field_.host(host).wait(patience)) {
             how += point;

@@ -20,6 +20,8 @@ class ChaosField {
 public:
     static constexpr int kHosts = 2;
     static constexpr int kLease_ms = 1000;
+    static constexpr int kBrokerPatience_ms = 1500; ///< for an answer of Redis
+    static constexpr int kStorePatience_ms = 7000;  ///< for one of PostgreSQL; never less than 5 s more than a statement may take
     static constexpr const char *kDomains[] = {"linting", "chain", "tally"};
 
     ChaosField();

@@ -40,13 +40,17 @@ std::string Harm::next() {
         more = where;
         proxy.cut();
         break;
-    case Kind::stall: // at times longer than the hosts' patience
-        name = "stall";
+    case Kind::stall: {
+        const bool is_store = &proxy != &field_.broker_proxy(host);
+        const bool is_long = below(2) == 0; // longer than the host waits for an answer
+        const std::chrono::milliseconds patience(is_store ? ChaosField::kStorePatience_ms : ChaosField::kBrokerPatience_ms);
+        name = is_long ? "stall beyond patience" : "stall";
         more = where;
         proxy.stall(way);
-        last(while_ * (below(3) == 0 ? 4 : 1));
+        last(is_long ? patience + while_ : while_);
         proxy.resume();
         break;
+    }
     case Kind::half_close:
         name = "half close";
         more = where;

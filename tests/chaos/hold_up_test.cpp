@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <vector>
 
 using namespace weir::test;
 using namespace std::chrono_literals;
@@ -125,7 +126,7 @@ TEST_CASE("SIGTERM under full load ends a host within five seconds with exit cod
     constexpr int kCount = 20'000;
     publisher.publish(steps("load", kCount));
     publisher.publish(counts("count", kCount));
-    auto quickest = Clock::duration::max(); // of several: the machine may stand still once
+    std::vector<Clock::duration> times; // the middle one counts: the machine may stand still once
     for (int i = 0; i < 3; ++i) {
         field.start(0);
         const std::size_t before = field.decided();
@@ -135,11 +136,12 @@ TEST_CASE("SIGTERM under full load ends a host within five seconds with exit cod
         const auto ended = field.host(0).wait(kPatience);
         REQUIRE(ended);
         CHECK(ended->exit_code == 0);
-        quickest = std::min(quickest, Clock::now() - began);
+        times.push_back(Clock::now() - began);
         std::printf("SIGTERM to exit under load: %lld ms\n",
                     static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count()));
     }
-    CHECK(quickest < 5s * slowness());
+    std::sort(times.begin(), times.end());
+    CHECK(times[times.size() / 2] < 5s * slowness());
     field.start(0, "", {"--until-drained"});
     const auto ended = field.host(0).wait(kPatience);
     REQUIRE(ended);

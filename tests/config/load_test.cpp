@@ -139,7 +139,7 @@ TEST_CASE("every shipped configuration loads without a problem") {
     const config::Loaded servers = config::load(configs / "redis-postgresql.json", {});
     CHECK(servers.config.broker_url == "redis://127.0.0.1:6379/0");
     CHECK(servers.config.store_url == "postgresql+psycopg://weir:weir@127.0.0.1:5432/weir");
-    CHECK(servers.config.domains.size() == 2);
+    CHECK(servers.config.domains.size() == 3);
     const config::Loaded elsewhere =
         config::load(configs / "redis-postgresql.json", {{"REDIS_URL", "redis://r:1/2"}, {"DATABASE_URL", "postgres://db/x"}});
     CHECK(elsewhere.config.broker_url == "redis://r:1/2");

@@ -80,7 +80,9 @@ void refuses(Shipped &shipped, const Variables &variables, const std::vector<std
 } // namespace
 
 TEST_CASE("the votes service's variables are in effect: stream, group, consumer, what a read asks for and how long it waits") {
-    Shipped shipped("votes.json", {"votes"});
+    const bool alone = GENERATE(true, false);
+    CAPTURE(alone);
+    Shipped shipped(alone ? "votes.json" : "redis-postgresql.json", {"votes"});
     shipped.command({"XADD", "ballots", "*", "vote", "cats"});
     shipped.command({"CONFIG", "SET", "slowlog-log-slower-than", "0"}); // every command
     shipped.command({"CONFIG", "SET", "slowlog-max-len", "1000"});

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sample.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <random>
+#include <vector>
 
 using namespace weir::test;
 using namespace std::chrono_literals;
@@ -158,7 +160,7 @@ TEST_CASE("SIGTERM under load ends the batch, prints the counts, exits 0 within 
     installation.publish(kIdentityTopic, interleaved(kCopies, random));
     std::int64_t counted = 0;
     int stops = 0;
-    auto quickest = std::chrono::milliseconds::max(); // of several: the machine may stand still once
+    std::vector<std::chrono::milliseconds> times; // the middle one counts: the machine may stand still once
     for (int i = 0; i < 5; ++i) {
         const auto host = installation.start({"--json"});
         const std::int64_t before = std::max<std::int64_t>(decided(installation, "linting"), 0);
@@ -171,7 +173,7 @@ TEST_CASE("SIGTERM under load ends the batch, prints the counts, exits 0 within 
         CHECK(ended->exit_code == 0);
         const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
         std::printf("SIGTERM to exit: %lld ms\n", static_cast<long long>(took.count()));
-        quickest = std::min(quickest, took);
+        times.push_back(took);
         const auto report = parse_report(host->output());
         REQUIRE(report.size() == 2);
         const DomainCounts &counts = report.at("linting").counts;
@@ -181,7 +183,8 @@ TEST_CASE("SIGTERM under load ends the batch, prints the counts, exits 0 within 
         ++stops;
     }
     CHECK(stops == 5);
-    CHECK(quickest < 5s * slowness());
+    std::sort(times.begin(), times.end());
+    CHECK(times[times.size() / 2] < 5s * slowness());
     const auto rest = installation.drain();
     const Expectation expected = expectation_of(kCopies);
     CHECK(counted + rest.at("linting").counts.messages == expected.messages); // what was acknowledged never comes again

@@ -2,6 +2,7 @@
 // What the foundation promises, kept on Redis and PostgreSQL.
 #include "sample.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
+#include <vector>
 
 using namespace weir::test;
 using namespace std::chrono_literals;
@@ -72,7 +74,7 @@ TEST_CASE("on Redis and PostgreSQL SIGTERM under load ends with exit code 0 with
     for (unsigned copy = 0; copy < kCopies; ++copy) {
         installation.publish(kIdentityTopic, sample_copy(copy));
     }
-    auto quickest = std::chrono::milliseconds::max(); // of several: the machine may stand still once
+    std::vector<std::chrono::milliseconds> times; // the middle one counts: the machine may stand still once
     for (int i = 0; i < 4; ++i) {
         const auto host = installation.start({"--json"});
         const auto target = std::max<std::int64_t>(decided(installation), 0) + static_cast<std::int64_t>(random() % 500);
@@ -85,10 +87,11 @@ TEST_CASE("on Redis and PostgreSQL SIGTERM under load ends with exit code 0 with
         CHECK(ended->exit_code == 0);
         const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
         std::printf("SIGTERM to exit: %lld ms\n", static_cast<long long>(took.count()));
-        quickest = std::min(quickest, took);
+        times.push_back(took);
         CHECK(parse_report(host->output()).size() == 2);
     }
-    CHECK(quickest < 5s * slowness());
+    std::sort(times.begin(), times.end());
+    CHECK(times[times.size() / 2] < 5s * slowness());
     installation.drain();
     check_domains(installation, expectation_of(kCopies));
 }

@@ -175,6 +175,13 @@ TEST_CASE("two event types on one handler refuse the plugin, naming both") {
     CHECK(mentions(other.message, "user.moved_v2.v1"));
 }
 
+TEST_CASE("a plugin whose handlers have names that no event leads to is refused, naming them") {
+    const auto refusal = refusal_of("misnamed");
+    CHECK(refusal.code == "misnamed_handlers");
+    CHECK(mentions(refusal.message, "handle_god_user_created"));
+    CHECK(mentions(refusal.message, "handle_good_<event type>"));
+}
+
 TEST_CASE("a trial that can't be started is a refusal that names the command") {
     test::Directories directories;
     plugin::LoadOptions options = directories.loading();

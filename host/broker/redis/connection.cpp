@@ -167,7 +167,8 @@ bool Connection::open(const Bell *bell) {
     int error = 0;
     socklen_t size = sizeof error;
     if (getsockopt(context->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-        fail("can't be connected to: " + system_message(error != 0 ? error : errno));
+        fail("can't be connected to: " + system_message(error != 0 ? error : errno) +
+             ". Start the server, or see that the address is right");
     }
     const int on = 1;
     setsockopt(context->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);

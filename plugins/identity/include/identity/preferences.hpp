@@ -40,6 +40,9 @@ inline void expect_current(const weir::Request &request, std::int64_t version) {
     if (!if_match && version > 0) {
         throw weir::Problem(428, "version_required", "If-Match: name the version that this replaces; GET says it in ETag");
     }
+    if (if_match && *if_match != "*" && if_match->find('"') == std::string_view::npos) {
+        throw weir::Problem(400, "invalid_if_match", "If-Match: an entity tag stands in quotes, as GET says it in ETag: \"2\"");
+    }
     const bool wants_none = request.header("If-None-Match") == "*";
     if ((if_match && !matches(*if_match, version)) || (wants_none && version > 0)) {
         throw weir::Problem(412, "version_differs", "If-Match: what is stored is of another version by now; GET it again");
