@@ -196,7 +196,10 @@ private:
         const int host = static_cast<int>(random_() % ChaosField::kHosts);
         const std::chrono::milliseconds moment(random_() % 300);
         const std::string point = armed_[host];
-        const auto patience = point.empty() ? moment : std::chrono::milliseconds(3000 * std::min(slowness(), 5)); // it may never come there
+        const auto patience =
+            point.empty() ? moment
+                          : std::chrono::milliseconds(
+                                3000 * std::min(slowness(), 3)); // it may never come there, and from 10 s on `wait` has more patience
         std::string how = "host " + std::to_string(host) + " dies at ";
         if (field_.host(host).wait(patience)) {
             how += point;
