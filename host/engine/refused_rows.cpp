@@ -56,13 +56,13 @@ public:
         return result;
     }
 
-    RefusedRow at(std::size_t number) const {
+    store::RefusedRow at(std::size_t number) const {
         store::TableFlush only = std::move(part(number, number + 1).front());
         const store::Table &table = schema_.tables[only.table];
         if (!only.erased.empty()) {
             return {only.table, std::move(only.erased.front())};
         }
-        RefusedRow result{only.table, {}};
+        store::RefusedRow result{only.table, {}};
         if (!only.blind.empty()) { // the key stands in front
             const store::Row &row = only.blind.front().rows.front();
             result.key.assign(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(table.primary_key.size()));
@@ -95,14 +95,14 @@ bool is_taken(store::Session &session, std::span<const store::TableFlush> flush)
     return taken;
 }
 
-std::vector<RefusedRow> refused_rows(store::Session &session, const store::Schema &schema, std::span<const store::TableFlush> flush,
-                                     bool all) {
+std::vector<store::RefusedRow> refused_rows(store::Session &session, const store::Schema &schema, std::span<const store::TableFlush> flush,
+                                            bool all) {
     struct Part {
         std::size_t first;
         std::size_t last;
     };
     const Rows rows(schema, flush);
-    std::vector<RefusedRow> result;
+    std::vector<store::RefusedRow> result;
     std::vector<Part> refused{{0, rows.count()}};
     while (!refused.empty()) {
         const Part part = refused.back();

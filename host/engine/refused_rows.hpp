@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "store/store.hpp"
+#include "store/refused_row.hpp"
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
 namespace weir::engine {
-
-/// A row that the store refuses.
-struct RefusedRow {
-    std::uint32_t table = 0;
-    store::Key key;
-};
 
 /// Whether the store takes what was folded. Nothing of it stays. Within a transaction, in a savepoint of its own.
 bool is_taken(store::Session &session, std::span<const store::TableFlush> flush);
@@ -26,7 +20,7 @@ bool is_taken(store::Session &session, std::span<const store::TableFlush> flush)
  *
  * @param all false: one of them is enough
  */
-std::vector<RefusedRow> refused_rows(store::Session &session, const store::Schema &schema, std::span<const store::TableFlush> flush,
-                                     bool all);
+std::vector<store::RefusedRow> refused_rows(store::Session &session, const store::Schema &schema, std::span<const store::TableFlush> flush,
+                                            bool all);
 
 } // namespace weir::engine

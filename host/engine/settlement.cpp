@@ -223,6 +223,9 @@ Settlement::Verdict Settlement::write(std::size_t first, std::size_t last) {
             session_.release(1);
             verdict.kind = Verdict::Kind::refused;
             verdict.reason = refused.what();
+            if (const auto *of_row = dynamic_cast<const store::RowRefused *>(&refused)) {
+                verdict.row = of_row->row();
+            }
             return verdict;
         }
         session_.release(1);

@@ -3,7 +3,7 @@
 
 #include "engine/handler_lane.hpp"
 #include "engine/work.hpp"
-#include "store/store.hpp"
+#include "store/refused_row.hpp"
 
 #include <chrono>
 #include <mutex>
@@ -21,9 +21,9 @@ namespace weir::engine {
  * rows of the next. Everything is read before anything is written, so the stretches share one set of rows, and one fold.
  *
  * Where the store refuses the data of a batch, it is divided in topic order: each part is folded again from what its events stated and
- * settles in its savepoint before the next. What fails alone after all its predecessors is dead. Where to divide is guessed by looking for
- * the refused row, since the events that change it are few; else in the middle. A handler runs again only where a row that it read is
- * another now.
+ * settles in its savepoint before the next. What fails alone after all its predecessors is dead. Where to divide is guessed by the refused
+ * row, since the events that change it are few: the store may name it, else it is looked for; else in the middle. A handler runs again only
+ * where a row that it read is another now.
  */
 class Settlement {
 public:
@@ -56,6 +56,7 @@ private:
         std::size_t culprit = 0; ///< where a change was invalid
         std::string reason;
         std::vector<store::TableFlush> flush; ///< that was refused
+        std::optional<store::RefusedRow> row; ///< of which, by the store's guess
     };
     struct Fetched {
         std::uint32_t table = 0;
@@ -75,7 +76,7 @@ private:
     void settle_range(std::size_t first, std::size_t last);
     void divide(std::size_t first, std::size_t last, const Verdict &verdict);
     std::vector<std::size_t> suspects(std::size_t first, std::size_t last, const Verdict &verdict);
-    std::size_t first_refused(std::uint32_t table, const store::Key &key, const std::vector<std::size_t> &events);
+    std::optional<std::size_t> suspect(std::size_t first, std::size_t last, const store::RefusedRow &row);
     void fold_again(std::size_t first, std::size_t last);
     std::size_t run_again(std::size_t first, std::size_t last, HandlerLanes::Place place, std::chrono::steady_clock::time_point deadline,
                           bool at_least_one);
@@ -100,7 +101,7 @@ private:
     std::optional<store::BatchRows> rows_;
     std::optional<std::chrono::steady_clock::time_point> again_until_; ///< until when handlers may run again
     std::size_t searches_ = 0;                                         ///< for refused rows
-    std::size_t wrong_guesses_ = 0;                                    ///< events that a search named and the store took
+    std::size_t wrong_guesses_ = 0;                                    ///< events that were named and the store took
 };
 
 } // namespace weir::engine

@@ -10,8 +10,10 @@ namespace weir::engine {
 
 namespace {
 
-// Searches may name the wrong events for good where the store looks at more than a row by itself; then halving gets there.
+// Guesses may name the wrong events for good where the store looks at more than a row by itself; then halving gets there. What the store
+// names is believed for less long, since a search may do better.
 constexpr std::size_t kWrongGuessesMost = 2;
+constexpr std::size_t kWrongNamesMost = 1;
 
 } // namespace
 
@@ -78,13 +80,16 @@ std::vector<std::size_t> Settlement::suspects(std::size_t first, std::size_t las
     if (wrong_guesses_ > kWrongGuessesMost) {
         return {};
     }
+    if (verdict.row && wrong_guesses_ <= kWrongNamesMost) {
+        if (const auto event = suspect(first, last, *verdict.row)) {
+            return {*event};
+        }
+    }
     std::vector<std::size_t> named;
     // One refused row is the usual case; where there are more, it is cheaper to look for all at once.
-    for (const RefusedRow &row : refused_rows(session_, description_.schema, verdict.flush, searches_++ > 0)) {
-        std::vector<std::size_t> events = rows_->changing(row.table, row.key);
-        std::erase_if(events, [&](std::size_t event) { return event < first || event >= last; });
-        if (!events.empty()) {
-            named.push_back(events.size() == 1 ? events.front() : first_refused(row.table, row.key, events));
+    for (const store::RefusedRow &row : refused_rows(session_, description_.schema, verdict.flush, searches_++ > 0)) {
+        if (const auto event = suspect(first, last, row)) {
+            named.push_back(*event);
         }
     }
     std::sort(named.begin(), named.end());
@@ -92,15 +97,20 @@ std::vector<std::size_t> Settlement::suspects(std::size_t first, std::size_t las
     return named;
 }
 
-// Which of the events that change a row is the first with which it is refused.
-std::size_t Settlement::first_refused(std::uint32_t table, const store::Key &key, const std::vector<std::size_t> &events) {
+// Which of the events of a range that change a row is the first with which it is refused.
+std::optional<std::size_t> Settlement::suspect(std::size_t first, std::size_t last, const store::RefusedRow &row) {
+    std::vector<std::size_t> events = rows_->changing(row.table, row.key);
+    std::erase_if(events, [&](std::size_t event) { return event < first || event >= last; });
+    if (events.empty()) {
+        return std::nullopt;
+    }
     std::size_t taken = 0;
     std::size_t refused = events.size();
     while (refused - taken > 1) {
         const std::size_t middle = taken + (refused - taken) / 2;
         rows_->restart();
         std::for_each(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(middle),
-                      [&](std::size_t event) { rows_->again(event, table, key); });
+                      [&](std::size_t event) { rows_->again(event, row.table, row.key); });
         const std::vector<store::TableFlush> flush = rows_->finish();
         (!rows_->failure() && is_taken(session_, flush) ? taken : refused) = middle;
     }

@@ -4,10 +4,14 @@
 
 #include "engine_fixture.hpp"
 #include "event/decoder.hpp"
+#include "watched_session.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <cstdio>
 #include <limits>
 #include <map>
 #include <random>
@@ -102,10 +106,10 @@ struct Field {
     EngineFixture fixture;
     plugin::Description description = played();
     std::unique_ptr<engine::HandlerLanes> lanes;
-    std::unique_ptr<store::Session> session;
+    std::unique_ptr<WatchedSession> session;
 
     Field() {
-        session = fixture.session(description);
+        session = std::make_unique<WatchedSession>(fixture.session(description));
         if (on_postgresql()) {
             run_in_test_store(fixture.directory / "store", "items",
                               "alter table items add check (trail not like '%!%'), add check (count <= 1000000)");
@@ -116,7 +120,7 @@ struct Field {
                                       " on items when new.trail like '%!%' or new.count > 1000000 begin select raise(abort, 'no'); end");
             }
         }
-        session = fixture.session(description);
+        session = std::make_unique<WatchedSession>(fixture.session(description));
         const auto module =
             std::make_shared<TestModule>(description, std::map<std::string, weir_handler_v1, std::less<>>{{"item.played.v1", play}});
         std::string reason;
@@ -208,6 +212,20 @@ std::string random_payload(std::mt19937_64 &random, int poison_percent, int keys
     return more + mark(static_cast<char>('a' + below(26)));
 }
 
+/// Any row that the events may have written, or none.
+std::optional<store::RefusedRow> random_row(std::mt19937_64 &random) {
+    switch (random() % 4) {
+    case 0:
+        return std::nullopt;
+    case 1:
+        return store::RefusedRow{1, {std::to_string(random() % 240)}};
+    case 2:
+        return store::RefusedRow{0, {std::string("nowhere")}};
+    default:
+        return store::RefusedRow{0, {"k" + std::to_string(random() % 12)}};
+    }
+}
+
 } // namespace
 
 TEST_CASE("a batch of which the store refuses some comes to what its events come to one by one") {
@@ -216,6 +234,10 @@ TEST_CASE("a batch of which the store refuses some comes to what its events come
     for (int round = 0; round < rounds; ++round) {
         Field together;
         Field alone;
+        std::mt19937_64 names(random());
+        if (round % 3 != 0) { // what the store names is nothing to rely on, and may be nothing
+            together.session->name_row = [&names](std::span<const store::TableFlush>) { return random_row(names); };
+        }
         const int keys = 1 + static_cast<int>(random() % 12);
         const int poison_percent = round == 0 ? 100 : static_cast<int>(random() % 30);
         int number = 0;
@@ -266,4 +288,85 @@ TEST_CASE("an event that the store refuses makes no handler run again but those 
                   std::string(static_cast<std::size_t>(keys == 1 ? 999 : 1000 / keys), 'a'));
         }
     }
+}
+
+TEST_CASE("where the store names the refused row, nothing is tried but the batch, what stands before the event, the event, and the rest") {
+    for (const std::string &what : {mark('!'), std::string(R"(,"mark":"p","badge":"gold")"), std::string(R"(,"add":2000000)")}) {
+        for (const bool named : {true, false}) {
+            Field field;
+            field.settle({field.work(5000, "owner", R"(,"mark":"o","badge":"gold")")});
+            std::vector<engine::WorkPtr> works;
+            for (int i = 0; i < 1000; ++i) {
+                const std::string id = i == 701 ? "poison" : "k" + std::to_string(i % 500);
+                works.push_back(field.work(i, id, i == 701 ? what : R"(,"mark":"a","badge":"badge )" + std::to_string(i) + "\""));
+            }
+            if (!named) {
+                field.session->name_row = [](std::span<const store::TableFlush>) { return std::nullopt; };
+            }
+            field.session->flushes = field.session->refusals = 0;
+            const std::vector<engine::Ran> ran = field.settle(works);
+            CAPTURE(what, named);
+            CHECK(is_dead(ran[701]));
+            CHECK(std::count_if(ran.begin(), ran.end(), was_applied) == 999);
+            if (named) {
+                CHECK(field.session->flushes == 4);
+                CHECK(field.session->refusals == 2);
+            } else {
+                CHECK(field.session->flushes > 4 + 8); // it is looked for among 1,500 rows
+            }
+        }
+    }
+}
+
+TEST_CASE("a store that names wrong rows costs two tries each, and no more than two times") {
+    const auto flushes = [](bool lies) {
+        Field field;
+        std::vector<engine::WorkPtr> works;
+        for (int i = 0; i < 1000; ++i) {
+            works.push_back(i == 701 ? field.work(i, "poison", mark('!')) : field.work(i, "k" + std::to_string(i % 500), mark('a')));
+        }
+        int turn = 0;
+        field.session->name_row = [&](std::span<const store::TableFlush>) {
+            return lies ? std::optional(store::RefusedRow{0, {"k" + std::to_string(turn++)}}) : std::nullopt;
+        };
+        const std::vector<engine::Ran> ran = field.settle(works);
+        CHECK(is_dead(ran[701]));
+        CHECK(std::count_if(ran.begin(), ran.end(), was_applied) == 999);
+        return field.session->flushes;
+    };
+    const std::size_t honest = flushes(false);
+    CHECK(flushes(true) <= honest + 2 * 2 + 4); // k0 and k1 stand twice in the batch: which of the two it is, is tried as well
+}
+
+TEST_CASE("What a refused event costs its batch", "[.measure]") {
+    constexpr int kEvents = 1000;
+    const int rounds = 30;
+    Field field;
+    field.settle({field.work(-1, "owner", R"(,"mark":"o","badge":"gold")")});
+    std::array<std::vector<double>, 3> milliseconds;
+    int number = 0;
+    for (int round = 0; round < rounds; ++round) {
+        for (std::size_t way = 0; way < milliseconds.size(); ++way) { // none is refused; the store names it; it is looked for
+            std::vector<engine::WorkPtr> works;
+            for (int i = 0; i < kEvents; ++i, ++number) {
+                const bool poison = way > 0 && i == kEvents / 2;
+                works.push_back(poison ? field.work(number, "poison", R"(,"mark":"","badge":"gold")")
+                                       : field.work(number, "k" + std::to_string(i % 20), R"(,"mark":"")"));
+            }
+            field.session->name_row = nullptr;
+            if (way == 2) {
+                field.session->name_row = [](std::span<const store::TableFlush>) { return std::nullopt; };
+            }
+            const auto began = std::chrono::steady_clock::now();
+            const std::vector<engine::Ran> ran = field.settle(works);
+            milliseconds[way].push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count());
+            REQUIRE(std::count_if(ran.begin(), ran.end(), is_dead) == (way > 0 ? 1 : 0));
+        }
+    }
+    for (std::vector<double> &of_way : milliseconds) {
+        std::sort(of_way.begin(), of_way.end());
+    }
+    const auto median = [&](std::size_t way) { return milliseconds[way][milliseconds[way].size() / 2]; };
+    std::printf("a batch of %d: %.2f ms; with one that is refused %.2f ms where the store names its row, %.2f ms where it is looked for\n",
+                kEvents, median(0), median(1), median(2));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "contract_refused_rows.hpp"
 #include "contract_schema.hpp"
 
 #include <catch2/catch.hpp>
@@ -285,7 +286,7 @@ std::vector<Promise> blind_writes() {
 
 std::vector<Promise> flush_promises() {
     std::vector<Promise> all = refusals();
-    for (auto &more : {orders(), blind_writes()}) {
+    for (auto &more : {orders(), blind_writes(), refused_row_promises()}) {
         all.insert(all.end(), more.begin(), more.end());
     }
     return all;

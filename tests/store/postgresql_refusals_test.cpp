@@ -2,6 +2,7 @@
 // What the server's refusals mean, said by the real server: a trigger raises what triggers, checked views and procedures raise.
 #include "contract_schema.hpp"
 #include "postgresql_places.hpp"
+#include "store/refused_row.hpp"
 
 using namespace weir;
 using namespace weir::store;
@@ -103,4 +104,73 @@ TEST_CASE("a statement in a transaction that has failed already means to run the
     session->rollback();
     transact(*session, [&] { session->record(std::vector{LedgerEntry{id_of(1), 1, Outcome::applied}}); });
     CHECK(session->decided(std::vector{id_of(1)}).size() == 1);
+}
+
+TEST_CASE("the refused row is known by its values, whatever language the server speaks, and by its statement where that wrote no other") {
+    PostgresPlace place;
+    const auto store = place.open();
+    const auto domain = contract_domain(*store);
+    // As a server with lc_messages = de_DE and one with ja_JP say it.
+    place.query("create function contract.refuse() returns trigger language plpgsql as $$ begin "
+                "if new.name = 'odd' then raise exception using errcode = '23505', message = 'doppelter Schlüsselwert', detail = "
+                "'Schlüssel »(email)=(' || new.email || ')« existiert bereits.'; "
+                "elsif new.age = 91 then raise exception using errcode = '23514', message = '検査制約に違反', detail = "
+                "'失敗した行は(' || new.name || ', ' || new.email || ', ' || new.age || ', null)を含みます'; "
+                "elsif new.age = 92 then raise exception using errcode = '23514', message = 'nichts'; end if; return new; end $$; "
+                "create trigger refuse before insert on contract.people for each row execute function contract.refuse()");
+    const auto session = domain->open();
+    const auto named = [&](Row odd, int others) -> std::optional<Key> {
+        std::vector<Row> rows{std::move(odd)};
+        for (int i = 0; i < others; ++i) {
+            rows.push_back(person("p" + std::to_string(i), "p" + std::to_string(i) + "@x.org", i));
+        }
+        std::optional<Key> key;
+        session->begin({});
+        try {
+            session->flush(std::vector{created(people::kTable, std::move(rows))});
+            FAIL_CHECK("nothing was refused");
+        } catch (const RowRefused &refused) {
+            key = refused.row().key;
+        } catch (const DataRefused &) {
+        }
+        session->rollback();
+        return key;
+    };
+    CHECK(named(person("odd", "odd@x.org", 1), 30) == Key{std::string("odd")});
+    CHECK(named(person("old", "old@x.org", 91), 120) == Key{std::string("old")}); // p91's age is shown as well, and nothing else of it
+    CHECK_FALSE(named(person("older", "older@x.org", 92), 30));                   // nothing is told of it
+    CHECK(named(person("older", "older@x.org", 92), 0) == Key{std::string("older")});
+}
+
+TEST_CASE("the row whose text is too long for its column is known by its length") {
+    PostgresPlace place;
+    const auto store = place.open();
+    Table table;
+    table.name = "notes";
+    table.columns.resize(3);
+    table.columns[0].name = "id";
+    table.columns[1].name = "words";
+    table.columns[2].name = "more";
+    table.primary_key = {0};
+    Schema schema;
+    schema.tables = {table};
+    const auto domain = store->domain("notes");
+    domain->migrate(schema);
+    place.query("alter table notes.notes alter column words type varchar(10)");
+    domain->migrate(schema);
+    const auto session = domain->open();
+    std::vector<Row> rows;
+    for (int i = 0; i < 30; ++i) {
+        rows.push_back({"n" + std::to_string(i), std::string(i == 17 ? "elf Zeichen" : "zehn Zeich"), std::string("as many as there are")});
+    }
+    rows[3][1] = std::string("äöüäöüäöüä"); // ten characters, twenty bytes
+    session->begin({});
+    try {
+        session->flush(std::vector{created(0, rows)});
+        FAIL("nothing was refused");
+    } catch (const RowRefused &refused) {
+        CHECK(refused.row().key == Key{std::string("n17")});
+        CHECK(std::string(refused.what()).find("Zeichen") == std::string::npos);
+    }
+    session->rollback();
 }

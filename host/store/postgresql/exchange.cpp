@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connection.hpp"
+#include "refusal.hpp"
 
 #include <poll.h>
 
@@ -186,7 +187,17 @@ private:
             const bool was_told = PQresultErrorField(failure.get(), PG_DIAG_SQLSTATE) != nullptr;
             connection_.lost(commits_ && (!was_told || is_commit(*failed.command)), PQresultErrorMessage(failure.get()));
         }
-        connection_.fail(failure, failed.command->meaning);
+        try {
+            connection_.fail(failure, failed.command->meaning);
+        } catch (const DataRefused &refused) {
+            const auto field = [&](int code) {
+                const char *text = PQresultErrorField(failure.get(), code);
+                return std::string(text ? text : "");
+            };
+            const auto behind = static_cast<std::size_t>(&commands_.back() - failed.command);
+            throw RefusedByServer(refused.what(),
+                                  {field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL), behind});
+        }
     }
 
     void forget(const Command &command) {

@@ -18,9 +18,9 @@ void PostgresqlSession::flush(std::span<const TableFlush> tables) {
         for (const TableFlush &flush : tables) {
             const TableLayout &table = table_of(flush.table);
             statements.change(table, flush);
-            statements.create(table, flush.created);
+            statements.create(table, flush);
             for (const BlindWrite &write : flush.blind) {
-                statements.write_blind(table, write);
+                statements.write_blind(table, flush, write);
             }
         }
         if (layout_->has_references) {
@@ -29,7 +29,15 @@ void PostgresqlSession::flush(std::span<const TableFlush> tables) {
         if (statements.empty()) {
             return;
         }
-        const std::vector<Reply> replies = exchange(statements.take());
+        std::vector<Reply> replies;
+        try {
+            replies = exchange(statements.take());
+        } catch (const RefusedByServer &refused) {
+            if (std::optional<RefusedRow> row = statements.refused(refused)) {
+                throw RowRefused(refused.what(), std::move(*row));
+            }
+            throw DataRefused(refused.what()); // without the values
+        }
         for (std::size_t i = 0; i < replies.size(); ++i) {
             if (const auto problem = statements.unexpected(i, replies[i].touched())) {
                 throw RunAgain(*problem);

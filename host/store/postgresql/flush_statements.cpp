@@ -80,14 +80,15 @@ std::string assignment(const ColumnLayout &column, CellOperation operation) {
 
 } // namespace
 
-void FlushStatements::put(Command command, std::string otherwise, std::size_t rows) {
+void FlushStatements::put(Command command, WrittenRows rows, std::string otherwise) {
     commands_.push_back(std::move(command));
-    expected_.push_back({rows, std::move(otherwise)});
+    written_.push_back(rows);
+    otherwise_.push_back(std::move(otherwise));
 }
 
 std::optional<std::string> FlushStatements::unexpected(std::size_t statement, std::uint64_t touched) const {
-    const Expected &expected = expected_[statement];
-    return expected.otherwise.empty() || expected.rows == touched ? std::nullopt : std::optional(expected.otherwise);
+    const std::string &otherwise = otherwise_[statement];
+    return otherwise.empty() || written_[statement].rows.size() == touched ? std::nullopt : std::optional(otherwise);
 }
 
 void FlushStatements::erase(const TableLayout &table, const TableFlush &flush) {
@@ -98,7 +99,7 @@ void FlushStatements::erase(const TableLayout &table, const TableFlush &flush) {
     keys.add_keys(table, flush.erased, [](const Key &key, std::size_t part) -> const Value & { return key[part]; });
     put({"delete from " + table.name + " target using " + given(keys.forms) + " where " + table.key_matches("target"),
          std::move(keys.parameters)},
-        {}, 0);
+        {&table, flush.table, table.table->primary_key, flush.erased}, {});
 }
 
 void FlushStatements::change(const TableLayout &table, const TableFlush &flush) {
@@ -112,7 +113,7 @@ void FlushStatements::change(const TableLayout &table, const TableFlush &flush) 
                });
     });
     if (touches_unique && flush.changed.size() > 1) {
-        change_anew(table, flush.changed);
+        change_anew(table, flush);
         return;
     }
     Columns given_columns;
@@ -127,15 +128,15 @@ void FlushStatements::change(const TableLayout &table, const TableFlush &flush) 
     put({"update " + table.name + " target set " + assignments + " from " + given(given_columns.forms) + " where " +
              table.key_matches("target"),
          std::move(given_columns.parameters)},
-        "rows of " + table.plain + " that were to be changed are gone", flush.changed.size());
+        {&table, flush.table, {}, flush.changed}, "rows of " + table.plain + " that were to be changed are gone");
 }
 
 /// Values of a unique column may go from row to row within a batch, and the server looks at each row as it is written: so the old rows go
 /// first. Columns that aren't declared come back as they were; sorting has all rows gone before the first one comes back.
-void FlushStatements::change_anew(const TableLayout &table, std::span<const Row> rows) {
+void FlushStatements::change_anew(const TableLayout &table, const TableFlush &flush) {
+    const std::vector<Row> &rows = flush.changed;
     Columns keys;
     keys.add_keys(table, rows, [&](const Row &row, std::size_t part) -> const Value & { return row[table.table->primary_key[part]]; });
-    const std::string otherwise = "rows of " + table.plain + " that were to be changed are gone";
     std::string returned = "given.n";
     std::string kept;
     for (const std::string &name : table.undeclared) {
@@ -159,20 +160,22 @@ void FlushStatements::change_anew(const TableLayout &table, std::span<const Row>
              returned + "), sorted as materialized (select * from gone order by n) insert into " + table.name + " (" + names + kept +
              ") select " + values + given_back + " from sorted gone join " + source + " on given.n = gone.n order by gone.n",
          std::move(keys.parameters)},
-        otherwise, rows.size());
+        {&table, flush.table, {}, rows}, "rows of " + table.plain + " that were to be changed are gone");
 }
 
-void FlushStatements::create(const TableLayout &table, std::span<const Row> rows) {
+void FlushStatements::create(const TableLayout &table, const TableFlush &flush) {
+    const std::vector<Row> &rows = flush.created;
     if (rows.empty()) {
         return;
     }
     Columns given_columns;
     const std::string sql = "insert into " + table.name + insertion(table, all_columns(table), rows, given_columns) + " on conflict (" +
                             table.conflict_target() + ") do nothing";
-    put({sql, std::move(given_columns.parameters)}, "a row of " + table.plain + " that was absent exists by now", rows.size());
+    put({sql, std::move(given_columns.parameters)}, {&table, flush.table, {}, rows},
+        "a row of " + table.plain + " that was absent exists by now");
 }
 
-void FlushStatements::write_blind(const TableLayout &table, const BlindWrite &write) {
+void FlushStatements::write_blind(const TableLayout &table, const TableFlush &flush, const BlindWrite &write) {
     if (write.rows.empty()) {
         return;
     }
@@ -187,7 +190,7 @@ void FlushStatements::write_blind(const TableLayout &table, const BlindWrite &wr
     const std::string sql = "insert into " + table.name + " as target" + insertion(table, shape.columns, write.rows, given_columns) +
                             " on conflict (" + table.conflict_target() + ") do " +
                             (assignments.empty() ? "nothing" : "update set " + assignments);
-    put({sql, std::move(given_columns.parameters)}, {}, 0);
+    put({sql, std::move(given_columns.parameters)}, {&table, flush.table, shape.columns, write.rows}, {});
 }
 
 } // namespace weir::store::postgresql

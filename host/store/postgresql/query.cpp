@@ -2,6 +2,7 @@
 #include "query.hpp"
 
 #include "store/store.hpp"
+#include "value_text.hpp"
 
 #include <charconv>
 
@@ -10,19 +11,6 @@ namespace weir::store::postgresql {
 namespace {
 
 [[noreturn]] void misfit(const char *what) { throw SchemaWrong(std::string("a column holds ") + what + ", which its declared type can't"); }
-
-/// "1234" with scale 2 is "12.34".
-std::string with_point(std::int64_t unscaled, std::uint32_t scale) {
-    const bool negative = unscaled < 0;
-    std::string digits = std::to_string(unscaled).substr(negative ? 1 : 0);
-    if (digits.size() <= scale) {
-        digits.insert(0, scale + 1 - digits.size(), '0');
-    }
-    if (scale > 0) {
-        digits.insert(digits.size() - scale, 1, '.');
-    }
-    return (negative ? "-" : "") + digits;
-}
 
 std::int64_t without_point(std::string text, std::uint32_t scale) {
     const auto point = text.find('.');
@@ -75,44 +63,10 @@ Query &Query::text(std::size_t parameter, std::string value) {
     return *this;
 }
 
-Query &Query::bytes(std::size_t parameter, std::string_view value) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string hex = "\\x";
-    hex.reserve(2 + value.size() * 2);
-    for (const char c : value) {
-        hex += kDigits[static_cast<unsigned char>(c) >> 4];
-        hex += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-    return text(parameter, std::move(hex));
-}
+Query &Query::bytes(std::size_t parameter, std::string_view value) { return text(parameter, hexadecimal(value)); }
 
 Query &Query::value(std::size_t parameter, Form form, std::uint32_t scale, const Value &value) {
-    if (std::holds_alternative<std::monostate>(value)) {
-        return null(parameter);
-    }
-    switch (form) {
-    case Form::int8:
-        return integer(parameter, std::get<std::int64_t>(value));
-    case Form::boolean:
-        return text(parameter, std::get<std::int64_t>(value) ? "t" : "f");
-    case Form::timestamptz:
-        return time(parameter, std::get<std::int64_t>(value));
-    case Form::numeric:
-        return text(parameter, with_point(std::get<std::int64_t>(value), scale));
-    case Form::float8: {
-        char digits[40];
-        const auto end = std::to_chars(digits, digits + sizeof digits, std::get<double>(value)).ptr;
-        return text(parameter, std::string(digits, end));
-    }
-    case Form::bytea:
-        return bytes(parameter, std::get<std::string>(value));
-    case Form::text:
-    case Form::uuid:
-    case Form::json:
-    case Form::jsonb:
-        break;
-    }
-    return text(parameter, std::get<std::string>(value));
+    return std::holds_alternative<std::monostate>(value) ? null(parameter) : text(parameter, text_of(form, scale, value));
 }
 
 /// SOCI frees the copies of the parameters after an execution, but not after one that threw: the next would leak them.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "columns.hpp"
+#include "open_references.hpp"
 #include "session.hpp"
 
 #include <algorithm>
@@ -53,6 +54,51 @@ std::string assignment(const Column &column, CellOperation operation) {
     return name + " = " + given;
 }
 
+/// Counts the runs of statements on a connection. SQLite tells of each, and begins what triggers do with "--".
+/// [sqlite.org/c3ref/c_trace.html]
+class RunCount {
+public:
+    explicit RunCount(sqlite_api::sqlite3 *handle) : handle_(handle) {
+        sqlite_api::sqlite3_trace_v2(
+            handle_, SQLITE_TRACE_STMT,
+            [](unsigned, void *count, void *, void *text) {
+                *static_cast<std::size_t *>(count) += std::string_view(static_cast<const char *>(text)).starts_with("--") ? 0 : 1;
+                return 0;
+            },
+            &count_);
+    }
+    ~RunCount() { sqlite_api::sqlite3_trace_v2(handle_, 0, nullptr, nullptr); }
+    RunCount(const RunCount &) = delete;
+    RunCount &operator=(const RunCount &) = delete;
+
+    std::size_t runs() const noexcept { return count_; }
+
+private:
+    sqlite_api::sqlite3 *handle_;
+    std::size_t count_ = 0;
+};
+
+/// Where rows of a table go. Cells are of `columns`; empty: those declared, in their order.
+struct Target {
+    Connection &connection;
+    const Table &table;
+    std::uint32_t number;
+    std::span<const std::uint32_t> columns{};
+};
+
+/// Runs what was filled in for these rows; a refusal names the one at which SQLite stopped, which SOCI doesn't tell.
+std::uint64_t write(const Target &target, Bulk &bulk, std::span<const Row> rows, KeyConflict conflict = KeyConflict::data_refused) {
+    const RunCount count(target.connection.handle());
+    try {
+        return target.connection.guard([&] { return bulk.run(); }, conflict);
+    } catch (const DataRefused &refused) {
+        if (count.runs() == 0 || count.runs() > rows.size()) {
+            throw;
+        }
+        throw RowRefused(refused.what(), {target.number, cells_of(target.columns, rows[count.runs() - 1], target.table.primary_key)});
+    }
+}
+
 } // namespace
 
 void SqliteSession::flush(std::span<const TableFlush> tables) {
@@ -79,7 +125,11 @@ void SqliteSession::flush(std::span<const TableFlush> tables) {
                 for (const TableFlush &flush : tables) {
                     names += (names.empty() ? "" : ", ") + table_of(flush.table).name;
                 }
-                throw DataRefused("FOREIGN KEY constraint failed: a row would refer to one that isn't there; written were " + names);
+                const std::string said = "FOREIGN KEY constraint failed: a row would refer to one that isn't there; written were " + names;
+                if (std::optional<RefusedRow> row = open_reference(connection_, *schema_, tables)) {
+                    throw RowRefused(said, std::move(*row));
+                }
+                throw DataRefused(said);
             }
         }
     });
@@ -90,15 +140,13 @@ void SqliteSession::erase_rows(const TableFlush &flush) {
         return;
     }
     const Table &table = table_of(flush.table);
-    connection_.guard([&] {
-        Bulk &bulk = connection_.bulk("delete from " + name_of(flush.table) + " where " + key_condition(table), key_storages(table));
-        for (const Key &key : flush.erased) {
-            for (std::size_t i = 0; i < key.size(); ++i) {
-                bulk.value(i, key[i]);
-            }
+    Bulk &bulk = connection_.bulk("delete from " + name_of(flush.table) + " where " + key_condition(table), key_storages(table));
+    for (const Key &key : flush.erased) {
+        for (std::size_t i = 0; i < key.size(); ++i) {
+            bulk.value(i, key[i]);
         }
-        bulk.run();
-    });
+    }
+    write({connection_, table, flush.table, table.primary_key}, bulk, flush.erased);
 }
 
 void SqliteSession::write_changed(const TableFlush &flush) {
@@ -128,20 +176,17 @@ void SqliteSession::write_changed(const TableFlush &flush) {
     }
     const std::vector<Storage> keys = key_storages(table);
     storages.insert(storages.end(), keys.begin(), keys.end());
-    const std::uint64_t written = connection_.guard([&] {
-        Bulk &bulk = connection_.bulk(sql + " where " + key_condition(table), storages);
-        for (const Row &row : flush.changed) {
-            std::size_t parameter = 0;
-            for (const std::uint32_t column : columns) {
-                bulk.value(parameter++, row[column]);
-            }
-            for (const std::uint32_t key : table.primary_key) {
-                bulk.value(parameter++, row[key]);
-            }
+    Bulk &bulk = connection_.bulk(sql + " where " + key_condition(table), storages);
+    for (const Row &row : flush.changed) {
+        std::size_t parameter = 0;
+        for (const std::uint32_t column : columns) {
+            bulk.value(parameter++, row[column]);
         }
-        return bulk.run();
-    });
-    if (written != flush.changed.size()) {
+        for (const std::uint32_t key : table.primary_key) {
+            bulk.value(parameter++, row[key]);
+        }
+    }
+    if (write({connection_, table, flush.table}, bulk, flush.changed) != flush.changed.size()) {
         throw RunAgain("rows of " + table.name + " that were to be changed are gone");
     }
 }
@@ -150,16 +195,13 @@ void SqliteSession::write_changed(const TableFlush &flush) {
 /// first.
 void SqliteSession::write_changed_anew(const TableFlush &flush) {
     const Table &table = table_of(flush.table);
-    const std::uint64_t removed = connection_.guard([&] {
-        Bulk &bulk = connection_.bulk("delete from " + name_of(flush.table) + " where " + key_condition(table), key_storages(table));
-        for (const Row &row : flush.changed) {
-            for (std::size_t i = 0; i < table.primary_key.size(); ++i) {
-                bulk.value(i, row[table.primary_key[i]]);
-            }
+    Bulk &bulk = connection_.bulk("delete from " + name_of(flush.table) + " where " + key_condition(table), key_storages(table));
+    for (const Row &row : flush.changed) {
+        for (std::size_t i = 0; i < table.primary_key.size(); ++i) {
+            bulk.value(i, row[table.primary_key[i]]);
         }
-        return bulk.run();
-    });
-    if (removed != flush.changed.size()) {
+    }
+    if (write({connection_, table, flush.table}, bulk, flush.changed) != flush.changed.size()) {
         throw RunAgain("rows of " + table.name + " that were to be changed are gone");
     }
     insert_rows(flush.table, flush.changed, KeyConflict::data_refused);
@@ -174,25 +216,21 @@ void SqliteSession::insert_rows(std::uint32_t number, std::span<const Row> rows,
     for (std::uint32_t i = 0; i < columns.size(); ++i) {
         columns[i] = i;
     }
-    connection_.guard(
-        [&] {
-            Bulk &bulk = connection_.bulk("insert into " + name_of(number) + insertion(table, columns), all_storages(table));
-            for (const Row &row : rows) {
-                for (std::size_t i = 0; i < row.size(); ++i) {
-                    bulk.value(i, row[i]);
-                }
-            }
-            bulk.run();
-        },
-        conflict);
+    Bulk &bulk = connection_.bulk("insert into " + name_of(number) + insertion(table, columns), all_storages(table));
+    for (const Row &row : rows) {
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            bulk.value(i, row[i]);
+        }
+    }
+    write({connection_, table, number}, bulk, rows, conflict);
 }
 
-void SqliteSession::write_blind(std::uint32_t number, const BlindWrite &write) {
-    if (write.rows.empty()) {
+void SqliteSession::write_blind(std::uint32_t number, const BlindWrite &blind) {
+    if (blind.rows.empty()) {
         return;
     }
     const Table &table = table_of(number);
-    const BlindShape &shape = write.shape;
+    const BlindShape &shape = blind.shape;
     std::string assignments;
     std::vector<Storage> storages;
     for (std::size_t i = 0; i < shape.columns.size(); ++i) {
@@ -204,15 +242,13 @@ void SqliteSession::write_blind(std::uint32_t number, const BlindWrite &write) {
     }
     const std::string sql = "insert into " + name_of(number) + " as target" + insertion(table, shape.columns) + " on conflict (" +
                             conflict_target(table) + ") do " + (assignments.empty() ? "nothing" : "update set " + assignments);
-    connection_.guard([&] {
-        Bulk &bulk = connection_.bulk(sql, storages);
-        for (const Row &row : write.rows) {
-            for (std::size_t i = 0; i < row.size(); ++i) {
-                bulk.value(i, row[i]);
-            }
+    Bulk &bulk = connection_.bulk(sql, storages);
+    for (const Row &row : blind.rows) {
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            bulk.value(i, row[i]);
         }
-        bulk.run();
-    });
+    }
+    write({connection_, table, number, shape.columns}, bulk, blind.rows);
 }
 
 } // namespace weir::store::sqlite

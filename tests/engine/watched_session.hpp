@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "store/refused_row.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace weir::test {
+
+/// A session that hands everything on to another, counts what a settlement asks of it, and may name other rows than the store does.
+class WatchedSession final : public store::Session {
+public:
+    explicit WatchedSession(std::unique_ptr<store::Session> session) : session_(std::move(session)) {}
+
+    std::size_t flushes = 0;
+    std::size_t refusals = 0;
+    /// Which row a refused flush is said to be refused for, instead of the store's guess; nothing: it can't be told.
+    std::function<std::optional<store::RefusedRow>(std::span<const store::TableFlush>)> name_row;
+
+    void flush(std::span<const store::TableFlush> tables) override {
+        ++flushes;
+        try {
+            session_->flush(tables);
+        } catch (const store::DataRefused &refused) {
+            ++refusals;
+            if (!name_row) {
+                throw;
+            }
+            if (auto row = name_row(tables)) {
+                throw store::RowRefused(refused.what(), std::move(*row));
+            }
+            throw store::DataRefused(refused.what());
+        }
+    }
+
+    void begin(std::span<const store::Lease> leases) override { session_->begin(leases); }
+    void begin_reading() override { session_->begin_reading(); }
+    void commit() override { session_->commit(); }
+    void rollback() noexcept override { session_->rollback(); }
+    void savepoint(int depth) override { session_->savepoint(depth); }
+    void rollback_to(int depth) override { session_->rollback_to(depth); }
+    void release(int depth) override { session_->release(depth); }
+    std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override { return session_->decided(ids); }
+    const std::vector<store::PrunedRange> &pruned() override { return session_->pruned(); }
+    void record(std::span<const store::LedgerEntry> entries) override { session_->record(entries); }
+    std::vector<std::optional<store::Row>> fetch(std::uint32_t table, std::span<const store::Key> keys) override {
+        return session_->fetch(table, keys);
+    }
+    void add_dead_letters(std::span<const store::DeadLetter> letters) override { session_->add_dead_letters(letters); }
+    void add_outbox(std::span<const store::OutboxEntry> entries) override { session_->add_outbox(entries); }
+    void save_positions(std::span<const store::StoredPosition> positions) override { session_->save_positions(positions); }
+    void save_attempts(std::span<const store::Attempts> attempts) override { session_->save_attempts(attempts); }
+    void forget_attempts(std::span<const event::Uuid> ids) override { session_->forget_attempts(ids); }
+    std::vector<store::Attempts> attempts() override { return session_->attempts(); }
+    std::vector<store::StoredPosition> positions() override { return session_->positions(); }
+    store::Figures figures() override { return session_->figures(); }
+    std::vector<store::OutboxEntry> outbox(std::size_t limit) override { return session_->outbox(limit); }
+    void remove_outbox(std::span<const std::int64_t> ids) override { session_->remove_outbox(ids); }
+    std::optional<store::Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder,
+                                              std::chrono::milliseconds time_to_live) override {
+        return session_->acquire_lease(topic, partition, holder, time_to_live);
+    }
+    void renew_leases(std::span<const store::Lease> leases, std::chrono::milliseconds time_to_live) override {
+        session_->renew_leases(leases, time_to_live);
+    }
+    void release_leases(std::span<const store::Lease> leases) override { session_->release_leases(leases); }
+    std::vector<store::DeadLetter> dead_letters(const store::DeadLetterFilter &filter) override { return session_->dead_letters(filter); }
+    std::optional<store::DeadLetter> dead_letter(const event::Uuid &id) override { return session_->dead_letter(id); }
+    std::optional<store::DeadLetter> lock_dead_letter(std::int64_t id) override { return session_->lock_dead_letter(id); }
+    void settle_dead_letter(const store::DeadLetter &letter, store::DeadLetterStatus status, store::Outcome outcome) override {
+        session_->settle_dead_letter(letter, status, outcome);
+    }
+    void note_replay_failure(const store::DeadLetter &letter, const event::Refusal &refusal) override {
+        session_->note_replay_failure(letter, refusal);
+    }
+    store::LedgerCounts ledger_counts() override { return session_->ledger_counts(); }
+    std::uint64_t count_rows(std::uint32_t table) override { return session_->count_rows(table); }
+    std::vector<store::Row> scan(const Scan &scan) override { return session_->scan(scan); }
+
+private:
+    std::unique_ptr<store::Session> session_;
+};
+
+} // namespace weir::test
