@@ -49,6 +49,7 @@ public:
     std::vector<std::optional<store::Row>> fetch(std::uint32_t table, std::span<const store::Key> keys) override {
         return session_->fetch(table, keys);
     }
+    void note_route_change(std::uint32_t table) override { session_->note_route_change(table); }
     void add_dead_letters(std::span<const store::DeadLetter> letters) override { session_->add_dead_letters(letters); }
     void add_outbox(std::span<const store::OutboxEntry> entries) override { session_->add_outbox(entries); }
     void save_positions(std::span<const store::StoredPosition> positions) override { session_->save_positions(positions); }
