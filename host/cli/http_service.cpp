@@ -124,14 +124,33 @@ std::vector<http::Route> HttpService::public_routes() const {
     return operations::with_document(std::move(all), "Weir", sources_->version);
 }
 
+/// The host's own routes of the public listener: operations where they have no other, and the document in any case.
+std::vector<http::Route> HttpService::own_public_routes() const {
+    return operations::with_document(config_.operations_listen.empty() ? operations_ : std::vector<http::Route>(), "Weir",
+                                     sources_->version);
+}
+
 std::map<std::string, std::string> HttpService::host_shapes() const {
     std::map<std::string, std::string> shapes;
-    if (sources_ && config_.operations_listen.empty()) {
-        for (const http::Route &route : operations::with_document(operations_, "Weir", sources_->version)) {
+    if (sources_) {
+        for (const http::Route &route : own_public_routes()) {
             shapes.emplace(shape_of(route), "operations");
         }
     }
     return shapes;
+}
+
+/// Leaves out those of plugins that can't be served beside the host's and those before them, so that the others are. @return why. With the
+/// mutex held.
+std::vector<std::string> HttpService::leave_out_conflicts() {
+    std::vector<http::Route> all = own_public_routes();
+    const std::size_t own = all.size();
+    all.insert(all.end(), plugins_.begin(), plugins_.end());
+    http::Routes::Built built = http::Routes::build(std::move(all));
+    for (auto refused = built.refused.rbegin(); refused != built.refused.rend() && *refused >= own; ++refused) {
+        plugins_.erase(plugins_.begin() + static_cast<std::ptrdiff_t>(*refused - own));
+    }
+    return std::move(built.problems);
 }
 
 void HttpService::started() {
@@ -150,7 +169,12 @@ std::vector<std::string> HttpService::rebuild() {
     if (config_.listen.empty()) {
         return {};
     }
-    const http::Routes::Built built = http::Routes::build(public_routes());
+    http::Routes::Built built = http::Routes::build(public_routes());
+    if (!built.routes) {
+        std::vector<std::string> problems = leave_out_conflicts();
+        built = http::Routes::build(public_routes());
+        built.problems = std::move(problems);
+    }
     if (built.routes) {
         server_->set_routes(kPublicListener, built.routes);
     }
@@ -159,12 +183,8 @@ std::vector<std::string> HttpService::rebuild() {
 
 std::vector<std::string> HttpService::set_plugin_routes(std::vector<http::Route> routes) {
     const std::lock_guard lock(mutex_);
-    routes.swap(plugins_);
-    std::vector<std::string> problems = server_ ? rebuild() : std::vector<std::string>();
-    if (!problems.empty()) {
-        routes.swap(plugins_);
-    }
-    return problems;
+    plugins_.swap(routes);
+    return server_ ? rebuild() : std::vector<std::string>();
 }
 
 void HttpService::start() {
@@ -176,7 +196,7 @@ void HttpService::start() {
     {
         const std::lock_guard lock(mutex_);
         for (const std::string &problem : rebuild()) {
-            log::error("http.routes_refused", "Routes can't be served together; those of plugins are left out", {{"reason", problem}});
+            log::error("http.routes_refused", "A plugin's route can't be served beside others, and is left out", {{"reason", problem}});
         }
     }
     if (!config_.operations_listen.empty()) {

@@ -29,8 +29,8 @@ public:
     /// Adds a route to operations, such as /metrics. Before `start`.
     void add_operation(http::Route route);
 
-    /// Replaces the routes of all plugins at once; event streams of the old ones end. @return why they can't be served, with the old ones
-    /// left in place: conflicts with each other or with operations; empty: they are served from now on
+    /// Replaces the routes of all plugins at once; event streams of the old ones end. @return why some of them can't be served: conflicts
+    /// with the host's, or with those before them. These are left out, and the others served from now on
     std::vector<std::string> set_plugin_routes(std::vector<http::Route> routes);
 
     /// Shapes of the host's own routes where plugins' are served beside them (`plugin::route_shape`), and who has them.
@@ -58,6 +58,8 @@ public:
 
 private:
     std::vector<http::Route> public_routes() const;
+    std::vector<http::Route> own_public_routes() const;
+    std::vector<std::string> leave_out_conflicts();
     std::vector<std::string> rebuild();
 
     config::HttpConfig config_; ///< that it began with

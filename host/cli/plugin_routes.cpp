@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <set>
 
 namespace weir::cli {
@@ -213,18 +212,14 @@ http::Route route_of(const engine::Retirement &retirement, const Service &servic
 
 std::vector<http::Route> plugin_routes(const engine::RouteBoard &board) {
     std::vector<http::Route> routes;
-    std::map<std::string, std::string> owners;
     std::set<std::string> operation_ids;
-    for (const auto &[domain, service] : board.services()) {
-        for (const plugin::Route &route : service->routes()) {
-            const auto [owner, is_first] = owners.emplace(plugin::route_shape(route.method, route.path), domain);
-            if (is_first) {
-                routes.push_back(route_of(board.retirement(), service, route));
-                make_unique(routes.back().description.operation_id, operation_ids);
-            } else {
-                log::debug("route.shadowed", "Two domains of one plugin have the same route; the first of them answers",
-                           {{"route", plugin::route_name(route)}, {"domain", domain}, {"answers", owner->second}});
-            }
+    for (const engine::RouteBoard::Entry &entry : board.entries()) {
+        if (entry.is_answered) {
+            routes.push_back(route_of(board.retirement(), entry.service, *entry.route));
+            make_unique(routes.back().description.operation_id, operation_ids);
+        } else {
+            log::debug("route.shadowed", "Two domains have the same route; one of them answers",
+                       {{"route", plugin::route_name(*entry.route)}, {"domain", entry.service->spec().name}, {"answers", entry.answers}});
         }
     }
     return routes;

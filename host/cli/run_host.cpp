@@ -164,7 +164,7 @@ public:
     BoardWatch(engine::RouteBoard &board, HttpService &http) : board_(board) {
         board_.on_change([&board, &http] {
             for (const std::string &problem : http.set_plugin_routes(plugin_routes(board))) {
-                log::error("http.routes_refused", "Routes can't be served together; those that are served stay", {{"reason", problem}});
+                log::error("http.routes_refused", "A plugin's route can't be served beside others, and is left out", {{"reason", problem}});
             }
         });
     }

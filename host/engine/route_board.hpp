@@ -24,6 +24,19 @@ public:
 
     /// By domain.
     std::map<std::string, std::shared_ptr<RouteService>> services() const;
+
+    /// A route of a service.
+    struct Entry {
+        std::shared_ptr<RouteService> service;
+        const plugin::Route *route = nullptr; ///< the service's own
+        std::string shape;                    ///< `plugin::route_shape` of it
+        std::string answers;                  ///< the domain whose route answers what this one matches: this one's or another's
+        bool is_answered = false;             ///< it is this one's
+    };
+    /// All routes of all domains, by domain. Of plugins whose routes match the same requests, the one that answered them before goes on; of
+    /// domains of one plugin the first by name answers.
+    std::vector<Entry> entries() const;
+
     /// A domain's; null: it has none.
     std::shared_ptr<RouteService> service(const std::string &domain) const;
 
@@ -34,12 +47,14 @@ public:
     void on_change(std::function<void()> call);
 
 private:
+    void settle();
     void tell();
 
     Retirement retirement_; // first: goes last
     mutable std::mutex mutex_;
     std::map<std::string, std::shared_ptr<RouteService>> services_;
-    std::mutex telling_; // taken before `mutex_`
+    std::map<std::string, std::string> owners_; // by a route's shape: the plugin that answers it
+    std::mutex telling_;                        // taken before `mutex_`
     std::function<void()> call_;
 };
 

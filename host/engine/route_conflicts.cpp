@@ -9,6 +9,10 @@ RouteClaims::RouteClaims(const std::map<std::string, std::string> &host_routes) 
     }
 }
 
+void RouteClaims::hold(const std::string &domain, const std::string &plugin, const std::string &shape) {
+    owners_.try_emplace(shape, Owner{plugin, "plugin " + plugin + " (domain " + domain + ")"});
+}
+
 std::optional<std::string> RouteClaims::claim(const std::string &domain, const plugin::Description &plugin) {
     for (const plugin::Route &route : plugin.routes) {
         const auto taken = owners_.find(plugin::route_shape(route.method, route.path));
@@ -18,8 +22,7 @@ std::optional<std::string> RouteClaims::claim(const std::string &domain, const p
         }
     }
     for (const plugin::Route &route : plugin.routes) {
-        owners_.try_emplace(plugin::route_shape(route.method, route.path),
-                            Owner{plugin.name, "plugin " + plugin.name + " (domain " + domain + ")"});
+        hold(domain, plugin.name, plugin::route_shape(route.method, route.path));
     }
     return std::nullopt;
 }

@@ -3,7 +3,6 @@
 
 #include "engine/domain_defaults.hpp"
 #include "engine/handler_lane.hpp"
-#include "engine/route_conflicts.hpp"
 
 #include "log/log.hpp"
 
@@ -180,21 +179,9 @@ std::map<std::string, Supervisor::Wanted> Supervisor::wanted(std::map<std::strin
     return result;
 }
 
-// Two plugins, or a plugin and the host, that answer the same requests: the one that was there first does.
-void Supervisor::drop_route_conflicts(std::map<std::string, Wanted> &all, std::map<std::string, std::string> &unserved) const {
-    std::vector<std::pair<std::uint64_t, std::string>> order;
-    for (const auto &[domain, wanted] : all) {
-        order.emplace_back(module_order_.at(wanted.spec.plugin), domain);
-    }
-    std::sort(order.begin(), order.end());
-    RouteClaims claims(host_routes_);
-    for (const auto &[unused, domain] : order) {
-        const Wanted &wanted = all.at(domain);
-        if (auto conflict = claims.claim(domain, wanted.module->description())) {
-            unserved[domain] = *conflict;
-            all.erase(domain);
-        }
-    }
+// Whether a domain that is served, and not as it is wanted now, is left as it is.
+bool Supervisor::goes_on(const std::string &domain, const std::string &plugin, const std::map<std::string, std::string> &unserved) const {
+    return unserved.contains(domain) && modules_.contains(plugin);
 }
 
 // Why a served domain can't be served as is wanted now, while its plugin is still there; empty where it can, or isn't wanted any more.
@@ -207,8 +194,7 @@ std::string Supervisor::misfit(const DomainWorker &worker, const std::map<std::s
         const auto trial = plugin::Instance::create(found->second.module, spec.name, spec.schema, spec.settings_json, reason);
         return trial ? std::string() : "the plugin declined to start: " + reason;
     }
-    const auto unfit = unserved.find(serving.name);
-    return unfit != unserved.end() && modules_.contains(serving.plugin) ? unfit->second : std::string();
+    return goes_on(serving.name, serving.plugin, unserved) ? unserved.at(serving.name) : std::string();
 }
 
 // Brings the workers in line with plan and plugins. The caller holds reconcile_mutex_.

@@ -15,6 +15,8 @@
 
 namespace weir::engine {
 
+class RouteClaims;
+
 /// A domain as it was asked for; what is left empty comes from the plugin's defaults.
 struct DomainRequest {
     std::string name;
@@ -95,6 +97,9 @@ private:
     std::shared_ptr<const plugin::Module> module_for(const DomainRequest &request, std::string &reason) const;
     void add_defaults(std::map<std::string, Wanted> &result, std::map<std::string, std::string> &unserved) const;
     void drop_route_conflicts(std::map<std::string, Wanted> &all, std::map<std::string, std::string> &unserved) const;
+    void hold_routes(const std::map<std::string, Wanted> &all, const std::map<std::string, std::string> &unserved,
+                     RouteClaims &claims) const;
+    bool goes_on(const std::string &domain, const std::string &plugin, const std::map<std::string, std::string> &unserved) const;
     std::string misfit(const DomainWorker &worker, const std::map<std::string, Wanted> &all,
                        const std::map<std::string, std::string> &unserved) const;
     void end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving);

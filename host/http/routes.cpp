@@ -130,9 +130,13 @@ Routes::Built Routes::build(std::vector<Route> routes) {
     table->routes_ = std::move(routes);
     std::map<std::string, const Route *> operations;
     for (const Route &route : table->routes_) {
+        const auto refuse = [&](const std::string &why) {
+            built.problems.push_back(title_of(route) + why);
+            built.refused.push_back(static_cast<std::size_t>(&route - table->routes_.data()));
+        };
         Pattern pattern = parse_pattern(route.pattern);
         if (const std::string fault = fault_of(route, pattern); !fault.empty()) {
-            built.problems.push_back(title_of(route) + " is refused: " + fault);
+            refuse(" is refused: " + fault);
             continue;
         }
         Node *node = table->root_.get();
@@ -149,14 +153,15 @@ Routes::Built Routes::build(std::vector<Route> routes) {
         }
         const Place *&place = node->places[static_cast<std::size_t>(route.method)];
         if (place != nullptr) {
-            built.problems.push_back(title_of(route) + " matches the same paths as " + title_of(*place->route));
+            refuse(" matches the same paths as " + title_of(*place->route));
+            continue;
+        }
+        if (const std::string &id = route.description.operation_id; !id.empty() && !operations.emplace(id, &route).second) {
+            refuse(" has the operation id " + id + " of " + title_of(*operations[id]));
             continue;
         }
         table->places_.push_back(std::make_unique<Place>(Place{&route, std::move(pattern)}));
         place = table->places_.back().get();
-        if (const std::string &id = route.description.operation_id; !id.empty() && !operations.emplace(id, &route).second) {
-            built.problems.push_back(title_of(route) + " has the operation id " + id + " of " + title_of(*operations[id]));
-        }
     }
     if (built.problems.empty()) {
         built.routes = std::move(table);

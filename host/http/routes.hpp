@@ -19,6 +19,7 @@ public:
     struct Built {
         std::shared_ptr<const Routes> routes; ///< null where there are problems
         std::vector<std::string> problems;    ///< sentences that name pattern, method and owners
+        std::vector<std::size_t> refused;     ///< the place in what was given of the route that each of them is about; ascending
     };
 
     /// Refuses patterns that are none, two routes of one method whose patterns match the same paths (`/a/{x}` and `/a/{y}`), a name that is

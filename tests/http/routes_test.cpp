@@ -25,6 +25,18 @@ TEST_CASE("Routes that match the same paths are refused, and both owners named")
             .empty());
 }
 
+TEST_CASE("The places of refused routes are told, so that the others can be served without them") {
+    std::vector<Route> routes{named(Method::get, "/a"), named(Method::get, "b"), named(Method::get, "/a"), named(Method::get, "/c"),
+                              named(Method::get, "/d")};
+    routes[0].description.operation_id = routes[3].description.operation_id = "same";
+    const Routes::Built built = Routes::build(routes);
+    CHECK_FALSE(built.routes);
+    CHECK(built.problems.size() == 3);
+    CHECK(built.refused == std::vector<std::size_t>{1, 2, 3});
+    routes = {routes[0], routes[4]};
+    CHECK(Routes::build(routes).routes);
+}
+
 TEST_CASE("What is no pattern is refused") {
     for (const char *pattern : {"", "a", "/a//b", "/{", "/{}", "/a{b}", "/{a}/{a}", "/{a...}/b", "/..", "/a?b", "/a b", "/a%20b"}) {
         INFO(pattern);

@@ -3,6 +3,7 @@
 #include "desk.hpp"
 #include "engine/route_conflicts.hpp"
 #include "plugin/route.hpp"
+#include "server_process.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -49,6 +50,74 @@ TEST_CASE("a plugin that wants a route of another is refused before it runs, nam
     CHECK(eventually([&] { return desk.ask("GET", "/rival").body == "rival"; }, std::chrono::seconds(20)));
 }
 
+TEST_CASE("a new generation that wants a route that another plugin answers is refused, naming both; both go on as they were") {
+    Desk desk({"annex", "desk"}); // the annex is there first, and its domain the first by name
+    REQUIRE(desk.ask("POST", "/desk/notes", R"({"id":"a","words":"b"})").status == 201);
+    const std::string note = desk.note("a");
+    desk.load("annex-2", "annex");
+    const std::string reason = desk.refused("annex");
+    INFO(reason);
+    CHECK(reason.find("GET /desk/notes/{note} of plugin annex") != std::string::npos);
+    CHECK(reason.find("plugin desk (domain desk)") != std::string::npos);
+    CHECK(desk.ready("annex"));
+    CHECK(desk.ask("GET", "/annex").body == "annex 1.0.0");
+    CHECK(desk.note("a") == note);
+    desk.load("desk-2", "desk"); // which has them still
+    CHECK(eventually([&] { return desk.ask("GET", "/desk/version").body == "2.0.0"; }, std::chrono::seconds(20)));
+    CHECK(desk.note("a") == note);
+    CHECK(desk.ask("GET", "/annex").body == "annex 1.0.0");
+    desk.supervisor->plugin_removed("desk");
+    CHECK(eventually([&] { return desk.ask("GET", "/desk/notes/a").body == "annex 2.0.0"; }, std::chrono::seconds(20)));
+    CHECK(desk.refused("annex").empty());
+    desk.load("desk"); // now it is the other way round
+    CHECK(desk.reason("desk").find("plugin annex (domain annex)") != std::string::npos);
+    CHECK(desk.ask("GET", "/desk/notes/a").body == "annex 2.0.0");
+}
+
+TEST_CASE("a route that a plugin gives up is another's, whichever of the two is loaded first") {
+    Desk desk({"annex"});
+    const auto owner = desk.module("annex-2", "annex");
+    const auto giver = desk.module("annex");
+    const auto taker = desk.module("desk");
+    for (const bool is_giver_first : {false, true}) {
+        INFO(is_giver_first);
+        desk.supervisor->plugin_removed("desk");
+        desk.supervisor->plugin_loaded(owner);
+        REQUIRE(eventually([&] { return desk.ask("GET", "/annex").body == "annex 2.0.0"; }, std::chrono::seconds(20)));
+        desk.supervisor->plugin_loaded(is_giver_first ? giver : taker);
+        desk.supervisor->plugin_loaded(is_giver_first ? taker : giver);
+        CHECK(eventually([&] { return desk.ready("desk") && desk.ask("GET", "/desk/notes/a").status == 404; }, std::chrono::seconds(20)));
+        CHECK(eventually([&] { return desk.ask("GET", "/annex").body == "annex 1.0.0"; }, std::chrono::seconds(20)));
+    }
+}
+
+TEST_CASE("of two services on the board that match the same requests the one that answered them goes on until it leaves") {
+    Desk desk;
+    const std::shared_ptr<engine::RouteService> first = desk.board.services().at("desk");
+    engine::RouteService::Setup setup;
+    setup.spec.name = setup.spec.plugin = "annex";
+    setup.spec.schema = "annex";
+    setup.spec.topics = {"annex.told"};
+    std::string reason;
+    setup.instance = plugin::Instance::create(desk.module("annex-2"), "annex", "annex", "{}", reason);
+    REQUIRE(setup.instance);
+    setup.broker = desk.broker.get();
+    setup.contracts = &desk.contracts;
+    const auto second = desk.board.retirement().hand_out(std::make_unique<engine::RouteService>(setup));
+    desk.board.serve(second);
+    CHECK(desk.ask("GET", "/desk/notes/a").status == 404);
+    CHECK(desk.ask("GET", "/annex").body == "annex 2.0.0");
+    desk.board.serve(first); // again
+    CHECK(desk.ask("GET", "/desk/notes/a").status == 404);
+    desk.board.withdraw("desk");
+    CHECK(desk.ask("GET", "/desk/notes/a").body == "annex 2.0.0");
+    desk.board.serve(first);
+    CHECK(desk.ask("GET", "/desk/notes/a").body == "annex 2.0.0");
+    CHECK(desk.ask("GET", "/desk/version").body == "1.0.0");
+    desk.board.withdraw("annex");
+    CHECK(desk.ask("GET", "/desk/notes/a").status == 404);
+}
+
 TEST_CASE("a plugin that answers every path is served while the host starts, runs and stops") {
     config::HttpConfig config;
     config.listen = "127.0.0.1:0";
@@ -69,6 +138,44 @@ TEST_CASE("a plugin that answers every path is served while the host starts, run
     CHECK(service.set_plugin_routes({all, root}) == std::vector<std::string>());
     service.stopping();
     CHECK(service.set_plugin_routes({all, root}) == std::vector<std::string>());
+    CHECK(service.stop());
+}
+
+TEST_CASE("a route that can't be served beside the host's, or one before it, keeps no other from being served") {
+    config::HttpConfig config;
+    const std::uint16_t port = free_port();
+    config.listen = "127.0.0.1:" + std::to_string(port);
+    config.operations_listen = GENERATE("", "127.0.0.1:0");
+    operations::Sources sources;
+    sources.domains = [] { return std::vector<engine::DomainStatus>(); };
+    cli::HttpService service(config, sources);
+    const auto reserved = service.host_shapes();
+    CHECK(reserved.contains("GET /openapi.json"));
+    CHECK(reserved.contains("GET /health") == config.operations_listen.empty());
+    service.start();
+    service.started();
+    const auto route = [](const std::string &pattern, const std::string &plugin, const std::string &version) {
+        http::Route made;
+        made.pattern = pattern;
+        made.owner = "plugin " + plugin;
+        made.handler = [plugin, version](const http::Request &) { return http::Response::json(200, "\"" + plugin + " " + version + "\""); };
+        return made;
+    };
+    const auto get = [&](const std::string &path) { return test::http(port, "GET", path).body; };
+    for (const char *version : {"1", "2"}) {
+        const auto problems =
+            service.set_plugin_routes({route("/a/{x}", "one", version), route("/openapi.json", "two", version),
+                                       route("/a/{y}", "two", version), route("/two", "two", version), route("/three", "three", version)});
+        REQUIRE(problems.size() == 2);
+        CHECK(problems[0] == "GET /openapi.json of plugin two matches the same paths as GET /openapi.json of operations");
+        CHECK(problems[1] == "GET /a/{y} of plugin two matches the same paths as GET /a/{x} of plugin one");
+        CHECK(get("/a/b") == "\"one " + std::string(version) + "\"");
+        CHECK(get("/two") == "\"two " + std::string(version) + "\"");
+        CHECK(get("/three") == "\"three " + std::string(version) + "\"");
+        CHECK(get("/openapi.json").find("/three") != std::string::npos);
+    }
+    service.stopping();
+    CHECK(get("/three") == "\"three 2\"");
     CHECK(service.stop());
 }
 

@@ -89,14 +89,19 @@ Desk::~Desk() {
     CHECK(problems_ == std::vector<std::string>());
 }
 
-void Desk::load(const std::string &plugin) {
+std::shared_ptr<const plugin::Module> Desk::module(const std::string &plugin, const std::string &as) {
     plugin::PluginRefusal refusal;
-    const auto copy = directory / (plugin + ".so"); // where only its owner can write
+    const auto copy = directory / ((as.empty() ? plugin : as) + ".so"); // where only its owner can write
     std::filesystem::copy_file(file_of(plugin), copy, std::filesystem::copy_options::overwrite_existing);
     std::filesystem::permissions(copy, std::filesystem::perms::owner_all);
     const auto module = plugin::load_file(copy, directory / "private", {}, refusal);
     INFO(refusal.code << ": " << refusal.message);
     REQUIRE(module);
+    return module;
+}
+
+void Desk::load(const std::string &plugin, const std::string &as) {
+    const auto module = this->module(plugin, as);
     const std::string domain = module->description().domains.at(0).name;
     supervisor->plugin_loaded(module);
     REQUIRE(eventually([&] { return ready(domain) || !reason(domain).empty(); }, std::chrono::seconds(20)));
@@ -125,6 +130,15 @@ std::string Desk::reason(const std::string &domain) const {
     for (const engine::DomainStatus &one : supervisor->status()) {
         if (one.name == domain && !one.ready && one.phase == engine::Phase::waiting) {
             return one.reason;
+        }
+    }
+    return {};
+}
+
+std::string Desk::refused(const std::string &domain) const {
+    for (const engine::DomainStatus &one : supervisor->status()) {
+        if (one.name == domain) {
+            return one.refused;
         }
     }
     return {};

@@ -57,7 +57,10 @@ public:
     explicit Desk(const std::vector<std::string> &plugins = {"desk"});
     ~Desk();
 
-    void load(const std::string &plugin);
+    /// Loads a plugin's file, as the next generation of @param as where that is another's name, and waits until its domain has begun.
+    void load(const std::string &plugin, const std::string &as = "");
+    /// Only loads it.
+    std::shared_ptr<const plugin::Module> module(const std::string &plugin, const std::string &as = "");
     HttpAnswer ask(const std::string &method, const std::string &target, const std::string &body = {}, Headers headers = {}) const;
     /// A note as GET shows it; empty where there is none.
     std::string note(const std::string &id) const;
@@ -66,6 +69,8 @@ public:
     bool ready(const std::string &domain) const;
     /// Why a domain isn't served.
     std::string reason(const std::string &domain) const;
+    /// Why a domain that is served isn't served as is wanted now.
+    std::string refused(const std::string &domain) const;
 
     TemporaryDirectory directory;
     std::unique_ptr<broker::EmbeddedBroker> real_broker;
