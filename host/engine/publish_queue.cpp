@@ -180,7 +180,7 @@ void PublishQueue::work_off(std::vector<Item> items) {
     publish(items);
 }
 
-/// Answers those under a key that came with another body before, or that can't be noted.
+/// Answers those under a key that came with another body before, that are decided, or that can't be noted.
 void PublishQueue::note_keys(std::vector<Item> &items) {
     if (std::none_of(items.begin(), items.end(), [](const Item &item) { return item.fingerprint.has_value(); })) {
         return;
@@ -217,26 +217,30 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
 }
 
 void PublishQueue::note_keys_once(std::vector<Item> &items) {
-    std::map<event::Uuid, event::Uuid> wanted; // sorted, as the store locks them; the first of an id in the batch counts
+    struct Request {
+        const Item *first = nullptr; ///< of this id among those that wait; it counts
+        std::optional<KeptRequest> kept;
+    };
+    std::map<event::Uuid, Request> requests; // sorted, as the store locks them
     for (const Item &item : items) {
         if (item.fingerprint) {
-            wanted.emplace(item.id, *item.fingerprint);
+            requests.emplace(item.id, Request{&item, {}});
         }
     }
     std::vector<event::Uuid> ids;
-    for (const auto &[id, fingerprint] : wanted) {
+    for (const auto &[id, request] : requests) {
         ids.push_back(id);
     }
     session_->begin({});
-    const auto kept = fetch_requests(*session_, request_table_, ids);
+    auto kept = fetch_requests(*session_, request_table_, ids);
     store::TableFlush flush;
     flush.table = request_table_;
     const event::Micros now = event::now();
     for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (kept[i]) {
-            wanted[ids[i]] = kept[i]->fingerprint;
-        } else {
-            flush.created.push_back(request_row(ids[i], wanted[ids[i]], nullptr, now));
+        Request &request = requests.at(ids[i]);
+        request.kept = std::move(kept[i]);
+        if (!request.kept) {
+            flush.created.push_back(request_row(ids[i], *request.first->fingerprint, request.first->answer, request.first->events, now));
         }
     }
     if (flush.created.empty()) {
@@ -246,9 +250,17 @@ void PublishQueue::note_keys_once(std::vector<Item> &items) {
         session_->commit();
     }
     for (Item &item : items) {
-        if (item.fingerprint && wanted[item.id] != *item.fingerprint) {
-            answer(item, RouteAnswer::problem(422, "idempotency_key_reused",
-                                              "Idempotency-Key: this key came with another request before; use a new key"));
+        if (!item.fingerprint) {
+            continue;
+        }
+        const auto &[first, decided] = requests.at(item.id);
+        if ((decided ? decided->fingerprint : *first->fingerprint) != *item.fingerprint) {
+            answer(item, key_reused());
+        } else if (decided && decided->published.empty()) {
+            answer(item, decided->answer);
+        } else if (decided || first != &item) { // what its handler makes of it now counts no more
+            item.events = decided ? decided->published : first->events;
+            item.answer = decided ? decided->answer : first->answer;
         }
     }
 }

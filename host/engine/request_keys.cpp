@@ -14,7 +14,7 @@ constexpr std::uint32_t kSmallestPage = 4;
 constexpr std::uint32_t kLargestPage = 4000;
 constexpr std::size_t kPageBytes = 4u << 20;
 
-enum RequestColumn : std::uint32_t { kId, kFingerprint, kStatus, kHeaders, kContentType, kBody, kReceivedAt };
+enum RequestColumn : std::uint32_t { kId, kFingerprint, kStatus, kHeaders, kContentType, kBody, kReceivedAt, kPublished };
 
 store::Column column(const char *name, store::Type type, bool nullable = false) {
     store::Column made;
@@ -29,20 +29,55 @@ std::string text_of_cell(const store::Value &value) {
     return text ? *text : std::string();
 }
 
+/// As CBOR, which takes any bytes as text.
+std::string pack(std::span<const store::OutboxEntry> published) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const store::OutboxEntry &event : published) {
+        nlohmann::json headers = nlohmann::json::array();
+        for (const event::Header &header : event.headers) {
+            headers.push_back({header.first, header.second});
+        }
+        list.push_back({event.topic, event.key, event.envelope, std::move(headers)});
+    }
+    std::string packed;
+    nlohmann::json::to_cbor(list, packed);
+    return packed;
+}
+
+std::vector<store::OutboxEntry> unpack(const std::string &packed) {
+    std::vector<store::OutboxEntry> published;
+    if (packed.empty()) {
+        return published;
+    }
+    for (const nlohmann::json &from : nlohmann::json::from_cbor(packed)) {
+        store::OutboxEntry &event = published.emplace_back();
+        from.at(0).get_to(event.topic);
+        from.at(1).get_to(event.key);
+        from.at(2).get_to(event.envelope);
+        for (const nlohmann::json &header : from.at(3)) {
+            event.headers.emplace_back(header.at(0).get<std::string>(), header.at(1).get<std::string>());
+        }
+    }
+    return published;
+}
+
 KeptRequest read_row(const store::Row &row) {
     KeptRequest kept;
     kept.fingerprint = event::Uuid::parse(text_of_cell(row[kFingerprint])).value_or(event::Uuid{});
-    if (const auto *status = std::get_if<std::int64_t>(&row[kStatus])) {
-        RouteAnswer answer;
-        answer.status = static_cast<int>(*status);
-        answer.content_type = text_of_cell(row[kContentType]);
-        answer.body = text_of_cell(row[kBody]);
-        const nlohmann::json headers = nlohmann::json::parse(text_of_cell(row[kHeaders]));
-        for (const auto &[name, value] : headers.items()) {
-            answer.headers.emplace_back(name, value.get<std::string>());
-        }
-        kept.answer = std::move(answer);
+    const auto *status = std::get_if<std::int64_t>(&row[kStatus]);
+    if (!status) { // noted before answers were kept of everything
+        kept.answer = RouteAnswer::problem(409, "idempotency_key_undecided",
+                                           "Idempotency-Key: what became of the request with this key is not known; use a new key");
+        return kept;
     }
+    kept.answer.status = static_cast<int>(*status);
+    kept.answer.content_type = text_of_cell(row[kContentType]);
+    kept.answer.body = text_of_cell(row[kBody]);
+    const nlohmann::json headers = nlohmann::json::parse(text_of_cell(row[kHeaders]));
+    for (const auto &[name, value] : headers.items()) {
+        kept.answer.headers.emplace_back(name, value.get<std::string>());
+    }
+    kept.published = unpack(text_of_cell(row[kPublished]));
     return kept;
 }
 
@@ -52,9 +87,9 @@ store::Table request_table() {
     using store::Type;
     store::Table table;
     table.name = "http_requests";
-    table.columns = {column("request_id", Type::uuid),      column("fingerprint", Type::uuid),        column("status", Type::int64, true),
-                     column("headers", Type::json, true),   column("content_type", Type::text, true), column("body", Type::bytes, true),
-                     column("received_at", Type::timestamp)};
+    table.columns = {column("request_id", Type::uuid),       column("fingerprint", Type::uuid),        column("status", Type::int64, true),
+                     column("headers", Type::json, true),    column("content_type", Type::text, true), column("body", Type::bytes, true),
+                     column("received_at", Type::timestamp), column("published", Type::bytes, true)};
     table.primary_key = {kId};
     table.indexes = {{"http_requests_received_at", {kReceivedAt}, false}};
     return table;
@@ -84,6 +119,10 @@ event::Uuid request_fingerprint(const RouteRequest &request) {
     return event::Uuid::v5(event::weir_namespace(), text);
 }
 
+RouteAnswer key_reused() {
+    return RouteAnswer::problem(422, "idempotency_key_reused", "Idempotency-Key: this key came with another request before; use a new key");
+}
+
 std::vector<std::optional<KeptRequest>> fetch_requests(store::Session &session, std::uint32_t table, std::span<const event::Uuid> ids) {
     std::vector<store::Key> keys;
     keys.reserve(ids.size());
@@ -97,20 +136,22 @@ std::vector<std::optional<KeptRequest>> fetch_requests(store::Session &session, 
     return kept;
 }
 
-store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, const RouteAnswer *answer, event::Micros now) {
-    store::Row row(kReceivedAt + 1);
+store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, const RouteAnswer &answer,
+                       std::span<const store::OutboxEntry> published, event::Micros now) {
+    nlohmann::json headers = nlohmann::json::object();
+    for (const auto &[name, value] : answer.headers) {
+        headers[name] = value;
+    }
+    store::Row row(kPublished + 1);
     row[kId] = id.text();
     row[kFingerprint] = fingerprint.text();
+    row[kStatus] = std::int64_t{answer.status};
+    row[kHeaders] = headers.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    row[kContentType] = answer.content_type;
+    row[kBody] = answer.body;
     row[kReceivedAt] = now;
-    if (answer) {
-        nlohmann::json headers = nlohmann::json::object();
-        for (const auto &[name, value] : answer->headers) {
-            headers[name] = value;
-        }
-        row[kStatus] = std::int64_t{answer->status};
-        row[kHeaders] = headers.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-        row[kContentType] = answer->content_type;
-        row[kBody] = answer->body;
+    if (!published.empty()) {
+        row[kPublished] = pack(published);
     }
     return row;
 }
@@ -142,7 +183,7 @@ std::size_t erase_requests(store::Session &session, std::uint32_t table, const s
 std::uint32_t next_page(const std::vector<store::Row> &rows) {
     std::size_t bytes = 0;
     for (const store::Row &row : rows) {
-        bytes += 100 + text_of_cell(row[kHeaders]).size() + text_of_cell(row[kBody]).size();
+        bytes += 100 + text_of_cell(row[kHeaders]).size() + text_of_cell(row[kBody]).size() + text_of_cell(row[kPublished]).size();
     }
     const auto fits = static_cast<std::uint32_t>(std::min<std::size_t>(kPageBytes * rows.size() / bytes, kLargestPage));
     return std::clamp(fits, kSmallestPage, static_cast<std::uint32_t>(8 * rows.size()));

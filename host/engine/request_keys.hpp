@@ -12,8 +12,8 @@
 namespace weir::engine {
 
 /*
- * What is kept of requests under an Idempotency-Key: which body a key came with, and what a route's own transaction answered. A table of
- * the domain's schema behind the plugin's own, so that it commits with them.
+ * What is kept of requests under an Idempotency-Key: which body a key came with, what was answered, and what was to be published. A table
+ * of the domain's schema behind the plugin's own, so that it commits with them.
  */
 
 /// The table, as it is declared to the store.
@@ -24,17 +24,24 @@ event::Uuid request_id(const DomainSpec &spec, const plugin::Route &route, std::
 /// What tells one request under a key from another: path, query and body.
 event::Uuid request_fingerprint(const RouteRequest &request);
 
-/// A request that is kept.
+/// A request that is decided: whatever its route would make of it now, it is answered as then.
 struct KeptRequest {
     event::Uuid fingerprint;
-    std::optional<RouteAnswer> answer; ///< nothing: it publishes, and may be done again under the same id
+    RouteAnswer answer;
+    /// What the broker has to have before the answer is given; whether it has is not known, and once more is harmless. Topic, key, headers
+    /// and envelope alone. Empty: what was changed is committed.
+    std::vector<store::OutboxEntry> published;
 };
+
+/// 422: another request came with the key.
+RouteAnswer key_reused();
 
 /// The requests that are kept of these ids, in their order, locked until the transaction ends. Ids are sorted and unique.
 std::vector<std::optional<KeptRequest>> fetch_requests(store::Session &session, std::uint32_t table, std::span<const event::Uuid> ids);
 
-/// A row that keeps a request. @param answer null: none is kept
-store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, const RouteAnswer *answer, event::Micros now);
+/// A row that keeps a request. See KeptRequest.
+store::Row request_row(const event::Uuid &id, const event::Uuid &fingerprint, const RouteAnswer &answer,
+                       std::span<const store::OutboxEntry> published, event::Micros now);
 
 /// Forgets requests that came before `until`, many at a time, each time in a transaction of its own, while there are any and `goes_on` says
 /// so. @return how many

@@ -57,7 +57,8 @@ struct RouteService::State {
                const std::optional<event::Uuid> &fingerprint, std::function<void(RouteAnswer)> &done);
     std::optional<RouteAnswer> write_once(Run &run);
     void note_changes(store::Session &session, std::span<const store::TableFlush> flush);
-    RouteAnswer commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result, RouteAnswer answer);
+    std::optional<RouteAnswer> publish(Run &run, std::vector<store::OutboxEntry> events, RouteAnswer answer);
+    std::optional<RouteAnswer> commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result, RouteAnswer answer);
     std::optional<bool> is_decided(const event::Uuid &id);
     RouteAnswer failed(const plugin::Route &route, const std::exception_ptr &thrown);
     void ring() const {
@@ -83,7 +84,7 @@ struct RouteService::State::Run {
     std::shared_ptr<const event::Event> event;
     std::optional<event::Uuid> fingerprint;
     std::function<void(RouteAnswer)> &done;
-    std::optional<RouteAnswer> stated{}; ///< what a commit in doubt would have been answered with
+    std::optional<RouteAnswer> in_doubt{}; ///< the answer of the last run whose commit was
 };
 
 /// What an event handler's result means for a request.
@@ -168,13 +169,7 @@ std::optional<RouteAnswer> RouteService::State::write_once(Run &run) {
         const bool keeps = result.status == WEIR_OK && answer.status < 400;
         if (keeps && !result.published.empty()) {
             transaction.rollback();
-            if (is_late(run.request)) {
-                return too_late();
-            }
-            (run.fingerprint ? keyed_queue : queue)
-                .push({run.event->id, run.fingerprint, std::move(result.published), std::move(answer), run.request.deadline,
-                       std::move(run.done)});
-            return std::nullopt;
+            return publish(run, std::move(result.published), std::move(answer));
         }
         // A request that was decided before is answered as then, whatever the handler makes of it now.
         if (!run.fingerprint && (!keeps || !writes)) {
@@ -194,26 +189,41 @@ std::optional<RouteAnswer> RouteService::State::write_once(Run &run) {
     }
 }
 
-RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result,
-                                        RouteAnswer answer) {
+/// Hands a request to the queue, which publishes these events and gives this answer, or what is kept under the request's key.
+std::optional<RouteAnswer> RouteService::State::publish(Run &run, std::vector<store::OutboxEntry> events, RouteAnswer answer) {
+    if (is_late(run.request)) {
+        return too_late();
+    }
+    if (run.in_doubt && !run.fingerprint) { // else that there is one effect is seen to where the key is noted
+        throw store::InDoubt("a run before this one may have been committed, and this one would publish");
+    }
+    (run.fingerprint ? keyed_queue : queue)
+        .push({run.event->id, run.fingerprint, std::move(events), std::move(answer), run.request.deadline, std::move(run.done)});
+    return std::nullopt;
+}
+
+/// Nothing: it was handed to the queue.
+std::optional<RouteAnswer> RouteService::State::commit(Run &run, Transaction &transaction, store::BatchRows &rows, HandlerResult result,
+                                                       RouteAnswer answer) {
     store::Session &session = transaction.begun();
     const event::Uuid &id = run.event->id;
     if (run.fingerprint) {
-        if (const auto kept = fetch_requests(session, request_table, std::span(&id, 1)).front()) {
+        if (auto kept = fetch_requests(session, request_table, std::span(&id, 1)).front()) {
             if (kept->fingerprint != *run.fingerprint) {
-                return RouteAnswer::problem(422, "idempotency_key_reused",
-                                            "Idempotency-Key: this key came with another request before; use a new key");
+                return key_reused();
             }
-            if (kept->answer) {
-                return *kept->answer;
+            if (kept->published.empty()) {
+                return std::move(kept->answer);
             }
+            transaction.rollback(); // the broker may not have it
+            return publish(run, std::move(kept->published), std::move(kept->answer));
         }
     }
     if (result.changes.empty() && result.emitted.empty()) {
         return answer;
     }
     if (!session.decided(std::span(&id, 1)).empty()) {
-        return run.stated.value_or(std::move(answer)); // an earlier run's commit was only in doubt
+        return run.in_doubt.value_or(std::move(answer)); // an earlier run was committed after all
     }
     const event::Micros now = run.event->occurred_at;
     rows.add(0, {now, id}, std::move(result.changes));
@@ -224,7 +234,7 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
     if (run.fingerprint) {
         store::TableFlush &kept = flush.emplace_back();
         kept.table = request_table;
-        kept.created.push_back(request_row(id, *run.fingerprint, &answer, now));
+        kept.created.push_back(request_row(id, *run.fingerprint, answer, {}, now));
     }
     if (is_late(run.request)) {
         return too_late();
@@ -236,8 +246,12 @@ RouteAnswer RouteService::State::commit(Run &run, Transaction &transaction, stor
     }
     const store::LedgerEntry entry{id, now, rows.stale().empty() ? store::Outcome::applied : store::Outcome::stale};
     session.record(std::span(&entry, 1));
-    run.stated = answer;
-    transaction.commit();
+    try {
+        transaction.commit();
+    } catch (const store::InDoubt &) {
+        run.in_doubt = answer;
+        throw;
+    }
     for (const store::TableFlush &table : flush) {
         if (table.table != request_table) {
             noted[table.table] = true;
@@ -294,7 +308,7 @@ void RouteService::State::write(const plugin::Route &route, const RouteRequest &
             }
             if (*decided) {
                 ring();
-                done(std::move(*run.stated));
+                done(std::move(run.in_doubt.value()));
                 return;
             }
             if (count == kContendedRuns) {

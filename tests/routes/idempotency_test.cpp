@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "desk.hpp"
+#include "engine_store.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -11,6 +13,9 @@ using namespace weir::test;
 namespace {
 
 std::string save(const std::string &id, const std::string &words) { return R"({"id":")" + id + R"(","words":")" + words + "\"}"; }
+const std::string kTake = R"({"id":"a"})";
+const std::string kTaken = R"({"taken":true})";
+const std::string kNoneLeft = R"({"taken":false})";
 Headers key(const std::string &text) { return {{"Idempotency-Key", text}}; }
 std::string code_of(const HttpAnswer &answer) { return nlohmann::json::parse(answer.body).value("code", ""); }
 
@@ -88,6 +93,65 @@ TEST_CASE("what is published under one key has one id, so that its consumer coun
     CHECK(desk.published("desk.told") == 6);
     REQUIRE(eventually([&] { return desk.supervisor->drained(); }, std::chrono::seconds(20)));
     CHECK(desk.ask("GET", "/desk/notes").body.size() == 79); // two ids
+}
+
+TEST_CASE("what was changed under a key is answered as then, also where the route would publish by now") {
+    Desk desk;
+    REQUIRE(desk.ask("POST", "/desk/notes", save("a", "b")).status == 201);
+    REQUIRE(desk.ask("POST", "/desk/take", kTake, key("k")).body == kTaken); // the last one
+    for (int i = 0; i < 3; ++i) {
+        const HttpAnswer again = desk.ask("POST", "/desk/take", kTake, key("k"));
+        CHECK(again.status == 201);
+        CHECK(again.body == kTaken);
+    }
+    CHECK(desk.published("desk.told") == 0);
+    CHECK(desk.ask("POST", "/desk/take", kTake, key("l")).body == kNoneLeft);
+    CHECK(code_of(desk.ask("POST", "/desk/take", R"({"id":"a","x":1})", key("k"))) == "idempotency_key_reused");
+    CHECK(desk.published("desk.told") == 1);
+}
+
+TEST_CASE("what was published under a key is published again as it was, also where the route would change or refuse by now") {
+    Desk desk;
+    for (const std::string by_now : {"there", "closed"}) {
+        INFO(by_now);
+        const std::string asked = R"({"id":")" + by_now + "\"}";
+        const std::size_t before = desk.published("desk.told");
+        REQUIRE(desk.ask("POST", "/desk/take", asked, key(by_now)).body == kNoneLeft);
+        REQUIRE(desk.ask("POST", "/desk/notes", save(by_now, by_now)).status == 201);
+        const std::string note = desk.note(by_now);
+        for (int i = 0; i < 3; ++i) {
+            const HttpAnswer again = desk.ask("POST", "/desk/take", asked, key(by_now));
+            CHECK(again.status == 202);
+            CHECK(again.body == kNoneLeft);
+        }
+        CHECK(code_of(desk.ask("POST", "/desk/take", R"({"id":"another"})", key(by_now))) == "idempotency_key_reused");
+        CHECK(desk.note(by_now) == note);
+        const auto published = desk.real_broker->browse({"desk.told", 0}, std::nullopt, 100);
+        REQUIRE(published.size() == before + 4);
+        CHECK(std::all_of(published.begin() + static_cast<std::ptrdiff_t>(before), published.end(),
+                          [&](const auto &one) { return one.body == published[before].body; }));
+    }
+}
+
+TEST_CASE("what was noted under a key and is not with the broker is published by a repetition, whatever the route makes of it by then") {
+    Desk desk;
+    desk.broker->be_away(true);
+    CHECK(code_of(desk.ask("POST", "/desk/take", kTake, key("k"))) == "broker_unavailable");
+    REQUIRE(desk.ask("POST", "/desk/notes", save("a", "b")).status == 201);
+    CHECK(code_of(desk.ask("POST", "/desk/take", kTake, key("k"))) == "broker_unavailable");
+    desk.broker->be_away(false);
+    CHECK(desk.ask("POST", "/desk/take", kTake, key("k")).body == kNoneLeft);
+    CHECK(desk.published("desk.told") == 1);
+    CHECK(desk.note("a").find(R"("version":1})") != std::string::npos);
+    CHECK(desk.ask("POST", "/desk/take", kTake).body == kTaken); // without a key it is another request
+}
+
+TEST_CASE("a key that was noted without its answer, by a build before this one, is refused for good") {
+    Desk desk;
+    REQUIRE(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("k")).status == 202);
+    run_in_test_store(desk.directory / "store", "desk", "update http_requests set status = null, headers = null, published = null");
+    CHECK(code_of(desk.ask("POST", "/desk/tell", R"({"words":"x"})", key("k"))) == "idempotency_key_undecided");
+    CHECK(desk.published("desk.told") == 1);
 }
 
 TEST_CASE("many requests at once, each repeated under its key, come to one effect each") {

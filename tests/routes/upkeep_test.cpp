@@ -31,7 +31,7 @@ public:
         store::TableFlush flush;
         flush.table = table_;
         for (std::size_t i = 0; i < count; ++i) {
-            flush.created.push_back(engine::request_row(event::Uuid::random(), event::Uuid::random(), &answer, received_at));
+            flush.created.push_back(engine::request_row(event::Uuid::random(), event::Uuid::random(), answer, {}, received_at));
         }
         session_->begin({});
         session_->flush(std::span(&flush, 1));
