@@ -35,8 +35,17 @@ std::unique_ptr<store::Store> open_test_store(const std::filesystem::path &direc
         return store::sqlite::open_sqlite_store(options);
     }
     last_database = server().create_database();
+    return open_test_store_at(test_store_port());
+}
+
+std::uint16_t test_store_port() { return server().port(); }
+
+std::unique_ptr<store::Store> open_test_store_at(std::uint16_t port) {
+    std::string url = server().url(last_database);
+    const std::string own = ":" + std::to_string(server().port()) + "/";
+    url.replace(url.rfind(own), own.size(), ":" + std::to_string(port) + "/");
     store::postgresql::PostgresqlOptions options;
-    if (const auto wrong = store::postgresql::parse_postgresql_url(server().url(last_database), options)) {
+    if (const auto wrong = store::postgresql::parse_postgresql_url(url, options)) {
         throw std::runtime_error(*wrong);
     }
     return store::postgresql::open_postgresql_store(options);

@@ -18,6 +18,11 @@ bool on_postgresql();
 /// @param busy_timeout SQLite's alone
 std::unique_ptr<store::Store> open_test_store(const std::filesystem::path &directory, std::chrono::milliseconds busy_timeout);
 
+/// The port of the server that holds the store that was opened last; of PostgreSQL alone.
+std::uint16_t test_store_port();
+/// That store once more, through another port of 127.0.0.1.
+std::unique_ptr<store::Store> open_test_store_at(std::uint16_t port);
+
 /// Runs a statement as another program would, in the store that was opened last. @param schema that it is about
 void run_in_test_store(const std::filesystem::path &directory, const std::string &schema, const std::string &statement);
 

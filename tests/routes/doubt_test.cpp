@@ -3,35 +3,73 @@
 #include "desk.hpp"
 
 #include "engine/route_service.hpp"
+#include "engine_store.hpp"
+#include "proxy.hpp"
 
 #include <catch2/catch.hpp>
+#include <deque>
 
 using namespace weir;
 using namespace weir::test;
 
 namespace {
 
-/// A session whose connection ends while it commits.
-class CutSession final : public store::Session {
+/// What becomes of the next commits of a store's sessions.
+enum class Fate {
+    committed,  ///< as it should be
+    reply_lost, ///< committed, and the connection ends before anybody hears of it
+    cut         ///< the connection ends before the store hears of it
+};
+struct Plan {
+    std::deque<Fate> fates;    ///< when they are used up: committed
+    bool is_away_after{false}; ///< once a connection has ended, none can be opened
+    bool is_away{false};
+    std::function<void()> meanwhile; ///< after each end of a connection
+};
+
+/// A session of a store, whose connection ends when it is planned to.
+class DoubtfulSession final : public store::Session {
 public:
-    void begin(std::span<const store::Lease>) override {}
-    void begin_reading() override {}
-    void commit() override { throw store::InDoubt("the connection ended"); }
-    void rollback() noexcept override {}
-    void savepoint(int) override {}
-    void rollback_to(int) override {}
-    void release(int) override {}
-    std::vector<event::Uuid> decided(std::span<const event::Uuid>) override { return {}; }
-    void record(std::span<const store::LedgerEntry>) override {}
-    std::vector<std::optional<store::Row>> fetch(std::uint32_t, std::span<const store::Key> keys) override {
-        return std::vector<std::optional<store::Row>>(keys.size());
+    DoubtfulSession(std::unique_ptr<store::Session> real, Plan &plan) : real_(std::move(real)), plan_(plan) {}
+
+    void commit() override {
+        const Fate fate = plan_.fates.empty() ? Fate::committed : plan_.fates.front();
+        if (!plan_.fates.empty()) {
+            plan_.fates.pop_front();
+        }
+        if (fate != Fate::cut) {
+            real_->commit();
+        }
+        if (fate != Fate::committed) {
+            plan_.is_away = plan_.is_away_after;
+            real_->rollback();
+            if (plan_.meanwhile) {
+                plan_.meanwhile();
+            }
+            throw store::InDoubt("the connection ended");
+        }
     }
-    void flush(std::span<const store::TableFlush>) override {}
+
+    void begin(std::span<const store::Lease> leases) override { real_->begin(leases); }
+    void begin_reading() override { real_->begin_reading(); }
+    void rollback() noexcept override { real_->rollback(); }
+    void savepoint(int depth) override { real_->savepoint(depth); }
+    void rollback_to(int depth) override { real_->rollback_to(depth); }
+    void release(int depth) override { real_->release(depth); }
+    std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override { return real_->decided(ids); }
+    void record(std::span<const store::LedgerEntry> entries) override { real_->record(entries); }
+    std::vector<std::optional<store::Row>> fetch(std::uint32_t table, std::span<const store::Key> keys) override {
+        return real_->fetch(table, keys);
+    }
+    void flush(std::span<const store::TableFlush> tables) override { real_->flush(tables); }
+    void add_outbox(std::span<const store::OutboxEntry> entries) override { real_->add_outbox(entries); }
+    void note_route_change(std::uint32_t table) override { real_->note_route_change(table); }
+    std::vector<store::Row> scan(const Scan &scan) override { return real_->scan(scan); }
+
+    // Routes use none of these.
     void add_dead_letters(std::span<const store::DeadLetter>) override {}
-    void add_outbox(std::span<const store::OutboxEntry>) override {}
     void save_positions(std::span<const store::StoredPosition>) override {}
     void save_attempts(std::span<const store::Attempts>) override {}
-    void note_route_change(std::uint32_t) override {}
     void forget_attempts(std::span<const event::Uuid>) override {}
     std::vector<store::Attempts> attempts() override { return {}; }
     std::vector<store::StoredPosition> positions() override { return {}; }
@@ -50,23 +88,27 @@ public:
     void note_replay_failure(const store::DeadLetter &, const event::Refusal &) override {}
     store::LedgerCounts ledger_counts() override { return {}; }
     std::uint64_t count_rows(std::uint32_t) override { return 0; }
-    std::vector<store::Row> scan(const Scan &) override { return {}; }
+
+private:
+    std::unique_ptr<store::Session> real_;
+    Plan &plan_;
 };
 
-/// A store that is away once the first session met its end.
-class CutStore final : public store::DomainStore {
+class DoubtfulStore final : public store::DomainStore {
 public:
-    store::MigrationSteps migrate(const store::Schema &) override { return {}; }
-    store::MigrationSteps preview(const store::Schema &) override { return {}; }
+    DoubtfulStore(std::unique_ptr<store::DomainStore> real, Plan &plan) : real_(std::move(real)), plan_(plan) {}
+    store::MigrationSteps migrate(const store::Schema &schema) override { return real_->migrate(schema); }
+    store::MigrationSteps preview(const store::Schema &schema) override { return real_->preview(schema); }
     std::unique_ptr<store::Session> open() override {
-        if (std::exchange(opened_, true)) {
+        if (plan_.is_away) {
             throw store::Unavailable("the server is away");
         }
-        return std::make_unique<CutSession>();
+        return std::make_unique<DoubtfulSession>(real_->open(), plan_);
     }
 
 private:
-    bool opened_ = false;
+    std::unique_ptr<store::DomainStore> real_;
+    Plan &plan_;
 };
 
 const plugin::Route &route_at(const engine::RouteService &service, const std::string &path, std::uint32_t method) {
@@ -117,19 +159,108 @@ TEST_CASE("what a handler comes to after its client's 504 is dropped, also under
     CHECK(desk.note("a") == R"({"id":"a","words":"b","version":1})");
 }
 
-TEST_CASE("a change whose commit nobody can decide now is said to be in doubt, and not to be tried again without a key") {
-    Desk desk;
+namespace {
+
+/// The desk's routes on sessions of another store than the desk's own threads use.
+std::unique_ptr<engine::RouteService> routes_on(const Desk &desk, std::shared_ptr<store::DomainStore> store) {
     const std::shared_ptr<engine::RouteService> real = desk.board.services().at("desk");
-    std::string reason;
     engine::RouteService::Setup setup;
     setup.spec = real->spec();
-    setup.instance = plugin::Instance::create({real, &real->module()}, setup.spec.name, setup.spec.schema, "{}", reason);
-    REQUIRE(setup.instance);
+    setup.instance = real->instance();
     setup.broker = desk.broker.get();
     setup.contracts = &desk.contracts;
-    engine::RouteService service(setup);
-    service.begin(std::make_shared<CutStore>());
-    const engine::RouteAnswer answer = ask(service, request("/desk/notes", R"({"id":"a","words":"b"})"));
+    setup.relay_bell = real->relay_bell();
+    auto service = std::make_unique<engine::RouteService>(setup);
+    service->begin(std::move(store));
+    return service;
+}
+
+std::string save_body(const std::string &id) { return R"({"id":")" + id + R"(","words":"b"})"; }
+
+/// Of views: what they are of outlives the request.
+engine::RouteRequest save_request(std::string_view body, std::string_view key) {
+    engine::RouteRequest made = request("/desk/notes", body);
+    if (!key.empty()) {
+        made.headers = {{"Idempotency-Key", key}};
+    }
+    return made;
+}
+
+/// Two requests, each with one effect on a note of its own; the first one's commit ends as `arm` brings about.
+void check_one_effect(Desk &desk, engine::RouteService &service, const std::string &id, const std::function<void()> &arm) {
+    const std::size_t published = desk.published("desk.saved");
+    for (const std::string &key : {std::string(), "key-of-" + id}) {
+        const std::string noted = id + (key.empty() ? "" : " keyed");
+        INFO("note " << noted);
+        const std::string text = save_body(noted);
+        arm();
+        const engine::RouteAnswer first = ask(service, save_request(text, key));
+        CHECK(first.status == 201);
+        CHECK(first.body == R"({"version":1})");
+        CHECK(desk.note(noted == id ? id : id + "%20keyed") == R"({"id":")" + noted + R"(","words":"b","version":1})");
+        if (!key.empty()) {
+            CHECK(ask(service, save_request(text, key)).body == first.body);
+        }
+        CHECK(ask(service, save_request(text, "")).body == R"({"version":2})");
+    }
+    CHECK(eventually([&] { return desk.published("desk.saved") == published + 4; }, std::chrono::seconds(20)));
+}
+
+} // namespace
+
+TEST_CASE("a commit whose answer is lost is decided by the ledger: one effect, and the answer of the run that made it") {
+    Desk desk;
+    Plan plan;
+    const auto service = routes_on(desk, std::make_shared<DoubtfulStore>(desk.store->domain("desk"), plan));
+    check_one_effect(desk, *service, "lost", [&] { plan.fates = {Fate::reply_lost}; });
+    check_one_effect(desk, *service, "cut", [&] { plan.fates = {Fate::cut}; });
+    check_one_effect(desk, *service, "both", [&] { plan.fates = {Fate::cut, Fate::cut, Fate::reply_lost}; });
+    CHECK(plan.fates.empty());
+}
+
+TEST_CASE("a COMMIT that PostgreSQL's answer to is lost has one effect, and the right answer") {
+    if (!on_postgresql()) {
+        return;
+    }
+    Desk desk;
+    TcpProxy proxy(test_store_port(), TcpProxy::Protocol::postgresql);
+    const auto store = open_test_store_at(proxy.port());
+    const auto service = routes_on(desk, store->domain("desk"));
+    check_one_effect(desk, *service, "lost", [&] { proxy.arm(Fault::reply_lost); });
+    CHECK(proxy.fired(Fault::reply_lost) == 2);
+    check_one_effect(desk, *service, "cut", [&] { proxy.arm(Fault::cut_before); });
+    CHECK(proxy.fired(Fault::cut_before) == 2);
+}
+
+TEST_CASE("a change whose commit nobody can decide now is said to be in doubt, and not to be tried again without a key") {
+    Desk desk;
+    Plan plan;
+    plan.is_away_after = true;
+    const auto service = routes_on(desk, std::make_shared<DoubtfulStore>(desk.store->domain("desk"), plan));
+    for (const auto &[id, fate] : {std::pair("lost", Fate::reply_lost), std::pair("cut", Fate::cut)}) {
+        INFO(id);
+        const std::string body = save_body(id);
+        plan.fates = {fate};
+        const engine::RouteAnswer answer = ask(*service, save_request(body, id));
+        CHECK(answer.status == 503);
+        CHECK(answer.code == "in_doubt");
+        CHECK(desk.note(id).empty() == (fate == Fate::cut));
+        plan.is_away = false; // and under its key it is repeated without harm
+        CHECK(ask(*service, save_request(body, id)).body == R"({"version":1})");
+        CHECK(desk.note(id) == R"({"id":")" + std::string(id) + R"(","words":"b","version":1})");
+    }
+}
+
+TEST_CASE("a request without a key is not published where a commit of it was in doubt before, though it seems not to be made") {
+    Desk desk;
+    const std::string body = save_body("a");
+    REQUIRE(desk.ask("POST", "/desk/notes", body).status == 201);
+    Plan plan;
+    plan.fates = {Fate::cut};
+    plan.meanwhile = [&] { CHECK(desk.ask("POST", "/desk/take", body).status == 201); }; // the last one
+    const auto service = routes_on(desk, std::make_shared<DoubtfulStore>(desk.store->domain("desk"), plan));
+    const engine::RouteAnswer answer = ask(*service, request("/desk/take", body));
     CHECK(answer.status == 503);
     CHECK(answer.code == "in_doubt");
+    CHECK(desk.published("desk.told") == 0);
 }
