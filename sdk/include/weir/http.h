@@ -93,10 +93,10 @@ struct weir_http_reply_v1 {
     weir_answer (*problem)(const weir_http_reply_v1 *reply, uint32_t status, weir_view code, weir_view detail);
 
     /**
-     * Publishes an event directly, without the outbox: after the handler has returned, and before the answer is sent; where the broker
-     * doesn't take it, the answer is 503 instead. It has an envelope, whose id follows from the request's id: under one Idempotency-Key it
-     * is the same in every repetition, so consumers count it once. An empty topic is the first that the domain reads. Not together with
-     * changes or `weir_call_v1::emit` in one run. Up to 100.
+     * Publishes an event directly, without the outbox: after the handler has returned, and before the answer is sent. Where the broker
+     * can't be reached, the answer is 503 instead, and where it refuses the event (too large, no right to the topic) 502. It has an
+     * envelope, whose id follows from the request's id: under one Idempotency-Key it is the same in every repetition, so consumers count it
+     * once. An empty topic is the first that the domain reads. Not together with changes or `weir_call_v1::emit` in one run. Up to 100.
      */
     weir_answer (*publish)(const weir_http_reply_v1 *reply, const weir_emit_v1 *event);
 };

@@ -128,7 +128,7 @@ public:
         need(reply_.problem(&reply_, status, detail::view(code), detail::view(detail)));
     }
 
-    /// Publishes an event before the answer is sent; where the broker doesn't take it, the answer is 503.
+    /// Publishes an event before the answer is sent; where the broker can't be reached, the answer is 503, where it refuses the event 502.
     Reply &publish(const Emission &emission) {
         detail::with_emission(emission, [this](const weir_emit_v1 &event) { need(reply_.publish(&reply_, &event)); });
         return *this;
