@@ -48,12 +48,22 @@ struct ReadLimits {
     std::size_t max_bytes = 4u << 20; ///< the first message always fits, whatever its size
 };
 
+/// Up to where a partition is done for a group: what stands at or before the position was acknowledged, or skipped by whoever set the
+/// group.
+struct Done {
+    Partition partition;
+    std::string incarnation;
+    Position through;
+};
+
 /// How a domain wants to read.
 struct Subscription {
     std::string group;
     std::string consumer; ///< unique to this process and domain
     std::vector<std::string> topics;
     bool parallel = false; ///< false: partitions are read only after `claim`
+    std::vector<Done>
+        done{}; ///< parallel only: what the store knows, for a group that isn't there; without it one is made at the beginning
 };
 
 /// A domain's membership in a group. `read` is called by one thread; `ack`, `lag`, `claim` and `release` by any. What is handed out stays
@@ -85,6 +95,10 @@ public:
 
     /// Parallel only: keeps what this consumer has pending from being taken by others, and takes what others left for `idle`.
     virtual void renew(std::chrono::milliseconds idle) = 0;
+
+    /// Parallel only: up to where each partition is done, by all readers of the group; those of which that can't be told are left out. What
+    /// was acknowledged is decided, so the store may keep it as a position to go on from.
+    virtual std::vector<Done> done() { return {}; }
 
     virtual std::vector<PartitionLag> lag() = 0;
 

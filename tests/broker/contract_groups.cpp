@@ -206,6 +206,42 @@ void parallel_readers_share(BrokerFixture &fixture) {
     first->renew(0ms);
     CHECK(read_rest(*first).empty());
 }
+
+/// @return nothing where the machine stood still for so long that the lease had run out
+std::optional<std::size_t> taken_from_one_that_renews(broker::Broker &broker, const std::string &group, std::size_t messages) {
+    using Clock = std::chrono::steady_clock;
+    constexpr auto kLease = 500ms;
+    const auto first = broker.subscribe({group, "c1", {"t"}, true});
+    const auto second = broker.subscribe({group, "c2", {"t"}, true});
+    const Batch held = read_count(*first, messages);
+    REQUIRE(held.size() == messages);
+    std::size_t taken = 0;
+    for (const auto end = Clock::now() + 4 * kLease; Clock::now() < end;) { // the first is at work all the time, and reads nothing
+        const auto renewed = Clock::now();
+        first->renew(kLease);
+        second->renew(kLease);
+        const bool stood_still = Clock::now() - renewed >= kLease;
+        const std::size_t got = read_rest(*second).size();
+        if (got > 0 && stood_still) {
+            return std::nullopt;
+        }
+        taken += got;
+    }
+    first->ack(held);
+    second->renew(0ms);
+    return taken + read_rest(*second).size();
+}
+
+void work_that_outlasts_its_lease_is_kept(BrokerFixture &fixture) {
+    const auto broker = fixture.open();
+    broker->publish("t", numbered(0, 6));
+    std::optional<std::size_t> taken;
+    for (int attempt = 0; attempt < 5 && !taken; ++attempt) {
+        taken = taken_from_one_that_renews(*broker, "g" + std::to_string(attempt), 6);
+    }
+    REQUIRE(taken);
+    CHECK(*taken == 0);
+}
 } // namespace
 
 std::vector<BrokerPromise> group_promises() {
@@ -217,6 +253,7 @@ std::vector<BrokerPromise> group_promises() {
         {"a lost group goes on after the stored position, a new one begins at the beginning", a_lost_group_goes_on_from_stored,
          [](const auto &can) { return can.restores_groups; }},
         {"a topic that is dropped and made again is another", a_recreated_topic_is_another, always},
+        {"what is renewed is never taken, however much longer than its lease the work lasts", work_that_outlasts_its_lease_is_kept, always},
         {"parallel readers share; what one leaves idle goes to another, what it renews does not", parallel_readers_share, always},
     };
 }

@@ -19,12 +19,12 @@ std::string RedisConsumer::new_name() const {
     return own_prefix_ + std::to_string(claim_) + "." + std::to_string(++connections);
 }
 
-std::uint64_t RedisConsumer::claim_of(std::string_view consumer) {
+std::optional<std::uint64_t> RedisConsumer::claim_in(std::string_view consumer) {
     const auto tilde = consumer.rfind('~');
     const std::string_view digits = tilde == std::string_view::npos ? std::string_view() : consumer.substr(tilde + 1);
     std::uint64_t claim = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), claim);
-    return error == std::errc() && end != digits.data() + digits.size() && *end == '.' ? claim : 0;
+    return error == std::errc() && end != digits.data() + digits.size() && *end == '.' ? std::optional(claim) : std::nullopt;
 }
 
 std::string RedisConsumer::name() {
@@ -190,7 +190,7 @@ void RedisConsumer::renew(std::chrono::milliseconds idle) {
         }
     }
     for (const auto &[partition, key] : keys) {
-        keep_own(key, idle);
+        keep_own(key);
     }
     {
         const std::lock_guard state(state_mutex_);

@@ -24,7 +24,7 @@ struct Share {
     std::optional<Clock::time_point> superseded; ///< since when another consumer has a later claim; it is not read then
     std::string key;
     Origin origin;
-    std::optional<Position> stored;         ///< where the store says that the group stands
+    std::optional<Position> stored;         ///< where the store says that the group stands; parallel: up to where it is surely done
     std::optional<Position> newest;         ///< the last entry that came as a new one
     bool history_done = false;              ///< what the group holds for this consumer's name has been read up to its end
     Position history_cursor;                ///< how far it has been read
@@ -53,6 +53,7 @@ public:
     std::vector<std::shared_ptr<const Message>> read(const ReadLimits &limits, std::chrono::milliseconds wait) override;
     void ack(std::span<const std::shared_ptr<const Message>> messages) override;
     void renew(std::chrono::milliseconds idle) override;
+    std::vector<Done> done() override;
     std::vector<PartitionLag> lag() override;
     void wake() override;
 
@@ -109,7 +110,8 @@ private:
     bool has_foreign(const Partition &partition, const std::vector<std::string> &others);
     void take_over(const Partition &partition, const std::string &key);
     void take_left(const Partition &partition, std::chrono::milliseconds idle, std::size_t pages);
-    void keep_own(const std::string &key, std::chrono::milliseconds idle);
+    void keep_own(const std::string &key);
+    std::set<std::string> living(const std::string &key, std::chrono::milliseconds idle);
     std::vector<Left> existing(const Partition &partition, const std::string &key, const std::vector<Left> &left);
     void give_to_us(const Partition &partition, const std::string &key, const std::vector<Left> &left, bool hand_out,
                     std::chrono::milliseconds idle);
@@ -126,7 +128,9 @@ private:
 
     std::string name(); ///< takes state_mutex_
     std::string new_name() const;
-    static std::uint64_t claim_of(std::string_view consumer);
+    static std::optional<std::uint64_t> claim_in(std::string_view consumer); ///< nothing where it is no name of Weir's
+    static std::uint64_t claim_of(std::string_view consumer) { return claim_in(consumer).value_or(0); }
+    std::optional<Position> done_before(const Partition &partition, const std::string &incarnation) const;
     bool is_ours(std::string_view consumer) const; ///< a name of this process and domain, this connection's or a former one's
 
     const RedisOptions options_;

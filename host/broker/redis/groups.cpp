@@ -18,6 +18,9 @@ std::map<std::string, std::vector<Stream>> RedisConsumer::find() { return find_s
 
 void RedisConsumer::bind(const Stream &stream, std::optional<Position> stored) {
     const auto incarnation = incarnation_of(control_, stream.key);
+    if (subscription_.parallel && incarnation) {
+        stored = done_before(stream.partition, *incarnation);
+    }
     {
         const std::lock_guard state(state_mutex_);
         Share &share = shares_[stream.partition];
@@ -50,6 +53,16 @@ void RedisConsumer::bind(const Stream &stream, std::optional<Position> stored) {
         keys_[stream.partition] = stream.key;
     }
     settle(stream.partition);
+}
+
+/// Parallel: where the store said that the partition is done, when this consumer was made.
+std::optional<Position> RedisConsumer::done_before(const Partition &partition, const std::string &incarnation) const {
+    for (const Done &one : subscription_.done) {
+        if (one.partition == partition && one.incarnation == incarnation && one.through != Position{}) {
+            return one.through;
+        }
+    }
+    return std::nullopt;
 }
 
 /// Takes a name with a later claim than all that the group knows.
@@ -150,7 +163,9 @@ void RedisConsumer::restore(const Partition &partition) {
     {
         const std::lock_guard state(state_mutex_);
         Share &share = shares_[partition];
-        if (!subscription_.parallel) { // else others had pending entries too, and only the beginning is surely before them
+        if (subscription_.parallel) {
+            from = share.stored; // others had pending entries too
+        } else {
             const auto oldest = share.in_hand.oldest();
             from = oldest ? before(*oldest) : share.newest ? share.newest : share.stored;
         }

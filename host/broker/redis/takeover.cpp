@@ -215,6 +215,7 @@ void RedisConsumer::take_left(const Partition &partition, std::chrono::milliseco
         key = share->second.key;
     }
     const std::string own = name();
+    const std::set<std::string> alive = living(key, idle);
     for (std::size_t turn = 0; turn < pages; ++turn) {
         Position cursor;
         {
@@ -232,7 +233,7 @@ void RedisConsumer::take_left(const Partition &partition, std::chrono::milliseco
                 const bool in_hand = share.in_hand.contains(entry.position);
                 if (entry.consumer != own && is_ours(entry.consumer)) {
                     (in_hand ? known : former).push_back({entry.position, entry.deliveries, in_hand});
-                } else if (entry.consumer != own && entry.idle >= idle && !in_hand) {
+                } else if (entry.consumer != own && entry.idle >= idle && !in_hand && !alive.contains(entry.consumer)) {
                     idle_ones.push_back({entry.position, entry.deliveries, false});
                 }
             }
@@ -250,33 +251,72 @@ void RedisConsumer::take_left(const Partition &partition, std::chrono::milliseco
     }
 }
 
-/// Parallel: what this consumer holds is not idle. Entries that are gone from the stream are left alone: claiming would forget them.
-void RedisConsumer::keep_own(const std::string &key, std::chrono::milliseconds idle) {
+/// Parallel: what this consumer holds stays its own. Reading its history beyond the last possible entry tells the server that the consumer
+/// lives, and touches no entry: claiming them anew would forget those that the stream no longer holds.
+void RedisConsumer::keep_own(const std::string &key) {
     const std::string own = name();
-    const Reply &first = check(options_, control_.execute({"XRANGE", key, "-", "+", "COUNT", "1"}), "XRANGE", key);
-    const auto oldest = parse_id(first[0][0].text);
-    for (Position cursor; oldest;) {
-        const auto page = pending_after(control_, key, subscription_.group, cursor, own);
-        std::vector<std::string> ids;
-        for (const Pending &entry : page) {
-            cursor = entry.position;
-            if (entry.position >= *oldest && entry.idle >= idle / 8) {
-                ids.push_back(id_of(entry.position));
-            }
-        }
-        if (!ids.empty()) {
-            Commands commands;
-            commands.begin(6 + ids.size()).word("XCLAIM").word(key).word(subscription_.group).word(own).word("0");
-            for (const std::string &id : ids) {
-                commands.word(id);
-            }
-            commands.word("JUSTID");
-            check(options_, *control_.execute(commands)[0], "XCLAIM", key);
-        }
-        if (page.size() < kPage) {
-            return;
+    const std::string end = id_of({kEnd.high, 0}); // not the very last id: the server would begin again behind it
+    const Reply &answer = control_.execute({"XREADGROUP", "GROUP", subscription_.group, own, "COUNT", "1", "STREAMS", key, end});
+    if (!answer.is_error("NOGROUP")) { // made again by the next read
+        check(options_, answer, "XREADGROUP", key);
+    }
+}
+
+/// Consumers of Weir's that have asked the server for something within `idle`: what they hold is theirs, however long they have had it.
+std::set<std::string> RedisConsumer::living(const std::string &key, std::chrono::milliseconds idle) {
+    std::set<std::string> names;
+    const Reply &consumers = control_.execute({"XINFO", "CONSUMERS", key, subscription_.group});
+    if (consumers.is_error("NOGROUP")) {
+        return names;
+    }
+    for (const Reply &consumer : check(options_, consumers, "XINFO", key).array()) {
+        const std::string_view name = consumer.value_of("name").text;
+        if (claim_in(name) && consumer.value_of("idle").integer < idle.count()) {
+            names.emplace(name);
         }
     }
+    return names;
+}
+
+/// What stands at or before the last entry that was given to anybody, and isn't pending, was acknowledged. Both are asked for at one
+/// moment: a group that is lost and made again in between would seem to have nothing pending.
+std::vector<Done> RedisConsumer::done() {
+    std::vector<Done> all;
+    if (!subscription_.parallel) {
+        return all;
+    }
+    const std::lock_guard control(control_mutex_);
+    std::vector<std::string> keys;
+    {
+        const std::lock_guard state(state_mutex_);
+        for (const auto &[partition, share] : shares_) {
+            if (share.bound) {
+                all.push_back({partition, share.origin.incarnation, {}});
+                keys.push_back(share.key);
+            }
+        }
+    }
+    for (std::size_t at = 0; at < all.size(); ++at) {
+        Commands commands;
+        commands.add({"MULTI"}).add({"XINFO", "GROUPS", keys[at]}).add({"XPENDING", keys[at], subscription_.group}).add({"EXEC"});
+        const Reply &both = *control_.execute(commands)[3]; // an error where the user has no right to MULTI: then it can't be told
+        const Reply *group = both.count == 2 && !both[0].is_error() ? find_group(both[0], subscription_.group) : nullptr;
+        if (!group || both[1].is_error() || incarnation_in(both[0]) != all[at].incarnation) {
+            continue;
+        }
+        const auto delivered = parse_id(group->value_of("last-delivered-id").text);
+        const auto oldest = parse_id(both[1][1].text);
+        if (delivered && (oldest || both[1][0].integer == 0)) {
+            all[at].through = oldest ? std::min(*delivered, before(*oldest)) : *delivered;
+        }
+        const std::lock_guard state(state_mutex_);
+        const auto share = shares_.find(all[at].partition);
+        if (share != shares_.end() && share->second.origin.incarnation == all[at].incarnation) {
+            share->second.stored = std::max(share->second.stored, std::optional(all[at].through));
+        }
+    }
+    std::erase_if(all, [](const Done &one) { return one.through == Position{}; });
+    return all;
 }
 
 } // namespace weir::broker::redis
