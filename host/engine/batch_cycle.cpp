@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kIgnoredTypesTold = 100; // a stream with endless types must not fill memory or log
 
+constexpr auto kCopyWaits = std::chrono::milliseconds(250); // for an event of another key that isn't timed itself
+
 store::Outcome outcome_of(bool stale) { return stale ? store::Outcome::stale : store::Outcome::applied; }
 
 } // namespace
@@ -55,7 +57,7 @@ std::shared_ptr<BatchCycle::Attempt> BatchCycle::run(store::Session &session, st
         Settlement settlement(session, description_, lanes_);
         const std::vector<Ran> ran = settlement.settle(batch);
         sort_out(settlement, batch, *attempt);
-        decide(*attempt, ran, settlement.stale());
+        decide(batch, *attempt, ran, settlement.stale());
         write(session, batch, *attempt);
         pass(KillPoint::commit);
         session.commit();
@@ -81,7 +83,7 @@ void BatchCycle::sort_out(const Settlement &settlement, std::span<const WorkPtr>
     }
 }
 
-void BatchCycle::decide(Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale) {
+void BatchCycle::decide(std::span<const WorkPtr> batch, Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale) {
     for (std::size_t i = 0; i < attempt.open.size(); ++i) {
         const WorkPtr &work = attempt.open[i];
         const std::size_t index = attempt.open_index[i];
@@ -122,6 +124,9 @@ void BatchCycle::decide(Attempt &attempt, const std::vector<Ran> &ran, const std
         const std::size_t first = attempt.copy_of[i];
         if (first != i && attempt.decisions[i] == Decision::none && attempt.decisions[first] != Decision::none) {
             attempt.decisions[i] = Decision::duplicate; // a copy follows the first's fate
+        }
+        if (attempt.decisions[i] == Decision::duplicate && batch[i]->has_attempts) {
+            attempt.forgotten.push_back(batch[i]->event->id); // somebody else decided it, who may not have known of them
         }
     }
 }
@@ -166,6 +171,7 @@ void BatchCycle::write(store::Session &session, std::span<const WorkPtr> batch, 
     }
     std::sort(attempt.ledger.begin(), attempt.ledger.end(), [](const auto &a, const auto &b) { return a.event_id < b.event_id; });
     std::sort(attempt.forgotten.begin(), attempt.forgotten.end());
+    attempt.forgotten.erase(std::unique(attempt.forgotten.begin(), attempt.forgotten.end()), attempt.forgotten.end());
     if (!attempt.dead_letters.empty()) {
         session.add_dead_letters(attempt.dead_letters);
     }
@@ -351,9 +357,16 @@ void BatchCycle::put_behind_gate(std::span<const WorkPtr> batch, const Attempt &
         }
     }
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (attempt.decisions[i] == Decision::none && attempt.copy_of[i] != i) {
-            gate_.hold_behind(batch[i]); // a copy of one that waits; when it runs, the ledger or the first's fate decides
+        if (attempt.decisions[i] != Decision::none || attempt.copy_of[i] == i) {
+            continue;
         }
+        // A copy of one that waits; when it runs, the ledger or the first's fate decides.
+        const WorkPtr &first = batch[attempt.copy_of[i]];
+        const auto wait = std::find_if(attempt.waits.begin(), attempt.waits.end(), [&](const auto &one) { return one.work == first; });
+        const bool retried = wait != attempt.waits.end() && !wait->overdue && !wait->held;
+        batch[i]->retries = std::max(batch[i]->retries, first->retries);
+        batch[i]->has_attempts = batch[i]->has_attempts || first->has_attempts;
+        gate_.wait_with(batch[i], first, now + (retried ? wait->delay : kCopyWaits));
     }
 }
 

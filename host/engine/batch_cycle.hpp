@@ -49,7 +49,7 @@ private:
     enum class Decision : std::uint8_t { none, applied, stale, ignored, dead, duplicate };
 
     static void sort_out(const Settlement &settlement, std::span<const WorkPtr> batch, Attempt &attempt);
-    void decide(Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale);
+    void decide(std::span<const WorkPtr> batch, Attempt &attempt, const std::vector<Ran> &ran, const std::vector<bool> &stale);
     void write(store::Session &session, std::span<const WorkPtr> batch, Attempt &attempt);
     void count(std::span<const WorkPtr> batch, const Attempt &attempt, Counts &counts);
     void say_dead(const Attempt &attempt) const;

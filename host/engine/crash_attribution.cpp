@@ -10,6 +10,7 @@
 namespace weir::engine {
 
 void attribute_crashes(const std::filesystem::path &marks, const DomainSpec &spec, store::Session &session) {
+    const CrashMarks::Turn turn(marks, spec.name);
     const std::vector<CrashMarks::Found> found = CrashMarks::find(marks, spec.name);
     if (!found.empty()) {
         std::map<event::Uuid, store::Attempts> known;

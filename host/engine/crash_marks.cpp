@@ -231,4 +231,16 @@ void CrashMarks::forget(const std::filesystem::path &directory, const std::strin
     });
 }
 
+CrashMarks::Turn::Turn(const std::filesystem::path &directory, const std::string &domain)
+    : file_(open((directory / (file_prefix(domain) + "turn")).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    while (file_ >= 0 && flock(file_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+}
+
+CrashMarks::Turn::~Turn() {
+    if (file_ >= 0) {
+        close(file_);
+    }
+}
+
 } // namespace weir::engine

@@ -62,6 +62,19 @@ public:
     static std::vector<Found> find(const std::filesystem::path &directory, const std::string &domain);
     static void forget(const std::filesystem::path &directory, const std::string &domain);
 
+    /// Held while marks are counted, so that hosts which share the directory don't count one twice; waits for whoever counts. Where the
+    /// file system has no locks, nothing is held.
+    class Turn {
+    public:
+        Turn(const std::filesystem::path &directory, const std::string &domain);
+        ~Turn();
+        Turn(const Turn &) = delete;
+        Turn &operator=(const Turn &) = delete;
+
+    private:
+        int file_ = -1;
+    };
+
 private:
     struct Record;
     Record *record(std::size_t index) const noexcept;

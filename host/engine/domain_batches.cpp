@@ -36,6 +36,9 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
     if (now >= partitions_->next()) {
         try {
             partitions_->keep(*session_);
+            if (spec_.parallel) {
+                save_positions();
+            }
         } catch (const store::Fenced &) {
             settle_down(counts);
             on_fenced();
@@ -190,12 +193,13 @@ bool DomainService::is_idle() const {
     return std::all_of(shards_.begin(), shards_.end(), [](const auto &shard) { return shard->is_idle() && !shard->has_unfinished(); });
 }
 
-// Each batch saves what it reaches by itself; of two that ended together, neither knew of the other's events.
+// Each batch saves what it reaches by itself; of two that ended together, neither knew of the other's events. In a parallel domain the
+// broker tells how far all hosts have come.
 void DomainService::save_positions() {
-    if (spec_.parallel || shards_.size() == 1) {
+    if (!spec_.parallel && shards_.size() == 1) {
         return;
     }
-    if (const auto positions = partitions_->positions_with({}); !positions.empty()) {
+    if (const auto positions = spec_.parallel ? partitions_->done() : partitions_->positions_with({}); !positions.empty()) {
         try {
             session_->begin(partitions_->leases());
             session_->save_positions(positions);

@@ -32,14 +32,24 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     session_ = domain_store_->open();
     marks_ = std::make_shared<CrashMarks>(environment_.state_directory / "marks", spec_.name);
     attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
-    consumer_ = environment_.broker->subscribe({spec_.group, spec_.consumer, spec_.topics, spec_.parallel});
+    broker::Subscription subscription{spec_.group, spec_.consumer, spec_.topics, spec_.parallel};
+    for (const store::StoredPosition &position : session_->positions()) {
+        subscription.done.push_back({{position.topic, position.partition}, position.incarnation, position.position});
+    }
+    consumer_ = environment_.broker->subscribe(subscription);
     acknowledger_ = std::make_unique<Acknowledger>(*consumer_, spec_.name);
     reader_ = std::make_unique<EventReader>(*consumer_, decoders_, EventReader::limits_of(spec_), bell_, environment_.in_hand);
     partitions_ = std::make_unique<PartitionKeeper>(spec_, *consumer_, *reader_, [this] {
         attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
         dealer_->load_attempts(*session_);
     });
-    dealer_ = std::make_unique<EventDealer>(spec_, *reader_, *partitions_, *environment_.budget);
+    dealer_ = std::make_unique<EventDealer>(spec_, *reader_, *partitions_, *environment_.budget,
+                                            [this](std::span<const event::Uuid> ids, bool delivered_before) {
+                                                if (delivered_before) {
+                                                    attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
+                                                }
+                                                return session_->attempts_of(ids);
+                                            });
     dealer_->load_attempts(*session_);
     relay_ = std::make_unique<OutboxRelay>(spec_, *domain_store_, *environment_.broker);
     relay_bell_->hang(relay_.get());

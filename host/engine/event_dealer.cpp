@@ -6,13 +6,70 @@
 
 namespace weir::engine {
 
-EventDealer::EventDealer(const DomainSpec &spec, EventReader &reader, PartitionKeeper &partitions, EventBudget &budget)
-    : spec_(spec), reader_(reader), partitions_(partitions), budget_(budget) {}
+EventDealer::EventDealer(const DomainSpec &spec, EventReader &reader, PartitionKeeper &partitions, EventBudget &budget, LookUp look_up)
+    : spec_(spec), reader_(reader), partitions_(partitions), budget_(budget), look_up_(std::move(look_up)) {}
 
 void EventDealer::load_attempts(store::Session &session) {
     attempts_.clear();
+    std::vector<event::Uuid> ids;
     for (store::Attempts &entry : session.attempts()) {
+        ids.push_back(entry.event_id);
         attempts_[entry.event_id] = std::move(entry);
+    }
+    if (ids.empty()) {
+        return;
+    }
+    // A host that noted a retry while another decided the event, and then died, has left its note behind.
+    std::sort(ids.begin(), ids.end());
+    try {
+        session.begin({});
+        const std::vector<event::Uuid> decided = session.decided(ids);
+        session.forget_attempts(decided);
+        session.commit();
+        for (const event::Uuid &id : decided) {
+            attempts_.erase(id);
+        }
+    } catch (const store::RunAgain &) { // the next one does it
+        session.rollback();
+    } catch (...) {
+        session.rollback();
+        throw;
+    }
+}
+
+// A parallel domain's events may have run on another host, which has kept them in its store or died over them.
+void EventDealer::look_up_delivered_before(std::span<const EventReader::Read> read) {
+    std::vector<event::Uuid> ids;
+    for (const EventReader::Read &one : read) {
+        if (one.event->message->deliveries > 1) {
+            ids.push_back(one.event->id);
+        }
+    }
+    if (!ids.empty()) {
+        for (store::Attempts &entry : look_up_(ids, true)) {
+            attempts_[entry.event_id] = std::move(entry);
+        }
+    }
+}
+
+// What waited here may have come to others as well meanwhile, or a copy of it: their runs count.
+void EventDealer::look_up_again(std::span<const WorkPtr> due) {
+    std::vector<event::Uuid> ids;
+    for (const WorkPtr &work : due) {
+        if (work->has_attempts && !work->late) {
+            ids.push_back(work->event->id);
+        }
+    }
+    if (ids.empty()) {
+        return;
+    }
+    for (const store::Attempts &entry : look_up_(ids, false)) {
+        for (const WorkPtr &work : due) {
+            if (work->event->id == entry.event_id) {
+                work->retries = std::max(work->retries, entry.retries);
+                work->crashes = std::max(work->crashes, entry.crashes);
+            }
+        }
     }
 }
 
@@ -33,6 +90,9 @@ std::vector<WorkPtr> EventDealer::assemble(std::span<const std::unique_ptr<Shard
     last_.is_known = false;
     const std::size_t granted = budget_.take(options.batch_max_events);
     std::vector<WorkPtr> batch = shard.gate().due(Clock::now(), granted);
+    if (spec_.parallel) {
+        look_up_again(batch);
+    }
     std::size_t bytes = 0;
     for (const WorkPtr &work : batch) {
         bytes += work->event->message->bytes();
@@ -63,6 +123,29 @@ std::vector<WorkPtr> EventDealer::assemble(std::span<const std::unique_ptr<Shard
     return batch;
 }
 
+// What other shards have under way, by id.
+std::vector<EventDealer::Elsewhere> EventDealer::elsewhere(std::span<const std::unique_ptr<Shard>> shards, const Shard &wanting) {
+    std::vector<Elsewhere> all;
+    for (const auto &shard : shards) {
+        if (shard.get() != &wanting) {
+            shard->each([&](const Work &work) { all.push_back({work.event->id, shard.get()}); });
+        }
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+// In a parallel domain any shard takes any event, but a copy goes where the first is: there it meets its fate.
+Shard *EventDealer::shard_of_copy(std::span<const std::unique_ptr<Shard>> shards, Shard &wanting, const std::vector<Elsewhere> &others,
+                                  const Work &work) {
+    const auto found = std::lower_bound(others.begin(), others.end(), Elsewhere{work.event->id, nullptr});
+    if (found != others.end() && found->first == work.event->id) {
+        return found->second;
+    }
+    const auto holder = std::find_if(shards.begin(), shards.end(), [&](const auto &shard) { return shard->gate().holds(work); });
+    return holder == shards.end() ? &wanting : holder->get();
+}
+
 // Takes from the reader what `wanting` can do with, and lays aside what is others'. What lies aside is bounded, and with it a shard's wait
 // for one whose keys are busier.
 void EventDealer::deal(std::span<const std::unique_ptr<Shard>> shards, Shard &wanting, std::size_t events) {
@@ -77,13 +160,22 @@ void EventDealer::deal(std::span<const std::unique_ptr<Shard>> shards, Shard &wa
     if (most_bytes == 0) {
         return;
     }
-    for (EventReader::Read &read : reader_.take(most, most_bytes)) {
+    std::vector<EventReader::Read> taken = reader_.take(most, most_bytes);
+    if (spec_.parallel) {
+        look_up_delivered_before(taken);
+    }
+    const std::vector<Elsewhere> others = spec_.parallel ? elsewhere(shards, wanting) : std::vector<Elsewhere>{};
+    for (EventReader::Read &read : taken) {
         if (read.claim != claim_of(*read.event->message)) {
             continue; // read under a lease that was lost since
         }
         WorkPtr work = work_of(std::move(read));
-        Shard &shard = shards.size() == 1 || spec_.parallel ? wanting : *shards[std::hash<std::string>()(work->order_key) % shards.size()];
-        shard.queue().push_back(std::move(work));
+        Shard *shard = &wanting;
+        if (shards.size() > 1) {
+            shard = spec_.parallel ? shard_of_copy(shards, wanting, others, *work)
+                                   : shards[std::hash<std::string>()(work->order_key) % shards.size()].get();
+        }
+        shard->queue().push_back(std::move(work));
     }
 }
 

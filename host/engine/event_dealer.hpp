@@ -6,9 +6,11 @@
 #include "engine/partition_keeper.hpp"
 #include "engine/shard.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace weir::engine {
@@ -21,9 +23,12 @@ class EventDealer {
 public:
     using Clock = std::chrono::steady_clock;
 
-    EventDealer(const DomainSpec &spec, EventReader &reader, PartitionKeeper &partitions, EventBudget &budget);
+    /// Tells what the store knows of these events, with the crashes of hosts that have just died where they were delivered before.
+    using LookUp = std::function<std::vector<store::Attempts>(std::span<const event::Uuid> ids, bool delivered_before)>;
 
-    /// Reads anew what the store knows of events that aren't decided.
+    EventDealer(const DomainSpec &spec, EventReader &reader, PartitionKeeper &partitions, EventBudget &budget, LookUp look_up);
+
+    /// Reads anew what the store knows of events that aren't decided, and has it forget what it knows of those that are.
     void load_attempts(store::Session &session);
 
     /// A batch for a shard that is idle: what is due again comes first, then what was read. Empty where there is nothing to do.
@@ -31,6 +36,12 @@ public:
 
 private:
     bool is_held_full(std::span<const std::unique_ptr<Shard>> shards) const;
+    void look_up_delivered_before(std::span<const EventReader::Read> read);
+    void look_up_again(std::span<const WorkPtr> due);
+    using Elsewhere = std::pair<event::Uuid, Shard *>;
+    static std::vector<Elsewhere> elsewhere(std::span<const std::unique_ptr<Shard>> shards, const Shard &wanting);
+    static Shard *shard_of_copy(std::span<const std::unique_ptr<Shard>> shards, Shard &wanting, const std::vector<Elsewhere> &others,
+                                const Work &work);
     void deal(std::span<const std::unique_ptr<Shard>> shards, Shard &wanting, std::size_t events);
     std::uint64_t claim_of(const event::Message &message);
     WorkPtr work_of(EventReader::Read read) const;
@@ -40,6 +51,7 @@ private:
     EventReader &reader_;
     PartitionKeeper &partitions_;
     EventBudget &budget_;
+    LookUp look_up_;
     std::map<event::Uuid, store::Attempts> attempts_;
     struct {
         broker::Partition partition;

@@ -5,13 +5,13 @@
 
 namespace weir::engine {
 
-// Without an order key an event is a key of its own, by where it stands: two copies of one event must not meet on one entry.
+// Without an order key an event is a key of its own, and so are its copies with it: they wait for it.
 std::string KeyGate::key_of(const Work &work) {
     if (!work.order_key.empty()) {
         return work.order_key;
     }
-    const event::Message &message = *work.event->message;
-    return '\x01' + message.topic + '\x01' + std::to_string(message.partition) + '\x01' + event::format_position(message.position, true);
+    const auto &id = work.event->id.bytes;
+    return {reinterpret_cast<const char *>(id.data()), id.size()};
 }
 
 void KeyGate::count(Work &work, bool add) {
@@ -68,16 +68,26 @@ void KeyGate::give_up_handlers() {
 }
 
 bool KeyGate::hold(const WorkPtr &work) {
-    if (work->order_key.empty()) {
+    if (held_.empty()) {
         return false;
     }
-    const auto found = held_.find(work->order_key);
+    const auto found = held_.find(key_of(*work));
     if (found == held_.end()) {
         return false;
     }
     found->second.queue.push_back(work);
     count(*work, true);
     return true;
+}
+
+void KeyGate::wait_with(const WorkPtr &copy, const WorkPtr &first, Clock::time_point when) {
+    const std::string key = key_of(*copy);
+    const auto found = held_.find(key);
+    if (key == key_of(*first) || (found != held_.end() && found->second.queue.front() != copy)) {
+        hold_behind(copy);
+    } else {
+        wait_until(copy, when);
+    }
 }
 
 void KeyGate::hold_behind(const WorkPtr &work) {

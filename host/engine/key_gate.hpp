@@ -15,7 +15,7 @@ namespace weir::engine {
 
 /**
  * Holds back the keys that wait: an event that is to be retried, or whose handler is overdue, and behind it every later event of its key,
- * in order. In a parallel domain events have no key: each waits for itself alone. Not thread-safe.
+ * in order. In a parallel domain events have no key: each waits for itself alone, and its copies with it. Not thread-safe.
  */
 class KeyGate {
 public:
@@ -32,6 +32,10 @@ public:
 
     /// Takes an event behind the head of its key, where its key is held; false where it is free to run.
     bool hold(const WorkPtr &work);
+    /// Whether its key is held.
+    bool holds(const Work &work) const { return !held_.empty() && held_.contains(key_of(work)); }
+    /// Keeps a copy of an event that waits: behind it, or, where its key is another, until `when`.
+    void wait_with(const WorkPtr &copy, const WorkPtr &first, Clock::time_point when);
     /// Keeps an event that a batch found to be behind one that waits. Where it came from here, it only stays.
     void hold_behind(const WorkPtr &work);
 

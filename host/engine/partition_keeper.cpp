@@ -26,6 +26,9 @@ void PartitionKeeper::keep(store::Session &session) {
     if (spec_.parallel) {
         if (now >= renew_at_) {
             consumer_.renew(spec_.options.lease_time_to_live);
+            const std::vector<broker::Done> done = consumer_.done();
+            const std::lock_guard lock(mutex_);
+            done_ = done;
             renew_at_ = now + spec_.options.lease_time_to_live / 3;
         }
         return;
@@ -137,17 +140,28 @@ void PartitionKeeper::reach(const event::Message &message, std::vector<store::St
             return std::tie(one.topic, one.partition) < std::tie(other.topic, other.partition);
         });
     if (place != positions.end() && place->topic == message.topic && place->partition == message.partition) {
-        if (place->incarnation != message.incarnation || place->position < message.position) {
+        if (place->incarnation != message.incarnation || place->reached < message.position) {
             place->incarnation = message.incarnation;
-            place->position = message.position;
             place->reached = message.position;
         }
         return;
     }
-    const auto saved = reached_.find({message.topic, message.partition});
-    if (saved == reached_.end() || saved->second.incarnation != message.incarnation || saved->second.position < message.position) {
-        positions.insert(place, {message.topic, message.partition, message.incarnation, message.position, message.position});
+    const auto saved = saved_.find({message.topic, message.partition});
+    if (saved == saved_.end() || saved->second.incarnation != message.incarnation || saved->second.reached < message.position) {
+        positions.insert(place, {message.topic, message.partition, message.incarnation, {}, message.position});
     }
+}
+
+std::vector<store::StoredPosition> PartitionKeeper::done() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::StoredPosition> positions;
+    for (const broker::Done &one : done_) {
+        const auto saved = saved_.find(one.partition);
+        if (saved == saved_.end() || saved->second.incarnation != one.incarnation || saved->second.position < one.through) {
+            positions.push_back({one.partition.topic, one.partition.number, one.incarnation, one.through, one.through});
+        }
+    }
+    return positions;
 }
 
 void PartitionKeeper::decided(const event::Message &message) {
@@ -187,10 +201,12 @@ void PartitionKeeper::saved(std::span<const store::StoredPosition> positions) {
     const std::lock_guard lock(mutex_);
     for (const store::StoredPosition &position : positions) {
         if (spec_.parallel) {
-            store::StoredPosition &reached = reached_[{position.topic, position.partition}];
-            if (reached.incarnation != position.incarnation || reached.position < position.position) {
-                reached = position;
+            store::StoredPosition &saved = saved_[{position.topic, position.partition}];
+            if (saved.incarnation != position.incarnation) {
+                saved = position;
             }
+            saved.position = std::max(saved.position, position.position);
+            saved.reached = std::max(saved.reached, position.reached);
         }
         const auto found = progress_.find({position.topic, position.partition});
         if (found != progress_.end() && found->second.incarnation == position.incarnation) {

@@ -48,9 +48,12 @@ public:
     /// Whether there are partitions and another host reads all of them.
     bool standby() const { return !spec_.parallel && known_ > 0 && leases_.empty(); }
 
-    /// A parallel domain's: puts the message's position among `positions`, one a partition, where it is further on than what was saved.
-    /// Thread-safe.
+    /// A parallel domain's: notes among `positions`, one a partition, that the message's was reached, where it is further on than what was
+    /// saved. Thread-safe.
     void reach(const event::Message &message, std::vector<store::StoredPosition> &positions) const;
+
+    /// A parallel domain's: up to where its partitions are done, by all hosts, where that is further than was saved.
+    std::vector<store::StoredPosition> done() const;
 
     void seen(const event::Message &message);
     void decided(const event::Message &message);
@@ -77,10 +80,11 @@ private:
     EventReader &reader_;
     std::function<void()> taken_over_;
     std::vector<store::Lease> leases_;
-    mutable std::mutex mutex_; // of the next two
+    mutable std::mutex mutex_; // of the next four
     std::map<broker::Partition, Progress> progress_;
     std::pair<const broker::Partition, Progress> *last_ = nullptr; // of `progress_`, the one that was looked for last
-    std::map<broker::Partition, store::StoredPosition> reached_;   // a parallel domain's: what was saved
+    std::map<broker::Partition, store::StoredPosition> saved_;     // a parallel domain's
+    std::vector<broker::Done> done_;                               // as of the last look
     std::vector<std::string> missing_topics_;
     std::size_t known_ = 0;
     Clock::time_point next_ = Clock::time_point::min();

@@ -53,6 +53,20 @@ public:
     bool has_ended() const;
     /// Whether the event is in a batch that runs, or that nobody has looked at since.
     bool works_at(const WorkPtr &work) const { return begun_ && std::find(batch_.begin(), batch_.end(), work) != batch_.end(); }
+    /// Calls `use` with each event that was dealt out to it, but for those that the gate alone holds.
+    template <typename Use> void each(Use use) const {
+        for (const WorkPtr &work : queue_) {
+            use(*work);
+        }
+        for (const WorkPtr &work : unfinished_) {
+            use(*work);
+        }
+        if (begun_) {
+            for (const WorkPtr &work : batch_) {
+                use(*work);
+            }
+        }
+    }
     /// When the oldest event that it has in memory was appended; the latest time where it has none.
     event::Micros oldest_appended() const;
     void wait() const;

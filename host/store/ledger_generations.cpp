@@ -71,4 +71,10 @@ const std::vector<PrunedRange> &Session::pruned() {
 
 LedgerUpkeep Session::maintain_ledger(const LedgerPolicy &) { return {}; }
 
+std::vector<Attempts> Session::attempts_of(std::span<const event::Uuid> ids) {
+    std::vector<Attempts> found = attempts();
+    std::erase_if(found, [&](const Attempts &one) { return std::find(ids.begin(), ids.end(), one.event_id) == ids.end(); });
+    return found;
+}
+
 } // namespace weir::store

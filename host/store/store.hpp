@@ -109,14 +109,13 @@ struct OutboxEntry {
     event::Micros created_at = 0;
 };
 
-/// How far a partition is decided: every position up to `position` is in the ledger or was before; nothing where that is zero. In a
-/// parallel domain: the furthest that was decided; some before it may not be.
+/// How far a partition is decided: every position up to `position` is in the ledger or was before; nothing where that is zero.
 struct StoredPosition {
     std::string topic;
     std::uint32_t partition = 0;
     std::string incarnation;
     event::Position position;
-    event::Position reached{}; ///< the furthest that was decided, where that is further: behind an event that waits
+    event::Position reached{}; ///< the furthest that was decided, where that is further: behind an event that waits, or by another host
 };
 
 /// The right to read a partition for a domain. Expires unless renewed; a higher epoch fences the lower.
@@ -227,6 +226,7 @@ public:
     virtual void add_outbox(std::span<const OutboxEntry> entries) = 0;
     /// What is stored and further on, of the same incarnation, stays: either of the two for itself.
     virtual void save_positions(std::span<const StoredPosition> positions) = 0;
+    /// Counts that are stored and higher stay, as does the time of more retries: several hosts may know of one event.
     virtual void save_attempts(std::span<const Attempts> attempts) = 0;
     virtual void forget_attempts(std::span<const event::Uuid> ids) = 0;
     /// Notes, once a table, that a route changes its rows, which no event makes again. Within the transaction.
@@ -235,6 +235,8 @@ public:
     /* Each of the following is a transaction of its own, unless one was begun. */
 
     virtual std::vector<Attempts> attempts() = 0;
+    /// Those of these events, as far as there are any. This one looks through all.
+    virtual std::vector<Attempts> attempts_of(std::span<const event::Uuid> ids);
     virtual std::vector<StoredPosition> positions() = 0;
 
     /// How much of each there is; reads the same on any session of the domain.

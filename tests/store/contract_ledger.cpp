@@ -102,7 +102,7 @@ std::vector<Promise> ledger_promises() {
              CHECK(after({"a", 0, "x", {9, 2}, {9, 2}}) == Both{{9, 2}, {9, 2}});
              CHECK(after({"a", 0, "y", {1, 0}, {2, 0}}) == Both{{1, 0}, {2, 0}});
          }},
-        {"attempts are kept until they are forgotten",
+        {"attempts are kept until they are forgotten, and what several hosts know of one adds up to the most",
          [](StorePlace &place) {
              auto store = place.open();
              auto session = contract_domain(*store)->open();
@@ -117,6 +117,17 @@ std::vector<Promise> ledger_promises() {
              CHECK(attempts[0].crashes == 1);
              CHECK(attempts[0].retry_at == 6'000'000);
              CHECK(attempts[0].last_error == "again");
+             const std::vector<Attempts> late = {{id_of(1), 1, 3, 9'000'000, "who knew less"}, {id_of(2), 1, 0, 8'000'000, "later"}};
+             transact(*session, [&] { session->save_attempts(late); });
+             attempts = session->attempts();
+             REQUIRE(attempts.size() == 2);
+             CHECK((attempts[0].retries == 2 && attempts[0].crashes == 3 && attempts[0].retry_at == 6'000'000));
+             CHECK((attempts[1].retries == 1 && attempts[1].crashes == 1 && attempts[1].retry_at == 8'000'000));
+             const std::vector<event::Uuid> wanted = {id_of(2), id_of(5)};
+             attempts = session->attempts_of(wanted);
+             REQUIRE(attempts.size() == 1);
+             CHECK((attempts[0].event_id == id_of(2) && attempts[0].retries == 1 && attempts[0].last_error == "later"));
+             CHECK(session->attempts_of({}).empty());
              const std::vector<event::Uuid> gone = {id_of(1), id_of(77)};
              transact(*session, [&] { session->forget_attempts(gone); });
              attempts = session->attempts();

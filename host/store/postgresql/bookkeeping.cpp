@@ -6,6 +6,26 @@
 
 namespace weir::store::postgresql {
 
+namespace {
+
+/// Takes rows of event_attempts: event_id, retries, crashes, retry_at, last_error.
+auto into(std::vector<Attempts> &all) {
+    return [&all](Query &row) {
+        const auto id = event::Uuid::parse(row.take_text(0));
+        if (!id) {
+            return;
+        }
+        Attempts &one = all.emplace_back();
+        one.event_id = *id;
+        one.retries = static_cast<std::uint32_t>(row.take_integer(1));
+        one.crashes = static_cast<std::uint32_t>(row.take_integer(2));
+        one.retry_at = row.take_time(3);
+        one.last_error = row.take_text(4);
+    };
+}
+
+} // namespace
+
 void PostgresqlSession::save_positions(std::span<const StoredPosition> positions) {
     if (positions.empty()) {
         return;
@@ -87,10 +107,11 @@ void PostgresqlSession::save_attempts(std::span<const Attempts> attempts) {
             errors.text(storable(one.last_error));
         }
         constexpr Form kForms[] = {Form::uuid, Form::int8, Form::int8, Form::timestamptz, Form::text};
-        defer(Command{"insert into " + qualified("event_attempts") + " (event_id, retries, crashes, retry_at, last_error) select * from " +
-                          given(kForms) +
-                          " on conflict (event_id) do update set retries = excluded.retries, crashes = excluded.crashes, "
-                          "retry_at = excluded.retry_at, last_error = excluded.last_error",
+        defer(Command{"insert into " + qualified("event_attempts") +
+                          " as target (event_id, retries, crashes, retry_at, last_error) select * from " + given(kForms) +
+                          " on conflict (event_id) do update set retries = greatest(target.retries, excluded.retries), "
+                          "crashes = greatest(target.crashes, excluded.crashes), retry_at = case when excluded.retries < target.retries "
+                          "then target.retry_at else excluded.retry_at end, last_error = excluded.last_error",
                       {ids.take(), retries.take(), crashes.take(), times.take(), errors.take()}});
     });
 }
@@ -111,23 +132,11 @@ void PostgresqlSession::forget_attempts(std::span<const event::Uuid> ids) {
 std::vector<Attempts> PostgresqlSession::attempts() {
     std::vector<Attempts> all;
     within_transaction([&] {
-        Connection &connection = live();
-        connection.guard([&] {
-            connection
+        live().guard([&] {
+            live()
                 .query("select event_id, retries, crashes, retry_at, last_error from " + qualified("event_attempts") + " order by event_id",
                        0, 5)
-                .each([&](Query &row) {
-                    const auto id = event::Uuid::parse(row.take_text(0));
-                    if (!id) {
-                        return;
-                    }
-                    Attempts &one = all.emplace_back();
-                    one.event_id = *id;
-                    one.retries = static_cast<std::uint32_t>(row.take_integer(1));
-                    one.crashes = static_cast<std::uint32_t>(row.take_integer(2));
-                    one.retry_at = row.take_time(3);
-                    one.last_error = row.take_text(4);
-                });
+                .each(into(all));
         });
     });
     return all;
@@ -148,6 +157,29 @@ void PostgresqlSession::note_route_change(std::uint32_t table) {
             .text(2, route_change_step(name))
             .run();
     });
+}
+
+std::vector<Attempts> PostgresqlSession::attempts_of(std::span<const event::Uuid> ids) {
+    std::vector<Attempts> some;
+    if (ids.empty()) {
+        return some;
+    }
+    std::string array;
+    for (const event::Uuid &id : ids) {
+        array.append(1, array.empty() ? '{' : ',').append(id.text());
+    }
+    array += '}';
+    within_transaction([&] {
+        live().guard([&] {
+            live()
+                .query("select event_id, retries, crashes, retry_at, last_error from " + qualified("event_attempts") +
+                           " where event_id = any(cast(:a as uuid[]))",
+                       1, 5)
+                .text(0, std::move(array))
+                .each(into(some));
+        });
+    });
+    return some;
 }
 
 } // namespace weir::store::postgresql

@@ -5,6 +5,29 @@
 
 namespace weir::store::sqlite {
 
+namespace {
+
+constexpr Storage kId[] = {Storage::text};
+/// Rows of event_attempts: event_id, retries, crashes, retry_at, last_error.
+constexpr Storage kAttempts[] = {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text};
+
+auto into(std::vector<Attempts> &all) {
+    return [&all](Query &row) {
+        const auto id = event::Uuid::parse(row.take_text(0));
+        if (!id) {
+            return;
+        }
+        Attempts &one = all.emplace_back();
+        one.event_id = *id;
+        one.retries = static_cast<std::uint32_t>(row.take_integer(1));
+        one.crashes = static_cast<std::uint32_t>(row.take_integer(2));
+        one.retry_at = row.take_time(3);
+        one.last_error = row.take_text(4);
+    };
+}
+
+} // namespace
+
 void SqliteSession::save_positions(std::span<const StoredPosition> positions) {
     if (positions.empty()) {
         return;
@@ -72,8 +95,9 @@ void SqliteSession::save_attempts(std::span<const Attempts> attempts) {
             Bulk &bulk = connection_.bulk(
                 "insert into " + connection_.qualified("event_attempts") +
                     " (event_id, retries, crashes, retry_at, last_error) values (?, ?, ?, ?, ?) on conflict (event_id) do update set "
-                    "retries = "
-                    "excluded.retries, crashes = excluded.crashes, retry_at = excluded.retry_at, last_error = excluded.last_error",
+                    "retries = max(retries, excluded.retries), crashes = max(crashes, excluded.crashes), "
+                    "retry_at = case when excluded.retries < retries then retry_at else excluded.retry_at end, "
+                    "last_error = excluded.last_error",
                 {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text});
             for (const Attempts &one : attempts) {
                 bulk.text(0, one.event_id.text());
@@ -109,19 +133,8 @@ std::vector<Attempts> SqliteSession::attempts() {
         connection_
             .query("select event_id, retries, crashes, retry_at, last_error from " + connection_.qualified("event_attempts") +
                        " order by event_id",
-                   {}, {Storage::text, Storage::integer, Storage::integer, Storage::time, Storage::text})
-            .each([&](Query &row) {
-                const auto id = event::Uuid::parse(row.take_text(0));
-                if (!id) {
-                    return;
-                }
-                Attempts &one = all.emplace_back();
-                one.event_id = *id;
-                one.retries = static_cast<std::uint32_t>(row.take_integer(1));
-                one.crashes = static_cast<std::uint32_t>(row.take_integer(2));
-                one.retry_at = row.take_time(3);
-                one.last_error = row.take_text(4);
-            });
+                   {}, kAttempts)
+            .each(into(all));
     });
     return all;
 }
@@ -140,6 +153,21 @@ void SqliteSession::note_route_change(std::uint32_t table) {
             .text(3, route_change_step(name))
             .run();
     });
+}
+
+std::vector<Attempts> SqliteSession::attempts_of(std::span<const event::Uuid> ids) {
+    std::vector<Attempts> some;
+    connection_.guard([&] {
+        for (const event::Uuid &id : ids) {
+            connection_
+                .query("select event_id, retries, crashes, retry_at, last_error from " + connection_.qualified("event_attempts") +
+                           " where event_id = ?",
+                       kId, kAttempts)
+                .text(0, id.text())
+                .each(into(some));
+        }
+    });
+    return some;
 }
 
 } // namespace weir::store::sqlite

@@ -47,6 +47,7 @@ public:
     void save_attempts(std::span<const Attempts> attempts) override;
     void forget_attempts(std::span<const event::Uuid> ids) override;
     std::vector<Attempts> attempts() override;
+    std::vector<Attempts> attempts_of(std::span<const event::Uuid> ids) override;
     void note_route_change(std::uint32_t table) override;
 
     std::optional<Lease> acquire_lease(const std::string &topic, std::uint32_t partition, const std::string &holder,
