@@ -10,7 +10,7 @@ using namespace weir::test;
 
 namespace {
 
-enum class Meant { data, schema, again };
+enum class Meant { data, schema, again, outage };
 
 Meant meaning_of(Session &session, const std::vector<TableFlush> &flush, const std::string &state) {
     std::string said;
@@ -31,6 +31,9 @@ Meant meaning_of(Session &session, const std::vector<TableFlush> &flush, const s
     } catch (const RunAgain &failure) {
         meant = Meant::again;
         said = failure.what();
+    } catch (const Unavailable &failure) {
+        meant = Meant::outage;
+        said = failure.what();
     } catch (const std::exception &failure) {
         FAIL("another error: " << failure.what());
     }
@@ -50,11 +53,63 @@ TEST_CASE("what a trigger refuses of a row is that row's fault, what it can't do
                 "create trigger refuse before insert on contract.people for each row execute function contract.refuse()");
     const auto session = domain->open();
     const std::vector<std::pair<std::string, Meant>> states = {
-        {"P0001", Meant::data},   {"P0002", Meant::data},   {"P0003", Meant::data},   {"P0004", Meant::data},   {"27000", Meant::data},
-        {"44000", Meant::data},   {"22003", Meant::data},   {"23514", Meant::data},   {"54000", Meant::data},   {"54001", Meant::data},
-        {"21000", Meant::schema}, {"2BP01", Meant::schema}, {"2B000", Meant::schema}, {"42501", Meant::schema}, {"42P01", Meant::schema},
-        {"3F000", Meant::schema}, {"25001", Meant::schema}, {"25P02", Meant::again},  {"40001", Meant::again},  {"40P01", Meant::again},
-        {"55P03", Meant::again},  {"57014", Meant::again},
+        {"P0001", Meant::data},
+        {"P0002", Meant::data},
+        {"P0003", Meant::data},
+        {"P0004", Meant::data},
+        {"27000", Meant::data},
+        {"44000", Meant::data},
+        {"22003", Meant::data},
+        {"23514", Meant::data},
+        {"54000", Meant::data},
+        {"54001", Meant::data},
+        {"21000", Meant::schema},
+        {"2BP01", Meant::schema},
+        {"2B000", Meant::schema},
+        {"42501", Meant::schema},
+        {"42P01", Meant::schema},
+        {"3F000", Meant::schema},
+        {"25001", Meant::schema},
+        {"25P02", Meant::again},
+        {"40001", Meant::again},
+        {"40P01", Meant::again},
+        {"55P03", Meant::again},
+        {"57014", Meant::again},
+        {"40000", Meant::again},
+        {"40003", Meant::again},
+        {"55006", Meant::again},
+        {"72000", Meant::again},
+        {"40002", Meant::data},
+        {"54011", Meant::data},
+        // classes that are nobody's in particular, and those that a routine makes up
+        {"T0001", Meant::data},
+        {"WE042", Meant::data},
+        {"38000", Meant::data},
+        {"38001", Meant::data},
+        {"39000", Meant::data},
+        {"39P01", Meant::data},
+        {"20000", Meant::data},
+        {"2F005", Meant::data},
+        {"2F003", Meant::data},
+        {"09000", Meant::data},
+        {"02000", Meant::data},
+        {"01000", Meant::data},
+        {"24000", Meant::data},
+        {"2D000", Meant::data},
+        {"0Z002", Meant::data},
+        {"55000", Meant::schema},
+        {"55P04", Meant::schema},
+        {"0P000", Meant::schema},
+        {"0LP01", Meant::schema},
+        {"08006", Meant::outage},
+        {"53200", Meant::outage},
+        {"53400", Meant::outage},
+        {"57000", Meant::outage},
+        {"58030", Meant::outage},
+        {"HV00N", Meant::outage},
+        {"XX000", Meant::outage},
+        {"XX001", Meant::outage},
+        {"F0000", Meant::outage},
     };
     for (const auto &[state, meant] : states) {
         INFO(state);
@@ -173,4 +228,44 @@ TEST_CASE("the row whose text is too long for its column is known by its length"
         CHECK(std::string(refused.what()).find("Zeichen") == std::string::npos);
     }
     session->rollback();
+}
+
+TEST_CASE("what a trigger can't do at all is taken for a plan that is out of date, and on a new connection for the row's fault") {
+    PostgresPlace place;
+    const auto store = place.open();
+    const auto domain = contract_domain(*store);
+    place.query("create function contract.refuse() returns trigger language plpgsql as $$ begin if new.name = 'eve' then "
+                "raise exception using errcode = '0A000', message = 'refused'; end if; return new; end $$; "
+                "create trigger refuse before insert on contract.people for each row execute function contract.refuse()");
+    const auto session = domain->open();
+    const std::vector<TableFlush> good = {created(people::kTable, {person("ada", Value(), 1)})};
+    transact(*session, [&] { session->flush(good); }); // the connection has served
+    const std::vector<TableFlush> bad = {created(people::kTable, {person("eve", Value(), 1)})};
+    CHECK(meaning_of(*session, bad, "0A000") == Meant::again);
+    CHECK(meaning_of(*session, bad, "0A000") == Meant::data);
+    transact(*session, [&] { session->record(std::vector{LedgerEntry{id_of(2), 1, Outcome::dead}}); });
+    CHECK(meaning_of(*session, bad, "0A000") == Meant::again); // that one has served by now, too
+    CHECK(meaning_of(*session, bad, "0A000") == Meant::data);
+    CHECK(session->count_rows(people::kTable) == 1);
+}
+
+TEST_CASE("a constraint on Weir's own tables that refuses, at once or at the commit, is the schema's fault and told as such") {
+    PostgresPlace place;
+    const auto store = place.open();
+    const auto domain = contract_domain(*store);
+    const std::string when = GENERATE("before insert", "after insert");
+    const std::string state = GENERATE("23514", "T0001");
+    place.query("create function contract.refuse() returns trigger language plpgsql as $$ begin "
+                "raise exception using errcode = '" +
+                state + "', message = 'refused'; end $$; create " +
+                (when == "after insert" ? "constraint trigger refuse after insert on contract.event_ledger deferrable initially deferred"
+                                        : "trigger refuse before insert on contract.event_ledger") +
+                " for each row execute function contract.refuse()");
+    const auto session = domain->open();
+    const std::string said = refusal_of<SchemaWrong>([&] {
+        transact(*session, [&] { session->record(std::vector{LedgerEntry{id_of(1), 1, Outcome::applied}}); });
+    });
+    session->rollback();
+    CHECK(said.find("a table of its own") != std::string::npos);
+    CHECK(said.find(state) != std::string::npos);
 }

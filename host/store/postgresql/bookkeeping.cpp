@@ -61,7 +61,9 @@ void PostgresqlSession::save_positions(std::span<const StoredPosition> positions
                 given(kForms) + " on conflict (topic, partition) do update set incarnation = excluded.incarnation, " +
                 later(further, "high") + later(further, "low") + later(reached, "reached_high") + later(reached, "reached_low") +
                 "updated_at = excluded.updated_at where " + further + " or " + reached,
-            {topics.take(), partitions.take(), incarnations.take(), highs.take(), lows.take(), reached_highs.take(), reached_lows.take()}});
+            {topics.take(), partitions.take(), incarnations.take(), highs.take(), lows.take(), reached_highs.take(), reached_lows.take()},
+            true,
+            Meaning::standard});
     });
 }
 
@@ -112,7 +114,9 @@ void PostgresqlSession::save_attempts(std::span<const Attempts> attempts) {
                           " on conflict (event_id) do update set retries = greatest(target.retries, excluded.retries), "
                           "crashes = greatest(target.crashes, excluded.crashes), retry_at = case when excluded.retries < target.retries "
                           "then target.retry_at else excluded.retry_at end, last_error = excluded.last_error",
-                      {ids.take(), retries.take(), crashes.take(), times.take(), errors.take()}});
+                      {ids.take(), retries.take(), crashes.take(), times.take(), errors.take()},
+                      true,
+                      Meaning::standard});
     });
 }
 

@@ -95,10 +95,11 @@ void Connection::fail(const std::string &state, const std::string &message, Mean
     if (is_over || is_broken() || state.size() != 5 || state == "     ") {
         lost(false, without_prefix(message));
     }
-    if (is_stale_plan(state)) {
+    const ServerError error{state, without_prefix(message), "", "", "", is_new_};
+    if (is_stale_plan(error)) {
         set_broken();
     }
-    throw_failure({state, without_prefix(message), "", "", ""}, meaning, place_);
+    throw_failure(error, meaning, place_);
 }
 
 void Connection::fail(const Reply &reply, Meaning meaning) {
@@ -106,13 +107,13 @@ void Connection::fail(const Reply &reply, Meaning meaning) {
         const char *text = PQresultErrorField(reply.get(), code);
         return std::string(text ? text : "");
     };
-    ServerError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_TABLE_NAME), field(PG_DIAG_COLUMN_NAME),
-                      field(PG_DIAG_CONSTRAINT_NAME)};
+    ServerError error{field(PG_DIAG_SQLSTATE),    field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_TABLE_NAME),
+                      field(PG_DIAG_COLUMN_NAME), field(PG_DIAG_CONSTRAINT_NAME), is_new_};
     if (error.state == "2BP01") { // which names objects, and no row
         const std::string detail = field(PG_DIAG_MESSAGE_DETAIL);
         error.message = error.message.substr(0, error.message.find('\n')) + ": " + detail.substr(0, detail.find('\n'));
     }
-    if (is_stale_plan(error.state)) {
+    if (is_stale_plan(error)) {
         set_broken();
     }
     throw_failure(error, meaning, place_);

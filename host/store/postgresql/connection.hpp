@@ -89,6 +89,8 @@ public:
     /// For migrations, which may take long.
     void set_reply_timeout(std::chrono::milliseconds timeout) noexcept { reply_timeout_ = timeout; }
 
+    /// From now on what it has prepared may be out of date. The pool says so when it comes back.
+    void set_used() noexcept { is_new_ = false; }
     /// Whether it can't be used any more.
     bool is_broken() noexcept;
     void set_broken() noexcept { broken_ = true; }
@@ -119,6 +121,7 @@ private:
     std::uint64_t names_ = 0;
     std::uint64_t number_;
     bool broken_ = false;
+    bool is_new_ = true;
 };
 
 /// "name", with quotes in it doubled.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "failure.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace weir::store::postgresql {
 
 namespace {
@@ -32,10 +35,29 @@ std::string describe(const ServerError &error) {
     return text + ")";
 }
 
+template <std::size_t count> bool is_one_of(std::string_view what, const std::string_view (&all)[count]) {
+    return std::find(std::begin(all), std::end(all), what) != std::end(all);
+}
+
+/// What passes when the transaction is run again: others were in the way, or a limit of time was reached. 25P02: an earlier statement of
+/// the transaction failed, and was the cause.
+constexpr std::string_view kAgain[] = {"25P02", "40000", "40001", "40003", "40P01", "55006", "55P03", "57014", "72000"};
+/// Data, whoever says it. P0, 27, 44: what triggers and checked views say of a row.
+constexpr std::string_view kDataGroups[] = {"22", "23", "27", "44", "P0"};
+/// 54000: a key that is too long for an index
+constexpr std::string_view kData[] = {"40002", "54000", "54001"};
+/// What is wrong for every row: tables, rights, transactions, prerequisites.
+constexpr std::string_view kSchemaGroups[] = {"0L", "0P", "21", "25", "28", "2B", "3D", "3F", "42", "55"};
+/// Connection, resources, an operator, the system, the server's files, another server (foreign data), the server's own faults.
+constexpr std::string_view kOutageGroups[] = {"08", "53", "57", "58", "F0", "HV", "XX"};
+
 } // namespace
 
-bool is_stale_plan(std::string_view state) noexcept {
-    return state == "0A000" || state == "26000" || state == "42P05"; // a plan's result changed its type; a statement is gone, or is there
+bool is_stale_plan(const ServerError &error) noexcept {
+    if (error.state == "0A000") { // a plan's result changed its type; or something can't be done at all, which a new connection tells
+        return !error.on_new_connection;
+    }
+    return error.state == "26000" || error.state == "42P05"; // a statement is gone, or is there
 }
 
 void throw_failure(const ServerError &error, Meaning meaning, const std::string &place) {
@@ -50,14 +72,14 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     if (meaning == Meaning::creation && state == "23505") {
         throw RunAgain("a row that was absent exists by now: " + said);
     }
-    if (state == "40001" || state == "40P01" || state == "55P03" || state == "55006" || state == "57014" || state == "25P02" ||
-        is_stale_plan(state)) {
-        // 25P02: an earlier statement of the transaction failed, and was the cause
+    if (is_one_of(state, kAgain) || is_stale_plan(error)) {
         throw RunAgain("another transaction was in the way in " + place + ": " + said);
     }
-    // 54000: a key that is too long for an index; P0, 27, 44: what triggers and checked views say of a row
-    if (group == "22" || group == "23" || group == "P0" || group == "27" || group == "44" || state == "54000" || state == "54001") {
-        if (meaning == Meaning::standard) {
+    const bool is_data = is_one_of(group, kDataGroups) || is_one_of(state, kData);
+    const bool is_known = is_data || is_one_of(group, kSchemaGroups) || is_one_of(group, kOutageGroups);
+    const bool is_own = meaning == Meaning::standard || meaning == Meaning::creation;
+    if (is_data || (!is_known && (is_own || meaning == Meaning::rows))) {
+        if (is_own) {
             throw SchemaWrong(place + " refuses what Weir writes into a table of its own: drop the constraint or trigger, or widen the " +
                               "column. " + said);
         }
@@ -77,7 +99,7 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
         throw SchemaWrong(place + ": something that another program made depends on a table that Weir wants to drop. Drop it, or let it " +
                           "read another table (event_ledger_all shows the whole ledger). " + said);
     }
-    if (group == "42" || group == "3F" || group == "25" || group == "3D" || group == "28" || group == "21" || group == "2B") {
+    if (is_one_of(group, kSchemaGroups) || group == "0A") {
         const std::string text =
             place +
             (state == "42501" ? " refuses the login of store.url a right that it needs: grant it. "

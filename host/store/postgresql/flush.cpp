@@ -9,8 +9,10 @@ namespace weir::store::postgresql {
 void PostgresqlSession::flush(std::span<const TableFlush> tables) {
     within_transaction([&] {
         FlushStatements statements;
-        if (layout_->has_references) { // rows that refer to each other come in any order: looked at when all are there
-            statements.add({"set constraints all deferred", {}, false});
+        // Rows that refer to each other come in any order: looked at when all are there. Constraints that wait for the commit by themselves
+        // do so again after a flush of the same transaction.
+        if (layout_->has_references || is_immediate_) {
+            statements.add({"set constraints all deferred", {}});
         }
         for (const TableFlush &flush : std::ranges::reverse_view(tables)) {
             statements.erase(table_of(flush.table), flush);
@@ -23,12 +25,13 @@ void PostgresqlSession::flush(std::span<const TableFlush> tables) {
                 statements.write_blind(table, flush, write);
             }
         }
-        if (layout_->has_references) {
-            statements.add({"set constraints all immediate", {}, false});
-        }
         if (statements.empty()) {
             return;
         }
+        // Whatever others have declared deferrable, on these tables or on theirs that refer to them, is looked at here, where it is still
+        // known which rows are refused; a commit that is refused can only be tried again.
+        statements.add({"set constraints all immediate", {}});
+        is_immediate_ = true;
         std::vector<Reply> replies;
         try {
             replies = exchange(statements.take());

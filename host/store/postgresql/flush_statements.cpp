@@ -81,6 +81,7 @@ std::string assignment(const ColumnLayout &column, CellOperation operation) {
 } // namespace
 
 void FlushStatements::put(Command command, WrittenRows rows, std::string otherwise) {
+    command.meaning = Meaning::rows;
     commands_.push_back(std::move(command));
     written_.push_back(rows);
     otherwise_.push_back(std::move(otherwise));

@@ -60,7 +60,9 @@ void PostgresqlSession::add_outbox(std::span<const OutboxEntry> entries) {
         defer(Command{"insert into " + qualified("outbox") +
                           " (event_id, topic, key, event_type, envelope, headers, created_at) select c0, c1, c2, c3, c4, c5, c6 from " +
                           given(kForms, true) + " order by n",
-                      {ids.take(), topics.take(), keys.take(), types.take(), envelopes.take(), headers.take(), times.take()}});
+                      {ids.take(), topics.take(), keys.take(), types.take(), envelopes.take(), headers.take(), times.take()},
+                      true,
+                      Meaning::standard});
     });
 }
 

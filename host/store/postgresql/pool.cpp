@@ -95,6 +95,7 @@ void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {
         const std::lock_guard lock(mutex_);
         --counts_.in_use;
         if (keeps) {
+            connection->set_used();
             const auto now = std::chrono::steady_clock::now();
             idle_.push_back({std::move(connection), now});
             while (idle_.size() > options_.pool_min && idle_.size() > 1 && now - idle_.front().since > kIdleLongest) {

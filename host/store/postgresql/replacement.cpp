@@ -74,7 +74,7 @@ PostgresqlReplacement::~PostgresqlReplacement() {
 std::uint64_t PostgresqlReplacement::write(const std::string &sql) {
     Connection &connection = session_.connection();
     std::uint64_t touched = 0;
-    connection.guard([&] { touched = connection.query(sql, 0, 0).run(); });
+    connection.guard([&] { touched = connection.query(sql, 0, 0).run(); }, Meaning::rows);
     return touched;
 }
 
@@ -99,6 +99,7 @@ ReplacementCounts PostgresqlReplacement::commit() {
     }
     replace_ledger(counts);
     replace_letters(counts);
+    write("set constraints all immediate"); // while what they refuse is still known for data
     session_.restore_reply_timeout(reply_timeout_);
     session_.commit();
     return counts;

@@ -18,8 +18,10 @@ std::vector<Reply> PostgresqlSession::exchange(std::vector<Command> commands) {
         try {
             replies = connection_->exchange(std::move(some));
             has_begun_ = true;
+            wants_new_ = false;
         } catch (...) { // a statement that is refused leaves the transaction open that was begun in front of it
             has_begun_ = has_begun_ || (!connection_->is_broken() && connection_->in_transaction());
+            wants_new_ = connection_->is_broken();
             throw;
         }
     };
@@ -48,10 +50,11 @@ void PostgresqlSession::open_transaction(const char *begin) {
     if (connection_) {
         rollback();
     }
-    connection_ = place_.pool->take(last_connection_);
+    connection_ = wants_new_ ? place_.pool->take_fresh() : place_.pool->take(last_connection_);
     last_connection_ = connection_->number();
     has_begun_ = false;
     has_asked_ = false;
+    is_immediate_ = false;
     waiting_.clear();
     defer(begin);
     const std::string role = place_.role();
@@ -120,8 +123,8 @@ void PostgresqlSession::commit() {
         return;
     }
     std::vector<Command> commands;
-    commands.push_back({"commit", {}, false});
-    exchange(std::move(commands)); // what fails here is left to rollback
+    commands.push_back({"commit", {}, false, Meaning::standard}); // what a flush has written was looked at with it
+    exchange(std::move(commands));                                // what fails here is left to rollback
     connection_ = {};
     has_begun_ = false;
 }

@@ -139,7 +139,9 @@ private:
     std::vector<PrunedRange> pruned_;
     Pool::Lent connection_; ///< while a transaction is open
     std::uint64_t last_connection_ = 0;
-    bool has_begun_ = false; ///< whether the server knows of the transaction
+    bool has_begun_ = false;    ///< whether the server knows of the transaction
+    bool is_immediate_ = false; ///< whether a flush of this transaction has had all constraints looked at
+    bool wants_new_ = false;    ///< the last connection broke, perhaps for statements that were out of date: the next one knows none
     std::vector<Command> waiting_;
 };
 

@@ -116,21 +116,19 @@ void SqliteSession::flush(std::span<const TableFlush> tables) {
                 write_blind(flush.table, write);
             }
         }
-        if (has_references_) {
-            int open = 0;
-            int highest = 0;
-            sqlite_api::sqlite3_db_status(connection_.handle(), SQLITE_DBSTATUS_DEFERRED_FKS, &open, &highest, 0);
-            if (open != 0) {
-                std::string names;
-                for (const TableFlush &flush : tables) {
-                    names += (names.empty() ? "" : ", ") + table_of(flush.table).name;
-                }
-                const std::string said = "FOREIGN KEY constraint failed: a row would refer to one that isn't there; written were " + names;
-                if (std::optional<RefusedRow> row = open_reference(connection_, *schema_, tables)) {
-                    throw RowRefused(said, std::move(*row));
-                }
-                throw DataRefused(said);
+        int open = 0; // of other programs' tables, too
+        int highest = 0;
+        sqlite_api::sqlite3_db_status(connection_.handle(), SQLITE_DBSTATUS_DEFERRED_FKS, &open, &highest, 0);
+        if (open != 0) {
+            std::string names;
+            for (const TableFlush &flush : tables) {
+                names += (names.empty() ? "" : ", ") + table_of(flush.table).name;
             }
+            const std::string said = "FOREIGN KEY constraint failed: a row would refer to one that isn't there; written were " + names;
+            if (std::optional<RefusedRow> row = open_reference(connection_, *schema_, tables)) {
+                throw RowRefused(said, std::move(*row));
+            }
+            throw DataRefused(said);
         }
     });
 }
