@@ -15,6 +15,7 @@
 #include "log/log.hpp"
 #include "plugin/catalog.hpp"
 #include "process_usage.hpp"
+#include "stop_deadline.hpp"
 
 #include <algorithm>
 #include <array>
@@ -238,6 +239,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
               std::vector<std::string> trial_command) {
     const auto started = Clock::now();
     const Signals signals;
+    std::optional<StopDeadline> stop_deadline; // goes last
     engine::install_crash_signal_handlers();
     const config::HostConfig config = loaded.config;
     std::filesystem::create_directories(config.state_directory);
@@ -274,7 +276,6 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     const BoardWatch board_watch(board, http);
     MissingTopicsWatch missing_topics(brokers);
     std::optional<StatusFile> status_file(std::in_place, config.state_directory);
-    bool clean = true;
     bool drained = false;
     bool timed_out = false;
     std::optional<Exit> gave_up;
@@ -352,12 +353,13 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                 break;
             }
         }
+        stop_deadline.emplace(StopDeadline::times(config, supervisor.served()), [&store] { store.give_up(); });
     }
     signals.end_at_once(); // whoever asks a second time doesn't want to wait
     http.stopping();
-    clean = supervisor.stop();
+    bool clean = supervisor.stop();
     clean = http.stop() && clean;
-    clean = board.retirement().wait_until(Clock::now() + kRoutesEnd) && clean;
+    clean = board.retirement().wait_until(std::min(Clock::now() + kRoutesEnd, stop_deadline->last_words())) && clean;
     const auto domains = supervisor.status();
     status_file.reset();
     if (options.json) {

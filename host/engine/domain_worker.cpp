@@ -113,7 +113,7 @@ private:
             if (halted) {
                 wait_for_offer();
                 backoff = kFirstBackoff;
-            } else {
+            } else if (!stop_) {
                 bell_.wait_for(backoff);
                 backoff = std::min(backoff * 2, kLastBackoff);
             }

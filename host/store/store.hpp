@@ -366,6 +366,9 @@ public:
     virtual std::unique_ptr<DomainStore> domain(const std::string &schema_name) = 0;
     /// Whether a schema is there already, so that operators' commands don't make one by a typing error.
     virtual bool has_domain(const std::string &schema_name) = 0;
+    /// For a process that ends: no call of this store waits for a server any longer, on any thread. Those that wait throw, as do all that
+    /// come.
+    virtual void give_up() noexcept {}
     /// One sentence on what a commit survives, for `config check`.
     virtual std::string guarantee() const = 0;
 };

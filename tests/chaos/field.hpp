@@ -38,6 +38,8 @@ public:
     bool running(int host);
     /// Overrides a key for hosts started from now on.
     void set(const std::string &key, const std::string &value);
+    /// What the store's url says of timeouts, for hosts started from now on.
+    void set_store_patience(std::string parameters) { store_patience_ = std::move(parameters); }
     /// Ends the test where a host has ended otherwise than by SIGKILL.
     void require_sound(int host);
     /// Whether the host's process has begun to serve, and takes signals.
@@ -67,6 +69,7 @@ private:
     };
     TemporaryDirectory directory_;
     std::map<std::string, std::string> overrides_;
+    std::string store_patience_ = "connect_timeout=5&statement_timeout_ms=2000&reply_timeout_ms=" + std::to_string(kStorePatience_ms);
     Host hosts_[kHosts];
     std::map<std::string, std::size_t> said_before_; ///< of processes that are gone
 };

@@ -149,3 +149,48 @@ TEST_CASE("SIGTERM under full load ends a host within five seconds with exit cod
     CHECK(one(field.postgres, "SELECT sum(times) FROM chain.chain") == std::to_string(kCount));
     CHECK(one(field.postgres, "SELECT amount FROM tally.counters") == std::to_string(kCount));
 }
+
+TEST_CASE("SIGTERM ends a host within its drain timeout and a margin while PostgreSQL stands still, and nothing is lost") {
+    ChaosField field;
+    field.set("engine.drain_timeout_ms", "1000");
+    field.set("http.stop_timeout_ms", "1000");
+    field.set_store_patience("connect_timeout=120&reply_timeout_ms=120000");
+    constexpr auto kAtMost = 60s; // 7 s where the machine isn't busy; the server's silence alone would be 120 s
+    StreamPublisher publisher(field.redis.socket());
+    constexpr int kCount = 20'000;
+    publisher.publish(steps("load", kCount));
+    publisher.publish(counts("count", kCount));
+    const auto stop = [&](const char *what) {
+        const auto began = Clock::now();
+        field.host(0).signal(SIGTERM);
+        const auto ended = field.host(0).wait(120s);
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
+        std::printf("SIGTERM to exit, %s: %lld ms\n", what, static_cast<long long>(took.count()));
+        REQUIRE(ended);
+        CHECK(took < kAtMost);
+        field.store_proxy(0).resume();
+        return ended->exit_code;
+    };
+    for (const Way way : {Way::to_server, Way::to_client}) { // a batch that isn't begun, and one whose commit is in doubt
+        field.start(0);
+        const std::size_t before = field.decided();
+        REQUIRE(eventually([&] { return field.decided() > before + 1000; }, kPatience));
+        field.store_proxy(0).stall(way);
+        const int code = stop("under load");
+        CHECK((code == 0 || code == 5)); // 5 where something was just about to connect, which can't be ended
+        CHECK(field.host(0).said("host.stop_overdue").size() == 1);
+        CHECK(field.host(0).said("host.stop_cut_short").size() == (code == 0 ? 0 : 1));
+    }
+    field.store_proxy(0).stall();
+    field.start(0);
+    REQUIRE(eventually([&] { return field.is_up(0) && field.store_proxy(0).connections() > 0; }, kPatience));
+    CHECK(stop("while it connects") == 5);
+    CHECK(field.host(0).said("host.stop_cut_short").size() == 1);
+    field.start(0, "", {"--until-drained"});
+    const auto ended = field.host(0).wait(kPatience);
+    REQUIRE(ended);
+    CHECK(ended->exit_code == 0);
+    CHECK(one(field.postgres, "SELECT sum(times) FROM chain.chain") == std::to_string(kCount));
+    CHECK(one(field.postgres, "SELECT amount FROM tally.counters") == std::to_string(kCount));
+    CHECK(one(field.postgres, "SELECT count(*) FROM chain.dead_letter_queue") == "0");
+}

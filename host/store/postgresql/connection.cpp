@@ -61,6 +61,9 @@ Connection::Connection(const PostgresqlOptions &options, ReplyWatch &watch)
     : place_("the store " + options.name), watch_(watch), reply_timeout_(options.reply_timeout) {
     static std::atomic<std::uint64_t> numbers{0};
     number_ = ++numbers;
+    if (watch_.has_ended_all()) {
+        throw Unavailable("nothing waits for " + place_ + " any more, because the process ends");
+    }
     try {
         session_.open(soci::postgresql, connection_string(options));
     } catch (const soci::soci_error &error) {

@@ -20,6 +20,7 @@ public:
     Flight(Connection &connection, const std::vector<Command> &commands) : connection_(connection), commands_(commands) {}
 
     std::vector<Reply> run() {
+        const ReplyWatch::Guard watched(connection_.watch_, PQsocket(handle()), connection_.reply_timeout_); // for when all is to end
         commits_ = !commands_.empty() && is_commit(commands_.back());
         deadline_ = std::chrono::steady_clock::now() + connection_.reply_timeout_;
         if (PQstatus(handle()) != CONNECTION_OK || PQsetnonblocking(handle(), 1) != 0 || PQenterPipelineMode(handle()) != 1) {

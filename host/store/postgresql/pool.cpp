@@ -35,6 +35,9 @@ Pool::Lent Pool::take(std::uint64_t preferred) {
     {
         std::unique_lock lock(mutex_);
         for (;;) {
+            if (given_up_) {
+                throw Unavailable("nothing waits for " + name() + " any more, because the process ends");
+            }
             while (!idle_.empty()) {
                 auto found =
                     std::find_if(idle_.rbegin(), idle_.rend(), [&](const Idle &one) { return one.connection->number() == preferred; });
@@ -54,7 +57,8 @@ Pool::Lent Pool::take(std::uint64_t preferred) {
                 break;
             }
             ++counts_.waiting;
-            const bool came = returned_.wait_until(lock, deadline, [&] { return !idle_.empty() || counts_.in_use < options_.pool_max; });
+            const bool came =
+                returned_.wait_until(lock, deadline, [&] { return given_up_ || !idle_.empty() || counts_.in_use < options_.pool_max; });
             --counts_.waiting;
             if (!came) {
                 throw Unavailable("all " + std::to_string(options_.pool_max) + " connections of " + name() + " were in use for " +
@@ -110,6 +114,15 @@ void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {
     if (connection) {
         connection->set_broken(); // ends without a word
     }
+}
+
+void Pool::give_up() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        given_up_ = true;
+    }
+    returned_.notify_all();
+    watch_.end_all();
 }
 
 PoolCounts Pool::counts() const {

@@ -45,6 +45,10 @@ public:
     /// Lends a new connection, after one that came from the pool turned out to be broken: those beside it probably are, too.
     Lent take_fresh();
 
+    /// Ends all calls on its connections, and everybody's wait for one; from now on everything throws Unavailable at once. A connection
+    /// that is just being opened has connect_timeout yet.
+    void give_up() noexcept;
+
     PoolCounts counts() const;
     const PostgresqlOptions &options() const noexcept { return options_; }
     ReplyWatch &watch() noexcept { return watch_; }
@@ -65,6 +69,7 @@ private:
     std::condition_variable returned_;
     std::vector<Idle> idle_; ///< the one used last at the end
     PoolCounts counts_;
+    bool given_up_ = false;
 };
 
 } // namespace weir::store::postgresql

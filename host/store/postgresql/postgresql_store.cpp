@@ -152,6 +152,8 @@ public:
         }
     }
 
+    void give_up() noexcept override { shared_->pool.give_up(); }
+
     PoolCounts counts() const { return shared_->pool.counts(); }
 
 private:

@@ -22,6 +22,9 @@ ReplyWatch::Guard::Guard(ReplyWatch &watch, int descriptor, std::chrono::millise
     bool earlier = false;
     {
         const std::lock_guard lock(watch_.mutex_);
+        if (watch_.ended_all_) {
+            ::shutdown(descriptor, SHUT_RDWR);
+        }
         id_ = watch_.next_++;
         watch_.calls_.emplace(id_, Call{descriptor, deadline});
         if (!watch_.thread_.joinable()) {
@@ -37,6 +40,19 @@ ReplyWatch::Guard::Guard(ReplyWatch &watch, int descriptor, std::chrono::millise
 ReplyWatch::Guard::~Guard() {
     const std::lock_guard lock(watch_.mutex_);
     watch_.calls_.erase(id_);
+}
+
+void ReplyWatch::end_all() noexcept {
+    const std::lock_guard lock(mutex_);
+    ended_all_ = true;
+    for (const auto &[id, call] : calls_) {
+        ::shutdown(call.descriptor, SHUT_RDWR);
+    }
+}
+
+bool ReplyWatch::has_ended_all() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return ended_all_;
 }
 
 void ReplyWatch::loop() {
