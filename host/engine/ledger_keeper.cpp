@@ -4,11 +4,17 @@
 #include "engine/thread_name.hpp"
 #include "log/log.hpp"
 
+#include <algorithm>
+
 namespace weir::engine {
 
 namespace {
 
 constexpr auto kStepPause = std::chrono::milliseconds(20); // batches that wait for the file or a lock go first
+// Where others hold a table, each attempt has all batches wait behind it: attempts become rarer, and a little more patient, since batches
+// may just be long.
+constexpr auto kLongestPause = std::chrono::milliseconds(5120);
+constexpr int kPauseToPatience = 25;
 
 } // namespace
 
@@ -48,11 +54,14 @@ void LedgerKeeper::loop() {
         } catch (const std::exception &failure) {
             failed = failure.what();
         }
-        if (!failed.empty() && failed != said_) {
-            log::warn("ledger.not_kept", "The ledger can't be kept small; it keeps everything, and events go on",
-                      {{"domain", spec_.name}, {"reason", failed}});
-        }
-        said_ = failed;
+        say_refused(failed);
+    }
+}
+
+void LedgerKeeper::rest(std::chrono::milliseconds time) {
+    const auto until = Clock::now() + time;
+    while (!stop_ && Clock::now() < until) {
+        bell_.wait_until(until);
     }
 }
 
@@ -76,21 +85,48 @@ void LedgerKeeper::keep_further() {
 std::string LedgerKeeper::keep() {
     const auto session = store_.open();
     std::string refused;
+    auto pause = kStepPause;
+    bool is_told = false;
     for (bool more = true; more && !stop_;) {
         store::LedgerPolicy policy;
         policy.horizon = horizon();
         policy.generation_events = pace_.generation_events;
         policy.now = event::now();
         policy.keep_from = keep_from_;
+        policy.lock_patience = std::max(kStepPause, pause / kPauseToPatience);
         const store::LedgerUpkeep done = session->maintain_ledger(policy);
         say(done);
         more = done.more;
         refused = done.refused;
+        const bool is_further = done.sealed > 0 || done.indexed > 0 || done.pruned_events > 0;
+        if (done.in_the_way.empty()) {
+            pause = kStepPause;
+            is_told = false;
+        } else if (!is_further) {
+            say_refused(refused); // it may be long until all is done
+            pause = std::min(2 * pause, kLongestPause);
+            if (pause == kLongestPause && !is_told) {
+                is_told = true;
+                log::warn(
+                    "ledger.waiting",
+                    "The ledger can't be kept small while something holds its tables, such as a backup or a transaction that was left "
+                    "open; it is tried every few seconds, and events go on",
+                    {{"domain", spec_.name}, {"reason", done.in_the_way}});
+            }
+        }
         if (more) {
-            bell_.wait_for(kStepPause);
+            rest(is_further ? kStepPause : pause);
         }
     }
     return refused;
+}
+
+void LedgerKeeper::say_refused(const std::string &reason) {
+    if (!reason.empty() && reason != said_) {
+        log::warn("ledger.not_kept", "The ledger can't be kept small; it keeps everything, and events go on",
+                  {{"domain", spec_.name}, {"reason", reason}});
+    }
+    said_ = reason;
 }
 
 void LedgerKeeper::say(const store::LedgerUpkeep &done) const {

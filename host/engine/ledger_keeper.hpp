@@ -42,7 +42,9 @@ private:
     /// @return what the store refused, empty: nothing
     std::string keep();
     void keep_further();
+    void rest(std::chrono::milliseconds time); ///< whoever rings, unless it is to stop
     void say(const store::LedgerUpkeep &done) const;
+    void say_refused(const std::string &reason);
 
     const DomainSpec &spec_;
     store::DomainStore &store_;

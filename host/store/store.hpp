@@ -155,8 +155,9 @@ struct LedgerPolicy {
     std::chrono::microseconds horizon{
         0}; ///< how long an id is known at least, by its event's append time and by the wall clock; 0: for ever
     event::Micros now = 0;
-    event::Micros keep_from = event::kLatest; ///< ids of events appended since then stay, such as those behind an event that waits
-    std::uint64_t generation_events = 0;      ///< a generation is sealed at so many; 0: what the store finds best
+    event::Micros keep_from = event::kLatest;    ///< ids of events appended since then stay, such as those behind an event that waits
+    std::uint64_t generation_events = 0;         ///< a generation is sealed at so many; 0: what the store finds best
+    std::chrono::milliseconds lock_patience{20}; ///< how long a step may wait for a lock, where everybody else waits behind it
 };
 
 /// What one call of `maintain_ledger` did.
@@ -167,6 +168,7 @@ struct LedgerUpkeep {
     event::Micros pruned_through = 0; ///< where any were: the append time of the last event among them
     std::uint64_t generations = 0;    ///< sealed ones that are kept
     bool more = false;                ///< something is left, or was put off because others were in the way: call again soon
+    std::string in_the_way;           ///< why something was put off because others were in the way; empty: nothing was
     std::string refused; ///< what the store won't let happen, and what to do about it; the rest was done all the same. Empty: nothing
 };
 

@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::uint64_t kUsualEvents = 500'000; // of a generation: its index stays in the server's memory
 constexpr int kRowsAtOnce = 20'000;
-constexpr const char *kLockTimeout = "set local lock_timeout = '20ms'";
 
 /// The upkeep of one domain's ledger, on a connection of the login.
 class Upkeep {
 public:
-    Upkeep(Connection &connection, const Place &place, LedgerFilters &filters)
-        : connection_(connection), place_(place), filters_(filters) {}
+    Upkeep(Connection &connection, const Place &place, LedgerFilters &filters, std::chrono::milliseconds patience)
+        : connection_(connection), place_(place), filters_(filters),
+          lock_timeout_("set local lock_timeout = " + std::to_string(std::max<std::int64_t>(1, patience.count()))) {}
 
     LedgerUpkeep step(const LedgerPolicy &policy) {
         LedgerUpkeep done;
@@ -44,9 +44,10 @@ private:
         const LedgerUpkeep before = done;
         try {
             return work();
-        } catch (const RunAgain &) { // a lock that others hold
+        } catch (const RunAgain &failure) { // a lock that others hold
             done = before;
             done.more = true;
+            done.in_the_way = failure.what();
         } catch (const SchemaWrong &failure) {
             done = before;
             done.refused += (done.refused.empty() ? "" : "; ") + std::string(failure.what());
@@ -70,7 +71,7 @@ private:
     template <class Work> bool in_transaction(Work work) {
         run("begin");
         try {
-            run(kLockTimeout);
+            run(lock_timeout_);
             const Reply locked =
                 ask("select pg_try_advisory_xact_lock(cast($1 as bigint))", {{0, std::to_string(place_.lock_key("ledger"))}});
             const bool worked = locked.bytes(0, 0) == std::string_view("\1", 1) && work();
@@ -241,6 +242,7 @@ private:
     Connection &connection_;
     const Place &place_;
     LedgerFilters &filters_;
+    const std::string lock_timeout_;
 };
 
 } // namespace
@@ -267,10 +269,11 @@ void make_ledger_view(Connection &connection, const Place &place) {
 LedgerUpkeep PostgresqlSession::maintain_ledger(const LedgerPolicy &policy) {
     const Pool::Lent connection = place_.pool->take();
     try {
-        return Upkeep(*connection, place_, *filters_).step(policy);
-    } catch (const RunAgain &) {
+        return Upkeep(*connection, place_, *filters_, policy.lock_patience).step(policy);
+    } catch (const RunAgain &failure) {
         LedgerUpkeep busy;
         busy.more = true;
+        busy.in_the_way = failure.what();
         return busy;
     }
 }

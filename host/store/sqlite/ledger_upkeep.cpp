@@ -39,9 +39,10 @@ LedgerUpkeep SqliteSession::maintain_ledger(const LedgerPolicy &policy) {
         const LedgerUpkeep before = done;
         try {
             return connection_.guard(work);
-        } catch (const RunAgain &) {
+        } catch (const RunAgain &failure) {
             done = before;
             done.more = true;
+            done.in_the_way = failure.what();
         } catch (const SchemaWrong &failure) {
             done = before;
             done.refused += (done.refused.empty() ? "" : "; ") + std::string(failure.what());
@@ -51,8 +52,9 @@ LedgerUpkeep SqliteSession::maintain_ledger(const LedgerPolicy &policy) {
     std::vector<LedgerGeneration> known;
     try {
         known = connection_.guard([&] { return generations(); });
-    } catch (const RunAgain &) {
+    } catch (const RunAgain &failure) {
         done.more = true;
+        done.in_the_way = failure.what();
         return done;
     }
     done.generations = known.empty() ? 0 : known.size() - 1;
