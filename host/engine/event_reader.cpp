@@ -67,23 +67,29 @@ void EventReader::read_once() {
         mine_.wait_for(kFullWait);
         return;
     }
-    std::map<broker::Partition, std::uint64_t> claims;
-    const auto messages = read_in_turn(claims);
-    if (!messages.empty()) {
-        pass(KillPoint::read);
+    if (unqueued_.empty()) {
+        read_in_turn();
+        if (!unqueued_.empty()) {
+            pass(KillPoint::read);
+        }
     }
+    take_up();
+}
+
+// Decodes and queues what was read: all of it, or where that fails nothing, and then again.
+void EventReader::take_up() {
     std::vector<Read> read;
-    read.reserve(messages.size());
+    read.reserve(unqueued_.size());
     std::size_t bytes = 0;
     broker::Partition partition;
     event::Decoder *decoder = nullptr;
     std::uint64_t claim = 0;
-    for (const auto &message : messages) {
+    for (const auto &message : unqueued_) {
         if (message->partition != partition.number || message->topic != partition.topic) { // they come in runs
             partition = {message->topic, message->partition};
             const auto found = decoders_.find(message->topic);
             decoder = found == decoders_.end() ? nullptr : found->second.get();
-            claim = claims[partition];
+            claim = unqueued_claims_[partition];
         }
         if (!decoder) {
             continue; // a topic that was not asked for; it stays pending, and nobody's
@@ -95,11 +101,18 @@ void EventReader::read_once() {
     {
         const std::lock_guard lock(mutex_);
         news = news || !trouble_.reason.empty();
+        const std::size_t queued = queue_.size();
+        try {
+            std::move(read.begin(), read.end(), std::back_inserter(queue_));
+        } catch (...) {
+            queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(queued), queue_.end());
+            throw;
+        }
         trouble_ = {};
         queued_bytes_ += bytes;
-        std::move(read.begin(), read.end(), std::back_inserter(queue_));
         in_hand_->read(queue_.size());
     }
+    unqueued_.clear();
     if (news) {
         ready_.ring();
     }
@@ -141,13 +154,13 @@ void EventReader::pause(bool paused) {
     }
 }
 
-std::vector<std::shared_ptr<const event::Message>> EventReader::read_in_turn(std::map<broker::Partition, std::uint64_t> &claims) {
+void EventReader::read_in_turn() {
     {
         std::unique_lock turn(turn_mutex_);
         turn_changed_.wait(turn, [this] { return claiming_ == 0; });
-        reading_ = true;
         const std::lock_guard lock(mutex_);
-        claims = claims_;
+        unqueued_claims_ = claims_;
+        reading_ = true;
     }
     const auto end_turn = [this] {
         const std::lock_guard turn(turn_mutex_);
@@ -155,9 +168,8 @@ std::vector<std::shared_ptr<const event::Message>> EventReader::read_in_turn(std
         turn_changed_.notify_all();
     };
     try {
-        auto messages = consumer_.read({limits_.read_events, limits_.batch_bytes}, limits_.read_wait);
+        unqueued_ = consumer_.read({limits_.read_events, limits_.batch_bytes}, limits_.read_wait);
         end_turn();
-        return messages;
     } catch (...) {
         end_turn();
         throw;

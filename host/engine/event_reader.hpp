@@ -73,7 +73,8 @@ private:
     void loop();
     void read_once();
     void set_trouble(Trouble trouble);
-    std::vector<std::shared_ptr<const event::Message>> read_in_turn(std::map<broker::Partition, std::uint64_t> &claims);
+    void read_in_turn();
+    void take_up();
 
     broker::Consumer &consumer_;
     const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders_;
@@ -81,6 +82,10 @@ private:
     Wakeup &ready_;
     const std::shared_ptr<WorkInHand> in_hand_;
     Wakeup mine_;
+
+    // The thread's own: what was read and isn't queued yet. The broker has handed it out, and won't do so again while this lives.
+    std::vector<std::shared_ptr<const event::Message>> unqueued_;
+    std::map<broker::Partition, std::uint64_t> unqueued_claims_; ///< under which it was read
 
     mutable std::mutex mutex_;
     std::deque<Read> queue_;
