@@ -30,16 +30,17 @@ void *allocate(std::size_t size) {
 
 } // namespace
 
-void *operator new(std::size_t size) { return allocate(size); }
-void *operator new[](std::size_t size) { return allocate(size); }
-void *operator new(std::size_t size, const std::nothrow_t &) noexcept { return std::malloc(size > 0 ? size : 1); }
-void *operator new[](std::size_t size, const std::nothrow_t &) noexcept { return std::malloc(size > 0 ? size : 1); }
-void operator delete(void *memory, const std::nothrow_t &) noexcept { std::free(memory); }
-void operator delete[](void *memory, const std::nothrow_t &) noexcept { std::free(memory); }
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete[](void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void *memory, std::size_t) noexcept { std::free(memory); }
+// Inlined, the compiler takes what new made and free takes back for a mistake.
+[[gnu::noinline]] void *operator new(std::size_t size) { return allocate(size); }
+[[gnu::noinline]] void *operator new[](std::size_t size) { return allocate(size); }
+[[gnu::noinline]] void *operator new(std::size_t size, const std::nothrow_t &) noexcept { return std::malloc(size > 0 ? size : 1); }
+[[gnu::noinline]] void *operator new[](std::size_t size, const std::nothrow_t &) noexcept { return std::malloc(size > 0 ? size : 1); }
+[[gnu::noinline]] void operator delete(void *memory, const std::nothrow_t &) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void *memory, const std::nothrow_t &) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void *memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void *memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete[](void *memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace weir;
 using namespace weir::test;
