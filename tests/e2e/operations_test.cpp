@@ -183,6 +183,7 @@ TEST_CASE("dead letters are listed page by page without their messages, and show
             CHECK(status == (std::string(query) == "?domain=" ? 404 : 400));
         }
         CHECK(operated.status("GET", "/api/deadletters?domain=nobody") == 404);
+        CHECK(operated.status("GET", "/api/deadletters?domain=probe&staus=pending") == 400); // a mistyped filter lists everything otherwise
         CHECK(operated.status("POST", "/api/deadletters?domain=probe") == 405);
 
         std::size_t whole = 0;
