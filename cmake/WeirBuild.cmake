@@ -31,6 +31,9 @@ if(WEIR_SANITIZE)
     add_compile_options(-Wno-maybe-uninitialized)
   endif()
   add_link_options(-fsanitize=${WEIR_SANITIZE})
+  if(WEIR_SANITIZE_NOT)
+    add_compile_options(-fno-sanitize=${WEIR_SANITIZE_NOT})
+  endif()
 endif()
 
 find_package(Threads REQUIRED)
@@ -68,13 +71,45 @@ endfunction()
 # A Catch2 program `test_NAME`, one entry in ctest. Tests find the build through the variables set here.
 function(weir_test NAME)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
-  if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
-  endif()
   add_executable(test_${NAME} ${ARG_SOURCES})
   target_link_libraries(test_${NAME} PRIVATE weir_test_support ${ARG_LINKS})
   set_target_properties(test_${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME ${NAME} COMMAND test_${NAME} --order rand --rng-seed time)
-  set_tests_properties(${NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
-    ENVIRONMENT "WEIR_TEST_SOURCE_DIR=${CMAKE_SOURCE_DIR};WEIR_TEST_BUILD_DIR=${CMAKE_BINARY_DIR}")
+  weir_test_entry(${NAME} test_${NAME} "${ARG_TIMEOUT}" ${ARG_LABELS})
+endfunction()
+
+# weir_outside_test(NAME SOURCES a.cpp... LINKS targets... [DEPENDS targets...] [LABELS labels...] [TIMEOUT seconds])
+#
+# The same for a program that starts what is built, the DEPENDS, and looks at it from outside. It can be that of another build: with
+# WEIR_OUTSIDE_TESTS, the directory of the other build's tests, it isn't compiled here, and looks at what is built here all the same.
+set(WEIR_OUTSIDE_TESTS "" CACHE PATH "Another build's tests/: its programs that start what is built are taken instead of being compiled again")
+function(weir_outside_test NAME)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS;DEPENDS" ${ARGN})
+  if(WEIR_OUTSIDE_TESTS)
+    add_custom_target(test_${NAME} ALL DEPENDS ${ARG_DEPENDS})
+    weir_test_entry(${NAME} ${WEIR_OUTSIDE_TESTS}/test_${NAME} "${ARG_TIMEOUT}" ${ARG_LABELS} outside)
+  else()
+    weir_test(${NAME} SOURCES ${ARG_SOURCES} LINKS ${ARG_LINKS} LABELS ${ARG_LABELS} outside TIMEOUT ${ARG_TIMEOUT})
+    weir_compile_outside(test_${NAME})
+    add_dependencies(test_${NAME} ${ARG_DEPENDS})
+  endif()
+  set_property(GLOBAL APPEND PROPERTY WEIR_OUTSIDE_TARGETS test_${NAME})
+endfunction()
+
+# Half of what these take to compile is optimizing them, and they wait for most of their time. Where no other build looks at their
+# warnings, CI's does.
+function(weir_compile_outside TARGET)
+  target_compile_options(${TARGET} PRIVATE -O0 $<$<BOOL:$ENV{CI}>:-Werror>)
+endfunction()
+
+function(weir_test_entry NAME PROGRAM TIMEOUT)
+  if(NOT TIMEOUT)
+    set(TIMEOUT 300)
+  endif()
+  set(sanitized 0)
+  if(WEIR_SANITIZE)
+    set(sanitized 1)
+  endif()
+  add_test(NAME ${NAME} COMMAND ${PROGRAM} --order rand --rng-seed time)
+  set_tests_properties(${NAME} PROPERTIES TIMEOUT ${TIMEOUT} LABELS "${ARGN}"
+    ENVIRONMENT "WEIR_TEST_SOURCE_DIR=${CMAKE_SOURCE_DIR};WEIR_TEST_BUILD_DIR=${CMAKE_BINARY_DIR};WEIR_TEST_SANITIZED=${sanitized}")
 endfunction()

@@ -12,6 +12,12 @@ if [ "${1:-}" = --no-tests ]; then
     shift
 fi
 preset=${1:-release}
+case $preset in
+    -h | --help)
+        sed -n 's/^# //p' "${BASH_SOURCE[0]}" | sed -n '2,$p'
+        exit 0
+        ;;
+esac
 [ $# -eq 0 ] || shift
 case $preset in
     release | dev | tsan) ;;
@@ -28,7 +34,8 @@ processors=$(nproc)
 by_memory=$(($(awk '/^MemAvailable:/ {print $2}' /proc/meminfo) / 1500000))
 jobs=${WEIR_TEST_JOBS:-$((by_memory < 1 ? 1 : by_memory < processors ? by_memory : processors))}
 
-cmake --preset "$preset" -DWEIR_BUILD_TESTS=$tests
+# test.sh sets WEIR_TEST_OUTSIDE; afterwards everything is compiled here again.
+cmake --preset "$preset" -DWEIR_BUILD_TESTS=$tests -DWEIR_OUTSIDE_TESTS="${WEIR_TEST_OUTSIDE:-}"
 if [ $# -eq 0 ]; then
     cmake --build --preset "$preset" --parallel "$jobs"
 else

@@ -8,12 +8,14 @@ usage() {
     cat <<'EOF'
 Usage: scripts/test.sh [--keep-going] [STEP...]
 
-Without a step, all of them run, in this order:
+Without a step, all of them run, in this order; while the tests of one run, the next is built:
   style     scripts/lint.sh: what can be said without building
-  release   all tests, built as users get them; the voting page in Chromium, where that and npm's playwright-core can be had
-  dev       all tests under AddressSanitizer and UndefinedBehaviorSanitizer, warnings being errors
+  release   all tests, built as users get them; where dev follows, those that start what was built (ctest's label "outside").
+            The voting page in Chromium, where that and npm's playwright-core can be had
+  dev       all tests under AddressSanitizer and UndefinedBehaviorSanitizer, warnings being errors; behind release the programs
+            of the tests that start what was built are release's, and look at what dev built
   tsan      the tests of the engine and of the HTTP server under ThreadSanitizer
-  fuzz      scripts/fuzz.sh: requests and messages made up by libFuzzer for a minute, where clang is there
+  fuzz      scripts/fuzz.sh: requests and messages made up by libFuzzer for half a minute, where clang is there
 
 The summary ends with what could not be tested on this machine, such as the page where there is no browser; that is no failure.
 
@@ -52,29 +54,44 @@ umask 022
 cd "$root"
 WEIR_TEST_LEFT_OUT=$(mktemp)
 export WEIR_TEST_LEFT_OUT # whatever leaves something out says so there
-trap 'rm -f "$WEIR_TEST_LEFT_OUT"' EXIT
+ahead=
+ahead_of=
+end() {
+    rm -f "$WEIR_TEST_LEFT_OUT"
+    [ -z "$ahead" ] || kill -- "-$ahead" 2>/dev/null || true
+}
+trap end EXIT
 
-run_ctest() {
+run_ctest() { # PRESET [ARGUMENT...]
+    local preset=$1
+    shift
     # shellcheck disable=SC2086 # the selection is several words
-    ctest --preset "$1" --parallel "${WEIR_TEST_JOBS:-$(nproc)}" ${WEIR_TEST_SELECTION:-}
+    ctest --preset "$preset" --parallel "${WEIR_TEST_JOBS:-$(nproc)}" "$@" ${WEIR_TEST_SELECTION:-}
 }
 
-step_style() { scripts/lint.sh; }
+# Whether release's programs look at dev's host as well, and dev runs what release then leaves out.
+shares_tests() {
+    [ -z "${WEIR_TEST_SELECTION:-}" ] || return 1
+    case " ${steps[*]} " in *" release "*"dev "*) return 0 ;; esac
+    return 1
+}
 
-step_release() {
-    scripts/build.sh release
+# What each step builds, and then does.
+build_style() { :; }
+build_release() {
+    local targets=()
+    ! shares_tests || targets=(outside_tests)
+    scripts/build.sh release "${targets[@]}"
     # Where it can't be had, ctest says that the test of the page is skipped.
     timeout --kill-after=10 300 scripts/browser.sh --prepare </dev/null || echo "test.sh: no browser; the page is not tried in one" >&2
-    run_ctest release
 }
-
-step_dev() {
-    scripts/build.sh dev
-    run_ctest dev
+build_dev() {
+    local outside=
+    ! shares_tests || outside=$root/build/release/tests
+    WEIR_TEST_OUTSIDE=$outside scripts/build.sh dev
 }
-
 # Only what the preset's filter picks is built: the programs test_NAME of its tests.
-step_tsan() {
+build_tsan() {
     local targets
     scripts/install-dependencies.sh --test
     cmake --preset tsan -DWEIR_BUILD_TESTS=ON
@@ -84,23 +101,73 @@ step_tsan() {
         return 1
     fi
     scripts/build.sh tsan "${targets[@]}"
-    run_ctest tsan
 }
+build_fuzz() { :; }
 
-step_fuzz() { scripts/fuzz.sh; }
+step_style() { scripts/lint.sh; }
+step_release() {
+    if shares_tests; then
+        run_ctest release --label-regex '^outside$'
+    else
+        run_ctest release
+    fi
+}
+step_dev() {
+    if shares_tests; then
+        run_ctest dev --label-exclude '^once$' # what tells nothing new there
+    else
+        run_ctest dev
+    fi
+}
+step_tsan() { run_ctest tsan; }
+step_fuzz() { scripts/fuzz.sh --seconds 30; }
+
+# Tests wait much of their time: the next step is built meanwhile, with what they leave of the processors; as a group of its own, to be ended
+# as one where this ends before.
+build_ahead() {
+    ahead_of=$1
+    mkdir -p build
+    set -m
+    (
+        set -e
+        renice -n 19 "$BASHPID" >/dev/null
+        "build_$1"
+    ) >"build/ahead-$1.log" 2>&1 </dev/null &
+    ahead=$!
+    set +m
+}
 
 summary=()
 failed=no
-for step in "${steps[@]}"; do
+for index in "${!steps[@]}"; do
+    step=${steps[$index]}
     printf '\n==== %s\n' "$step"
     began=$SECONDS
     # In a shell of its own: `set -e` does not reach into what stands in a condition.
     set +e
-    (
-        set -e
-        "step_$step"
-    )
-    status=$?
+    if [ "$ahead_of" = "$step" ]; then
+        wait "$ahead"
+        status=$?
+        ahead=
+        cat "build/ahead-$step.log"
+    else
+        (
+            set -e
+            "build_$step"
+        )
+        status=$?
+    fi
+    if [ $status -eq 0 ]; then
+        next=${steps[$((index + 1))]:-}
+        case $step,$next in
+            release,dev | release,tsan | dev,tsan | dev,release | tsan,dev | tsan,release) build_ahead "$next" ;;
+        esac
+        (
+            set -e
+            "step_$step"
+        )
+        status=$?
+    fi
     set -e
     took=$((SECONDS - began))
     if [ $status -eq 0 ]; then

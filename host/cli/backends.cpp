@@ -41,16 +41,24 @@ broker::EmbeddedOptions embedded_options(const std::string &url) {
     return options;
 }
 
+/// A key, and the variables that its value came through, where there are any.
+std::string key_of(const std::string &key, const std::string &set_by) { return set_by.empty() ? key : key + " (" + set_by + ")"; }
+
 /// What messages call the key that named this server.
 std::string broker_key(const config::HostConfig &config, const std::string &url) {
     std::string domains;
+    std::string set_by;
     std::size_t count = 0;
     for (const config::DomainConfig &domain : config.domains) {
         if (config.broker_from_domains && domain.enabled && domain.broker_url == url) {
             domains += (count++ == 0 ? "" : ", ") + domain.name;
+            if (!domain.broker_url_set_by.empty() && set_by.find(domain.broker_url_set_by) == std::string::npos) {
+                set_by += (set_by.empty() ? "" : ", ") + domain.broker_url_set_by;
+            }
         }
     }
-    return count == 0 ? "broker.url" : (count == 1 ? "redis.url of the domain " : "redis.url of the domains ") + domains;
+    return count == 0 ? key_of("broker.url", config.broker_url_set_by)
+                      : key_of((count == 1 ? "redis.url of the domain " : "redis.url of the domains ") + domains, set_by);
 }
 
 broker::RedisOptions redis_options(const config::HostConfig &config, const std::string &url) {
@@ -88,6 +96,7 @@ std::optional<std::string> postgresql_options(const config::HostConfig &config, 
     out.statement_timeout = std::chrono::milliseconds(config.store.statement_timeout_ms);
     out.lock_timeout = std::chrono::milliseconds(config.store.lock_timeout_ms);
     const auto problem = store::postgresql::parse_postgresql_url(config.store_url, out);
+    out.name = key_of(out.name, config.store_url_set_by);
     // The server has to be the one that gives up first, or every long statement would look like a lost connection.
     out.reply_timeout = std::max(out.reply_timeout, out.statement_timeout + std::chrono::seconds(5));
     return problem;

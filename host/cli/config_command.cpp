@@ -7,6 +7,7 @@
 #include "serving.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 namespace weir::cli {
@@ -74,6 +75,12 @@ OrderedJson missing_in(const std::vector<std::string> &topics, const config::Hos
 Exit check(const ConfigOptions &options, const Context &context) {
     config::Loaded loaded = config::load(options.config, config::process_environment());
     check_backends(loaded);
+    if (const auto problem = plugins_directory_problem(loaded.config);
+        problem && loaded.problems.empty() && is_configured(loaded, "plugins.directory")) {
+        const auto set = std::find_if(loaded.settings.begin(), loaded.settings.end(),
+                                      [](const config::Setting &setting) { return setting.key == "plugins.directory"; });
+        loaded.problems.push_back({set->source, *problem});
+    }
     if (!loaded.problems.empty()) {
         show_problems(loaded, options.json);
         return Exit::configuration;
@@ -102,13 +109,14 @@ Exit check(const ConfigOptions &options, const Context &context) {
     for (const auto &[name, reason] : serving.unserved) {
         domains.push_back({{"domain", name}, {"served", false}, {"reason", reason}});
     }
+    const Exit all_served = serving.unserved.empty() ? Exit::ok : Exit::configuration;
     if (options.json) {
         OrderedJson settings = OrderedJson::array();
         for (const config::Setting &setting : loaded.settings) {
             settings.push_back({{"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
         }
-        print_json({{"ok", true}, {"settings", std::move(settings)}, {"domains", std::move(domains)}});
-        return Exit::ok;
+        print_json({{"ok", serving.unserved.empty()}, {"settings", std::move(settings)}, {"domains", std::move(domains)}});
+        return all_served;
     }
     Table table({"KEY", "VALUE", "SOURCE"});
     for (const config::Setting &setting : loaded.settings) {
@@ -130,7 +138,7 @@ Exit check(const ConfigOptions &options, const Context &context) {
     if (domains.empty()) {
         print_line("No domains: none is configured, and no plugin in " + loaded.config.plugins_directory.string() + " offers one.");
     }
-    return Exit::ok;
+    return all_served;
 }
 
 } // namespace

@@ -5,11 +5,15 @@
 #include "host_access.hpp"
 #include "interrupt.hpp"
 #include "message_text.hpp"
+#include "number_check.hpp"
 #include "serving.hpp"
 
+#include "engine/dead_letter.hpp"
 #include "engine/replay.hpp"
+#include "operations/report.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 namespace weir::cli {
@@ -32,35 +36,50 @@ struct Opened {
     config::Loaded loaded;
     event::Contracts contracts;
     Serving serving;
-    const Serving::Domain *domain = nullptr;
+    const Serving::Domain *domain = nullptr; ///< null where the plugin directory can't serve it, and its tables are there
     std::unique_ptr<store::Store> store;
     std::unique_ptr<store::DomainStore> domain_store; ///< null: the domain never ran
 };
+
+/// Where the tables of a domain are that no plugin in the directory can serve; a plugin's own name for them is not known then.
+std::string schema_of(const config::HostConfig &config, const std::string &domain) {
+    std::string schema = domain;
+    for (const config::DomainConfig &one : config.domains) {
+        if (one.name == domain && !one.schema.empty()) {
+            schema = one.schema;
+        }
+    }
+    std::replace(schema.begin(), schema.end(), '-', '_');
+    return schema;
+}
 
 void open(const DeadLetterOptions &options, const Context &context, Opened &out) {
     out.loaded = load_config(options.config);
     out.contracts = load_contracts(out.loaded.config);
     out.serving = find_serving(out.loaded.config, context, out.contracts);
-    out.domain = &domain_named(out.serving, options.domain);
     out.store = open_store(out.loaded.config);
-    if (out.store->has_domain(out.domain->spec.schema)) {
-        out.domain_store = out.store->domain(out.domain->spec.schema);
+    if (const auto found = out.serving.domains.find(options.domain); found != out.serving.domains.end()) {
+        out.domain = &found->second;
+    }
+    // What is kept can be looked at and dropped without the plugin: it may be what was replaced by one that is refused.
+    const std::string schema = out.domain ? out.domain->spec.schema : schema_of(out.loaded.config, options.domain);
+    if (out.store->has_domain(schema)) {
+        out.domain_store = out.store->domain(schema);
+    } else {
+        domain_named(out.serving, options.domain);
     }
 }
 
-OrderedJson summary(const store::DeadLetter &letter) {
-    return {{"id", letter.id},
-            {"event_id", letter.event_id.text()},
-            {"event_type", letter.event_type},
-            {"topic", letter.topic},
-            {"partition", letter.partition},
-            {"position", letter.position},
-            {"status", status_name(letter.status)},
-            {"error_type", letter.error_type},
-            {"error_message", letter.error_message},
-            {"retry_count", letter.retry_count},
-            {"created_at", event::format_time(letter.created_at)},
-            {"updated_at", event::format_time(letter.updated_at)}};
+/// The domain as the plugin in the directory serves it.
+const Serving::Domain &serving_domain(const Opened &opened, const std::string &name) {
+    try {
+        return domain_named(opened.serving, name);
+    } catch (const Failure &failure) {
+        throw Failure(Exit::configuration, std::string(failure.what()) +
+                                               ". A replay needs its plugin: install one that fits, or, where a host goes on with the one "
+                                               "before, have that host do it: POST /api/deadletters/" +
+                                               name + "/ID/replay");
+    }
 }
 
 Exit list(const DeadLetterOptions &options, const Context &context) {
@@ -83,7 +102,7 @@ Exit list(const DeadLetterOptions &options, const Context &context) {
     if (options.json) {
         OrderedJson array = OrderedJson::array();
         for (const store::DeadLetter &letter : letters) {
-            array.push_back(summary(letter));
+            array.push_back(operations::letter_json(letter));
         }
         print_json({{"domain", options.domain}, {"dead_letters", std::move(array)}, {"more", more}});
         return Exit::ok;
@@ -117,10 +136,11 @@ Exit show(const DeadLetterOptions &options, const Context &context) {
         throw Failure(Exit::failed, "domain " + options.domain + " has no dead letter '" + options.choice.ids.front() +
                                         "'; 'weir deadletter list --status all' shows all");
     }
-    OrderedJson object = summary(*letter);
+    OrderedJson object = operations::letter_json(*letter);
+    const auto message = engine::message_of(*letter);
     if (options.json) {
         object["context"] = OrderedJson::parse(letter->context, nullptr, false);
-        add_bytes(object, "raw", letter->raw);
+        add_message(object, *message);
         print_json(object);
         return Exit::ok;
     }
@@ -130,6 +150,12 @@ Exit show(const DeadLetterOptions &options, const Context &context) {
     }
     print_line("context         " + printable(letter->context));
     print_line("");
+    for (const auto &[name, value] : message->fields) {
+        print_line(printable(name) + ": " + printable(value));
+    }
+    if (!message->fields.empty()) {
+        return Exit::ok;
+    }
     print_line(printable(letter->event_data && !letter->event_data->empty() ? *letter->event_data : letter->raw));
     return Exit::ok;
 }
@@ -232,8 +258,8 @@ void require_choice(const DeadLetterOptions &options, const char *verb) {
 }
 
 /// A replay begins by bringing the tables up to date, a dry run must not.
-void refuse_pending_migration(const Opened &opened) {
-    const auto steps = opened.domain_store->preview(opened.domain->module->description().schema);
+void refuse_pending_migration(store::DomainStore &domain_store, const Serving::Domain &domain) {
+    const auto steps = domain_store.preview(domain.module->description().schema);
     if (!steps.empty()) {
         throw Failure(Exit::failed, "a dry run changes nothing, and the tables are not yet as this plugin declares them (to come: " +
                                         steps.front() + (steps.size() > 1 ? " and " + std::to_string(steps.size() - 1) + " more" : "") +
@@ -250,11 +276,11 @@ Exit replay(const DeadLetterOptions &options, const Context &context) {
     if (!opened.domain_store) {
         return report.finish(false);
     }
+    const Serving::Domain &domain = serving_domain(opened, options.domain);
     if (options.dry_run) {
-        refuse_pending_migration(opened);
+        refuse_pending_migration(*opened.domain_store, domain);
     }
-    engine::Replayer replayer(opened.domain->spec, opened.domain->module, *opened.store, opened.contracts,
-                              opened.loaded.config.state_directory);
+    engine::Replayer replayer(domain.spec, domain.module, *opened.store, opened.contracts, opened.loaded.config.state_directory);
     const bool cancelled = work_through(options, *opened.domain_store, interrupt, [&](const store::DeadLetter &letter) {
         const engine::ReplayResult result = replayer.replay(letter, options.dry_run);
         const char *decided = store::outcome_name(result.decided).data(); // of literals
@@ -310,7 +336,7 @@ void add_choice(CLI::App &command, DeadLetterOptions &options) {
 void add_work(CLI::App &command, DeadLetterOptions &options) {
     command.add_option("id", options.choice.ids, "Ids of dead letters, or of events")->type_name("ID");
     command.add_flag("--all", options.choice.all, "Every pending one");
-    command.add_option("--rate", options.rate, "How many a second at most [no limit]")->type_name("N")->check(CLI::NonNegativeNumber);
+    command.add_option("--rate", options.rate, "How many a second at most [no limit]")->type_name("N")->check(at_least(0));
     command.add_flag("--dry-run", options.dry_run, "Say what would come of it; commit nothing");
     add_choice(command, options);
 }
@@ -329,7 +355,7 @@ void add_deadletter(CLI::App &root, Context &context) {
     list_command->add_option("--status", listing->status, "pending, replayed, dropped or all [pending]")
         ->type_name("STATUS")
         ->check(CLI::IsMember({"pending", "replayed", "dropped", "all"}));
-    list_command->add_option("--limit", listing->limit, "How many at most [100]")->type_name("N")->check(CLI::PositiveNumber);
+    list_command->add_option("--limit", listing->limit, "How many at most [100]")->type_name("N")->check(at_least(1));
     list_command->footer("Example:\n  weir deadletter list -c configs/embedded.json --domain linting --error-type contract_violation");
 
     CLI::App *show_command = group->add_subcommand("show", "Show one dead letter with its message, personal data included");
@@ -348,7 +374,7 @@ void add_deadletter(CLI::App &root, Context &context) {
         "\n"
         "Examples:\n"
         "  weir deadletter replay -c configs/embedded.json --domain linting --all --dry-run\n"
-        "  weir deadletter replay -c configs/embedded.json --domain linting --error-type handler_rejected --rate 50\n"
+        "  weir deadletter replay -c configs/embedded.json --domain linting --error-type retries_exhausted --rate 50\n"
         "  weir deadletter replay -c configs/embedded.json --domain linting 17 18");
 
     CLI::App *drop_command = group->add_subcommand("drop", "Give dead letters up; they stay in the table as dropped");

@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "identity_events.hpp"
 #include "interrupt.hpp"
+#include "number_check.hpp"
 #include "output.hpp"
 
 #include <CLI/CLI.hpp>
@@ -33,10 +34,10 @@ void add_generate(CLI::App &root, Context &context) {
     const auto percent = [&](const char *name, unsigned &value, const char *about) {
         command->add_option(name, value, about)->type_name("PERCENT")->check(CLI::Range(0, 100));
     };
-    command->add_option("-n,--count", options->count, "How many messages [1000]")->type_name("N")->check(CLI::NonNegativeNumber);
+    command->add_option("-n,--count", options->count, "How many messages [1000]")->type_name("N")->check(at_least(0));
     command->add_option("--seed", options->seed, "The same seed makes the same messages [1]")->type_name("N");
-    command->add_option("--users", options->users, "Of how many users [a tenth of the count]")->type_name("N")->check(CLI::PositiveNumber);
-    command->add_option("--tenants", options->tenants, "Of how many tenants [3]")->type_name("N")->check(CLI::PositiveNumber);
+    command->add_option("--users", options->users, "Of how many users [a tenth of the count]")->type_name("N")->check(at_least(1));
+    command->add_option("--tenants", options->tenants, "Of how many tenants [3]")->type_name("N")->check(at_least(1));
     percent("--duplicates-percent", options->duplicates_percent, "Second deliveries of an earlier message [2]");
     percent("--late-percent", options->late_percent, "Events older than what was told before [2]");
     percent("--unknown-percent", options->unknown_percent, "Of a type that no plugin handles [0]");

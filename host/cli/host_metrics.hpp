@@ -4,10 +4,13 @@
 #include "sampler.hpp"
 
 #include "engine/domain.hpp"
+#include "engine/work_in_hand.hpp"
 #include "metrics/figures.hpp"
 
 #include <chrono>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,7 +22,9 @@ class HostMetrics {
 public:
     struct Sources {
         std::function<std::vector<engine::DomainStatus>()> status;
+        std::function<std::map<std::string, std::shared_ptr<const engine::WorkInHand>>()> work; ///< by domain, of those served here
         std::function<std::size_t()> refused_plugins;
+        std::function<std::size_t()> refused_configuration;
         std::function<metrics::HttpFigures()> http;      ///< empty: no HTTP figures
         std::size_t pool_max = 0;                        ///< store.pool.max
         std::chrono::milliseconds sample_max_age{60000}; ///< what broker or store said longer ago is left out

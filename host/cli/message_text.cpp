@@ -67,6 +67,17 @@ OrderedJson message_json(const event::Message &message) {
     return object;
 }
 
+void add_message(OrderedJson &object, const event::Message &message) {
+    if (message.fields.empty()) {
+        add_bytes(object, "raw", message.body);
+    }
+    for (const auto &[name, value] : message.fields) { // a name may come twice
+        OrderedJson &field = object["fields"].emplace_back();
+        add_bytes(field, "name", name);
+        add_bytes(field, "value", value);
+    }
+}
+
 void add_bytes(OrderedJson &object, const std::string &name, std::string_view bytes) {
     const std::string text(bytes);
     if (is_utf8(text)) {

@@ -34,8 +34,8 @@ http::RouteDescription description() {
 
 } // namespace
 
-void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, std::function<std::size_t()> refused_plugins,
-                   const Brokers &brokers, store::Store &store, std::size_t pool_max) {
+void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, RefusalCounts refused, const Brokers &brokers,
+                   store::Store &store, std::size_t pool_max) {
     const auto answers = std::make_shared<metrics::HttpCounts>();
     http.observe([answers](const http::Served &served) {
         answers->observe(served.listener, served.route, http::text_of(served.method), served.status,
@@ -43,7 +43,9 @@ void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, std:
     });
     HostMetrics::Sources sources;
     sources.status = [&supervisor] { return supervisor.status(); };
-    sources.refused_plugins = std::move(refused_plugins);
+    sources.work = [&supervisor] { return supervisor.work(); };
+    sources.refused_plugins = std::move(refused.plugins);
+    sources.refused_configuration = std::move(refused.configuration);
     sources.http = [&http, answers] { return figures_of(http, *answers); };
     sources.pool_max = pool_max;
     const auto state = std::make_shared<Served>(std::move(sources), brokers, store, [&supervisor] { return supervisor.served(); });

@@ -11,10 +11,16 @@
 
 namespace weir::cli {
 
+/// How much isn't taken.
+struct RefusalCounts {
+    std::function<std::size_t()> plugins;       ///< files of the plugin directory
+    std::function<std::size_t()> configuration; ///< what is wrong with a changed configuration
+};
+
 /// Serves `/metrics` among the operations of a host, and counts its answers. Before the server starts. What it refers to outlives the
 /// server.
-/// @param refused_plugins how many files of the plugin directory aren't taken @param pool_max store.pool.max
-void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, std::function<std::size_t()> refused_plugins,
-                   const Brokers &brokers, store::Store &store, std::size_t pool_max);
+/// @param pool_max store.pool.max
+void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, RefusalCounts refused, const Brokers &brokers,
+                   store::Store &store, std::size_t pool_max);
 
 } // namespace weir::cli

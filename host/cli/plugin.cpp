@@ -34,8 +34,29 @@ int refuse(const plugin::PluginRefusal &refusal, bool json) {
     return static_cast<int>(Exit::failed);
 }
 
+/// What the kept predecessor of an installed plugin handles and it doesn't.
+std::vector<std::string> lost_since_previous(const config::HostConfig &config, const Context &context, const plugin::Module &module) {
+    const std::filesystem::path file = config.plugins_directory / ".previous" / (module.description().name + ".so");
+    std::error_code ignored;
+    plugin::PluginRefusal refusal;
+    const auto previous = std::filesystem::exists(file, ignored)
+                              ? plugin::load_file(file, load_options(config, context, load_contracts(config)), refusal)
+                              : nullptr;
+    return previous ? plugin::handlers_lost(*previous, module) : std::vector<std::string>();
+}
+
+void note_lost(const plugin::Module &module, const std::vector<std::string> &lost) {
+    for (const std::string &symbol : lost) {
+        std::fprintf(stderr, "note: %s %s has no %s, which its predecessor has: events of that type take no effect any more\n",
+                     printable(module.description().name).c_str(), printable(module.description().version).c_str(), symbol.c_str());
+    }
+}
+
 Exit list(const PluginOptions &options, const Context &context) {
     const auto loaded = load_config(options.config);
+    if (const auto problem = plugins_directory_problem(loaded.config)) {
+        throw Failure(Exit::configuration, *problem);
+    }
     const Serving serving = find_serving(loaded.config, context, load_contracts(loaded.config));
     OrderedJson array = OrderedJson::array();
     Table table({"PLUGIN", "VERSION", "DOMAINS", "HANDLERS", "SUMMARY"});
@@ -49,12 +70,17 @@ Exit list(const PluginOptions &options, const Context &context) {
                 names.push_back(name);
             }
         }
+        const std::vector<std::string> lost = lost_since_previous(loaded.config, context, *module);
         array.push_back({{"plugin", about.name},
                          {"version", about.version},
                          {"file", module->origin()},
                          {"domains", std::move(names)},
                          {"handlers", module->handler_symbols()},
+                         {"handlers_lost", lost},
                          {"summary", about.summary}});
+        if (!options.json) {
+            note_lost(*module, lost);
+        }
         table.row(
             {about.name, about.version, domains.empty() ? "-" : domains, std::to_string(module->handler_symbols().size()), about.summary});
     }
@@ -107,6 +133,7 @@ Exit inspect(const PluginOptions &options, const Context &context) {
 struct SchemaCheck {
     std::map<std::string, store::MigrationSteps> steps;
     std::optional<plugin::PluginRefusal> refusal; ///< where one doesn't fit
+    std::vector<std::string> handlers_lost;       ///< that its predecessor has, and it hasn't
     std::string unknown;                          ///< why a schema could not be looked at; empty: all could
 };
 
@@ -116,6 +143,14 @@ SchemaCheck check_schemas(const config::HostConfig &config, const Context &conte
     const plugin::Description &about = module.description();
     try {
         const Serving serving = find_serving(config, context, load_contracts(config));
+        for (const auto &installed : serving.modules) {
+            std::error_code ignored;
+            if (installed->description().name == about.name) {
+                out.handlers_lost = std::filesystem::equivalent(installed->origin(), file, ignored)
+                                        ? lost_since_previous(config, context, module)
+                                        : plugin::handlers_lost(*installed, module);
+            }
+        }
         const auto store = open_store(config);
         std::map<std::string, std::string> schemas; // by domain
         for (const plugin::DomainDefaults &offer : about.domains) {
@@ -168,9 +203,14 @@ Exit check(const PluginOptions &options, const Context &context) {
     }
     note_unknown(schemas);
     if (options.json) {
-        print_json({{"ok", true}, {"plugin", about.name}, {"version", about.version}, {"migrations", schemas.steps}});
+        print_json({{"ok", true},
+                    {"plugin", about.name},
+                    {"version", about.version},
+                    {"handlers_lost", schemas.handlers_lost},
+                    {"migrations", schemas.steps}});
         return Exit::ok;
     }
+    note_lost(*module, schemas.handlers_lost);
     print_line(options.plugin + " fits: " + about.name + " " + about.version + ", " +
                counted(module->handler_symbols().size(), "handler", "handlers"));
     for (const auto &[domain, steps] : schemas.steps) {
@@ -198,6 +238,9 @@ Exit put(const PluginOptions &options, const Context &context, Step step) {
             return Exit::failed;
         }
         note_unknown(schemas);
+        if (module) {
+            note_lost(*module, schemas.handlers_lost);
+        }
     }
     const plugin::InstallResult result = step == Step::install    ? plugin::install_plugin(options.plugin, place)
                                          : step == Step::rollback ? plugin::rollback_plugin(options.plugin, place)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/plugin_routes.hpp"
 
+#include "engine/overdue_routes.hpp"
+#include "http/handler_watch.hpp"
 #include "http/problem.hpp"
 #include "log/log.hpp"
 
@@ -75,6 +77,22 @@ http::Response response_of(engine::RouteAnswer answer) {
     }
     return response;
 }
+
+/// Tells a domain of its routes' handlers that don't return.
+class OverdueWatch final : public http::HandlerWatch {
+public:
+    explicit OverdueWatch(Service service) : service_(std::move(service)) {}
+    void left_behind(const http::Route &route) override { service_->overdue().left_behind(name_of(route)); }
+    void returned(const http::Route &route) override { service_->overdue().returned(name_of(route)); }
+    bool full() const override { return service_->overdue().full(); }
+    http::Response refusal() const override { return response_of(service_->overdue().refusal()); }
+    const void *group() const noexcept override { return service_.get(); }
+
+private:
+    static std::string name_of(const http::Route &route) { return std::string(http::text_of(route.method)) + " " + route.pattern; }
+
+    const Service service_;
+};
 
 /// Routes of GET are answered before `answer` returns.
 engine::RouteAnswer read(const Service &service, const plugin::Route &route, const engine::RouteRequest &request) {
@@ -156,6 +174,16 @@ http::RouteDescription description_of(const Service &service, const plugin::Rout
         description.fields.push_back({"Idempotency-Key", "header", "Repeated under the same key, the request takes effect once",
                                       R"({"type":"string","minLength":1,"maxLength":255})", false});
     }
+    if (route.method == WEIR_HTTP_GET && !route.events) {
+        description.fields.push_back(
+            {"If-None-Match", "header", "The ETag of an answer that is there already", R"({"type":"string"})", false});
+    }
+    if (route.method == WEIR_HTTP_PUT || route.method == WEIR_HTTP_PATCH || route.method == WEIR_HTTP_DELETE) {
+        description.fields.push_back(
+            {"If-Match", "header",
+             "The ETag of the version that is to be changed: 412 where it is another by now. Some routes want it: 428",
+             R"({"type":"string"})", false});
+    }
     for (std::size_t at = route.path.find('{'); at != std::string::npos; at = route.path.find('{', at + 1)) {
         const std::size_t end = route.path.find_first_of(".}", at);
         description.fields.push_back({route.path.substr(at + 1, end - at - 1), "path", "", R"({"type":"string"})", true});
@@ -180,6 +208,7 @@ http::Route route_of(const engine::Retirement &retirement, const Service &servic
     made.options.access = route.guarded ? http::Access::guarded : http::Access::open;
     made.options.timeout = service->spec().options.handler_budget;
     made.options.timeout_key = "engine.handler_budget_ms of domain " + service->spec().name;
+    made.options.watch = std::make_shared<OverdueWatch>(service);
     made.options.consumes = {route.consumes};
     made.options.produces = {route.produces};
     made.options.content_security_policy = route.content_security_policy;
@@ -210,17 +239,25 @@ http::Route route_of(const engine::Retirement &retirement, const Service &servic
 
 } // namespace
 
-std::vector<http::Route> plugin_routes(const engine::RouteBoard &board) {
+std::vector<http::Route> plugin_routes(const engine::RouteBoard &board, std::set<std::string> *shadowed) {
+    std::set<std::string> now;
     std::vector<http::Route> routes;
     std::set<std::string> operation_ids;
     for (const engine::RouteBoard::Entry &entry : board.entries()) {
         if (entry.is_answered) {
             routes.push_back(route_of(board.retirement(), entry.service, *entry.route));
             make_unique(routes.back().description.operation_id, operation_ids);
-        } else {
-            log::debug("route.shadowed", "Two domains have the same route; one of them answers",
-                       {{"route", plugin::route_name(*entry.route)}, {"domain", entry.service->spec().name}, {"answers", entry.answers}});
+        } else if (shadowed != nullptr) {
+            const std::string &domain = entry.service->spec().name;
+            const std::string route = plugin::route_name(*entry.route);
+            if (!shadowed->contains(*now.insert(domain + " " + entry.answers + " " + route).first)) {
+                log::info("route.shadowed", "Two domains have the same route; one of them answers",
+                          {{"route", route}, {"domain", domain}, {"answers", entry.answers}});
+            }
         }
+    }
+    if (shadowed != nullptr) {
+        *shadowed = std::move(now);
     }
     return routes;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
+#include "host_access.hpp"
 #include "output.hpp"
 #include "suggest.hpp"
 
@@ -35,7 +36,13 @@ constexpr const char *kFooter = "Begin here:\n"
                                 "  5    the broker or the store can't be reached or written\n"
                                 "  130  stopped by SIGINT or SIGTERM before the work was done";
 
-int say(Exit code, const std::string &message) {
+void log_failure(Exit code, const std::string &message) { log::error("host.failed", message, {{"exit_code", static_cast<int>(code)}}); }
+
+int say(const Context &context, Exit code, const std::string &message) {
+    if (context.logs && log::writes_json()) {
+        log_failure(code, message);
+        return static_cast<int>(code);
+    }
     std::fprintf(stderr, "weir: %s\n", printable_lines(message).c_str());
     return static_cast<int>(code);
 }
@@ -75,47 +82,56 @@ int refuse_line(const CLI::App &root, const CLI::ParseError &error) {
         message = (command_wanted && rest.front().front() != '-' ? "there is no command '" : "this is not understood: '") + rest.front() +
                   "'" + (hint.empty() ? "" : "; did you mean '" + hint + "'?");
     }
+    configure_log_by_environment();
+    if (command.get_name() == "run" && log::writes_json()) {
+        log_failure(Exit::usage, message + "; see '" + words_of(command) + " --help'");
+        return static_cast<int>(Exit::usage);
+    }
     std::fprintf(stderr, "weir: %s\nSee '%s --help'.\n", printable(message).c_str(), words_of(command).c_str());
     return static_cast<int>(Exit::usage);
 }
 
 /// What went wrong with a server or a file, behind the key to change where the message itself doesn't name it.
-int say_of(Exit code, const char *what, const std::string &key, const std::string &variable, const std::string &message) {
+int say_of(const Context &context, Exit code, const char *what, const std::string &key, const std::string &variable,
+           const std::string &message) {
     const bool named = message.find(key) != std::string::npos;
-    return say(code, named ? message : "the " + std::string(what) + " (" + key + ", " + variable + "): " + message);
+    return say(context, code, named ? message : "the " + std::string(what) + " (" + key + ", " + variable + "): " + message);
 }
 
-int say_of_broker(Exit code, const std::string &message) {
-    return message.starts_with("redis.url of ") ? say(code, message) : say_of(code, "broker", "broker.url", "WEIR_BROKER_URL", message);
+int say_of_broker(const Context &context, Exit code, const std::string &message) {
+    return message.starts_with("redis.url of ") ? say(context, code, message)
+                                                : say_of(context, code, "broker", "broker.url", "WEIR_BROKER_URL", message);
 }
-int say_of_store(Exit code, const std::string &message) { return say_of(code, "store", "store.url", "WEIR_STORE_URL", message); }
+int say_of_store(const Context &context, Exit code, const std::string &message) {
+    return say_of(context, code, "store", "store.url", "WEIR_STORE_URL", message);
+}
 
 int run_action(const Context &context) {
     try {
         const Exit code = context.action();
-        return std::fflush(stdout) == 0 ? static_cast<int>(code) : say(Exit::failed, "standard output can't be written");
+        return std::fflush(stdout) == 0 ? static_cast<int>(code) : say(context, Exit::failed, "standard output can't be written");
     } catch (const Failure &failure) {
-        return say(failure.code(), failure.what());
+        return say(context, failure.code(), failure.what());
     } catch (const broker::Unavailable &failure) {
-        return say_of_broker(Exit::unavailable, failure.what());
+        return say_of_broker(context, Exit::unavailable, failure.what());
     } catch (const broker::Misconfigured &failure) {
-        return say_of_broker(Exit::configuration, failure.what());
+        return say_of_broker(context, Exit::configuration, failure.what());
     } catch (const store::Misconfigured &failure) {
-        return say_of_store(Exit::configuration, failure.what());
+        return say_of_store(context, Exit::configuration, failure.what());
     } catch (const store::Unavailable &failure) {
-        return say_of_store(Exit::unavailable, failure.what());
+        return say_of_store(context, Exit::unavailable, failure.what());
     } catch (const store::SchemaWrong &failure) {
-        return say_of_store(Exit::configuration, failure.what());
+        return say_of_store(context, Exit::configuration, failure.what());
     } catch (const store::RunAgain &failure) {
-        return say(Exit::unavailable, std::string("the store is busy; run the command again: ") + failure.what());
+        return say(context, Exit::unavailable, std::string("the store is busy; run the command again: ") + failure.what());
     } catch (const store::InDoubt &failure) {
-        return say(Exit::unavailable,
+        return say(context, Exit::unavailable,
                    std::string("whether the store committed is not known; run the command again, it does nothing twice: ") +
                        failure.what());
     } catch (const plugin::PluginEnvironmentError &failure) {
-        return say(Exit::configuration, failure.what());
+        return say(context, Exit::configuration, failure.what());
     } catch (const std::exception &failure) {
-        return say(Exit::failed, failure.what());
+        return say(context, Exit::failed, failure.what());
     }
 }
 
@@ -149,11 +165,10 @@ int run_program(const std::vector<CommandGroup> &groups, int argc, const char *c
         return refuse_line(root, error);
     }
     if (!context.action) {
-        const CLI::App &command = deepest(root);
-        std::fputs(command.help().c_str(), stderr);
+        std::fputs(root.help().c_str(), stderr); // of the command that the line got to
         return static_cast<int>(Exit::usage);
     }
-    log::configure(log::Level::warn, log::Format::automatic); // until a command says otherwise: operators asked for an answer
+    configure_log_by_environment(); // until a command says otherwise: operators asked for an answer
     return run_action(context);
 }
 

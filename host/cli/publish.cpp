@@ -92,6 +92,7 @@ private:
             ++uncontracted_[checked.event_type];
         }
         ++accepted_;
+        keyless_ += !options_.key_pointers.empty() && checked.key.empty() ? 1 : 0;
         if (broker_) {
             waiting_bytes_ += line.size();
             waiting_.push_back({std::move(checked.key), {}, line});
@@ -128,8 +129,12 @@ private:
             std::fprintf(stderr, "... and %s more\n", counted(refused_ - kRefusalsShown, "line", "lines").c_str());
         }
         for (const auto &[type, count] : uncontracted_) {
-            std::fprintf(stderr, "note: no contract for %s (%s); sent unchecked\n", type.c_str(),
+            std::fprintf(stderr, "note: no contract for %s (%s): only the envelope was checked\n", type.c_str(),
                          counted(count, "message", "messages").c_str());
+        }
+        if (keyless_ > 0) {
+            std::fprintf(stderr, "note: %s nothing at --key-pointer, and so no key: over several partitions their order isn't kept\n",
+                         counted(keyless_, "message has", "messages have").c_str());
         }
         if (options_.json) {
             print_json({{"topic", options_.topic},
@@ -165,6 +170,7 @@ private:
     std::size_t accepted_ = 0;
     std::size_t published_ = 0;
     std::size_t refused_ = 0;
+    std::size_t keyless_ = 0;                         // of those accepted, where --key-pointer says where keys are
     std::map<std::string, std::size_t> uncontracted_; // event type -> messages
 };
 

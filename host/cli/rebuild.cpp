@@ -68,6 +68,8 @@ Exit show_survey(const RebuildOptions &options, Opened &opened) {
                     {"messages", survey.kept()},
                     {"decided", survey.decided.applied + survey.decided.ignored + survey.decided.dead},
                     {"dead_letters", survey.decided.dead},
+                    {"gone", survey.gone},
+                    {"without_handler", survey.without_handler},
                     {"notes", survey.notes},
                     {"obstacles", survey.obstacles}});
         return survey.obstacles.empty() ? Exit::ok : Exit::failed;
@@ -81,7 +83,9 @@ Exit show_survey(const RebuildOptions &options, Opened &opened) {
     print_line("");
     print_line(options.domain + " has decided " +
                counted(survey.decided.applied + survey.decided.ignored + survey.decided.dead, "event", "events") + ", " +
-               counted(survey.decided.dead, "of them a dead letter", "of them dead letters") + "; these would be made again.");
+               counted(survey.decided.dead, "of them a dead letter", "of them dead letters") +
+               (survey.gone == 0 ? "; these would be made again."
+                                 : "; about " + std::to_string(survey.gone) + " of these could not be made again."));
     for (const std::string &note : survey.notes) {
         print_line(printable("Note: " + note + "."));
     }
@@ -180,17 +184,28 @@ void show_result(const RebuildOptions &options, const engine::RebuildResult &res
         print_json({{"domain", options.domain},
                     {"outcome", swapped ? "swapped" : "interrupted"},
                     {"decided", result.decided},
+                    {"applied", result.outcomes.applied},
+                    {"ignored", result.outcomes.ignored},
+                    {"dead_letters", result.outcomes.dead},
                     {"rows_added", replaced.rows_added},
                     {"rows_changed", replaced.rows_changed},
                     {"rows_removed", replaced.rows_removed},
+                    {"rows_kept", replaced.rows_kept},
                     {"dead_letters_resolved", replaced.letters_resolved},
                     {"dead_letters_renewed", replaced.letters_renewed},
                     {"dead_letters_added", replaced.letters_added},
                     {"held_up_ms", result.held_up.count()}});
     } else if (swapped) {
-        print_line(options.domain + " was made again from " + counted(result.decided, "event", "events") + ": " +
-                   counted(replaced.rows_added, "row", "rows") + " added, " + counted(replaced.rows_changed, "changed", "changed") + ", " +
+        print_line(options.domain + " was made again from " + counted(result.decided, "event", "events") + " (" +
+                   std::to_string(result.outcomes.applied) + " applied, " + std::to_string(result.outcomes.ignored) + " ignored, " +
+                   counted(result.outcomes.dead, "dead letter", "dead letters") + "): " + counted(replaced.rows_added, "row", "rows") +
+                   " added, " + counted(replaced.rows_changed, "changed", "changed") + ", " +
                    counted(replaced.rows_removed, "removed", "removed") + ".");
+        if (replaced.rows_kept > 0) {
+            print_line(
+                counted(replaced.rows_kept, "row that no event makes any more was kept", "rows that no event makes any more were kept") +
+                ": rows that routes wrote refer to " + (replaced.rows_kept == 1 ? "it." : "them."));
+        }
         print_line("Dead letters: " + std::to_string(replaced.letters_resolved) + " resolved, " + std::to_string(replaced.letters_renewed) +
                    " dead again, " + std::to_string(replaced.letters_added) + " new.");
     } else {
@@ -252,7 +267,7 @@ void add_rebuild(CLI::App &root, Context &context) {
     command->add_flag("--status", options->status, "Say whether one is under way or was interrupted, and how far it is");
     command->add_flag("--cancel", options->cancel, "Remove what an interrupted rebuild has made");
     command->add_flag("--from-what-is-kept", options->from_what_is_kept,
-                      "Also where topics don't keep their beginning, or tables hold rows that no event made: those rows are lost");
+                      "Also where topics don't hold all that was decided, or tables hold rows that no event made: those rows are lost");
     command->add_flag("--json", options->json, "One JSON object");
     command->footer(
         "Everything that the domain has decided is decided again, from the topics' beginning, with the plugin that is in the plugin\n"
@@ -261,6 +276,11 @@ void add_rebuild(CLI::App &root, Context &context) {
         "\n"
         "Dead letters: one that can be applied now is applied and is none any more; one that is dead again keeps its id. Those that were\n"
         "dropped stay undone. Those that were replayed are applied where they stand in their topic.\n"
+        "\n"
+        "Tables whose rows routes change stay as they are; --dry-run names them. A dead letter that changes one stays a dead letter: "
+        "replay\n"
+        "it afterwards, which applies it to all tables. A letter that is new there was applied before: its replay leaves such tables "
+        "alone.\n"
         "\n"
         "Ends with 1 where it is refused, 130 where it was interrupted.\n"
         "\n"

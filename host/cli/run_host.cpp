@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_host.hpp"
 
+#include "cli/host_access.hpp"
 #include "cli/http_service.hpp"
 #include "cli/metrics_service.hpp"
 #include "cli/missing_topics.hpp"
@@ -10,20 +11,20 @@
 #include "cli/status_report.hpp"
 #include "config/watch.hpp"
 #include "engine/crash_marks.hpp"
+#include "engine/overdue_routes.hpp"
 #include "engine/supervisor.hpp"
 #include "event/uuid.hpp"
 #include "log/log.hpp"
 #include "plugin/catalog.hpp"
 #include "process_usage.hpp"
 #include "stop_deadline.hpp"
+#include "take_over.hpp"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
-#include <mutex>
 #include <unistd.h>
 
 namespace weir::cli {
@@ -36,7 +37,8 @@ constexpr auto kLookWhileWaiting = std::chrono::milliseconds(10); // for readine
 constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kMaintainEvery = std::chrono::minutes(1);
 constexpr auto kStatusEvery = std::chrono::milliseconds(1000);
-constexpr auto kRoutesEnd = std::chrono::seconds(10); // for what is on its way to a broker that doesn't answer
+constexpr auto kRoutesEnd = std::chrono::seconds(10);               // for what is on its way to a broker that doesn't answer
+constexpr auto kRoutesEndWithout = std::chrono::milliseconds(2500); // the same, where routes never end: what was withdrawn has two seconds
 
 // Signals are taken by the main thread alone, in its loop; threads started after this inherit the mask.
 class Signals {
@@ -61,7 +63,10 @@ public:
     /// From now on a signal ends the process as it is; everything is safe to be done again.
     void end_at_once() const {
         for (const int number : {SIGTERM, SIGINT}) {
-            std::signal(number, [](int caught) { _exit(128 + caught); });
+            std::signal(number, [](int caught) {
+                engine::CrashMarks::end_all_orderly();
+                _exit(128 + caught);
+            });
         }
         std::signal(SIGHUP, SIG_IGN);
         pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
@@ -138,16 +143,21 @@ engine::Environment environment_of(const config::HostConfig &config, const Broke
 }
 
 operations::Sources sources_of(const config::HostConfig &config, const Brokers &brokers, store::Store &store,
-                               const event::Contracts &contracts, const engine::Supervisor &supervisor, const PluginStates &plugins) {
+                               const event::Contracts &contracts, const engine::Supervisor &supervisor, const PluginStates &plugins,
+                               const RefusedConfiguration &refused) {
     operations::Sources sources;
     sources.version = WEIR_VERSION;
     sources.domains = [&supervisor] { return supervisor.status(); };
-    sources.served = [&supervisor] {
-        std::map<std::string, std::string> unserved;
-        return supervisor.planned(unserved);
-    };
+    sources.served = [&supervisor] { return supervisor.serving(); };
     sources.work = [&supervisor] { return supervisor.work(); };
     sources.plugins = [&plugins] { return plugins.all(); };
+    sources.refused_configuration = [&refused] {
+        std::vector<operations::ConfigurationFault> faults;
+        for (config::Problem &problem : refused.now()) {
+            faults.push_back({std::move(problem.where), std::move(problem.what)});
+        }
+        return faults;
+    };
     for (const auto &[url, broker] : brokers) {
         sources.brokers[url] = broker.get();
     }
@@ -163,8 +173,8 @@ operations::Sources sources_of(const config::HostConfig &config, const Brokers &
 class BoardWatch {
 public:
     BoardWatch(engine::RouteBoard &board, HttpService &http) : board_(board) {
-        board_.on_change([&board, &http] {
-            for (const std::string &problem : http.set_plugin_routes(plugin_routes(board))) {
+        board_.on_change([this, &board, &http] {
+            for (const std::string &problem : http.set_plugin_routes(plugin_routes(board, &shadowed_))) {
                 log::error("http.routes_refused", "A plugin's route can't be served beside others, and is left out", {{"reason", problem}});
             }
         });
@@ -175,63 +185,8 @@ public:
 
 private:
     engine::RouteBoard &board_;
+    std::set<std::string> shadowed_; // while the board tells of a change, which it does one at a time
 };
-
-// Brokers are opened at the start: a domain whose url has changed goes on with the one that it had.
-void keep_brokers(const config::HostConfig &running, config::HostConfig &next) {
-    const auto open = [&](const std::string &url) {
-        return url == running.broker_url ||
-               std::any_of(running.domains.begin(), running.domains.end(),
-                           [&](const config::DomainConfig &domain) { return domain.enabled && domain.broker_url == url; });
-    };
-    for (config::DomainConfig &domain : next.domains) {
-        const auto before = std::find_if(running.domains.begin(), running.domains.end(),
-                                         [&](const config::DomainConfig &other) { return other.name == domain.name; });
-        const std::string &kept = before != running.domains.end() && open(before->broker_url) ? before->broker_url : running.broker_url;
-        if (domain.enabled && !open(domain.broker_url)) {
-            log::warn("config.needs_restart", "This key is taken over at the next start; the other changes are taken over now",
-                      {{"key", "domains." + domain.name + ".redis.url"}});
-            domain.broker_url = kept;
-            domain.enabled = !kept.empty();
-        }
-    }
-    next.broker_url = running.broker_url;
-}
-
-// Takes over a changed configuration, where it is right and changes nothing that needs a restart of the process.
-void take_over(engine::Supervisor &supervisor, HttpService &http, const config::HostConfig &running, const config::Loaded &changed) {
-    if (!changed.problems.empty()) {
-        for (const config::Problem &problem : changed.problems) {
-            log::error("config.refused", "The changed configuration is wrong; the old one stays",
-                       {{"where", problem.where}, {"reason", problem.what}});
-        }
-        return;
-    }
-    config::HostConfig next = changed.config;
-    const std::array<std::pair<const char *, bool>, 7> fixed{
-        {{"broker.url", next.broker_url != running.broker_url},
-         {"store.url", next.store_url != running.store_url},
-         {"plugins.directory", next.plugins_directory != running.plugins_directory},
-         {"state_directory", next.state_directory != running.state_directory},
-         {"plugins.poll_interval_ms", next.plugins_poll_ms != running.plugins_poll_ms},
-         {"plugins.inotify", next.plugins_inotify != running.plugins_inotify},
-         {"contracts_directory", next.contracts_directory != running.contracts_directory}}};
-    for (const auto &[key, differs] : fixed) {
-        if (differs) {
-            log::warn("config.needs_restart", "This key is taken over at the next start; the other changes are taken over now",
-                      {{"key", key}});
-        }
-    }
-    keep_brokers(running, next);
-    log::Level level{};
-    if (log::parse_level(next.log_level, level)) {
-        configure_log(next);
-    }
-    http.take_over(next.http);
-    supervisor.apply(plan_of(next));
-    log::info("config.taken_over", "The changed configuration is in force",
-              {{"file", next.file.string()}, {"domains", next.domains.size()}});
-}
 
 } // namespace
 
@@ -243,13 +198,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     engine::install_crash_signal_handlers();
     const config::HostConfig config = loaded.config;
     std::filesystem::create_directories(config.state_directory);
-    event::Contracts contracts = event::Contracts::built_in();
-    if (!config.contracts_directory.empty()) {
-        if (const auto problem = contracts.add_directory(config.contracts_directory)) {
-            std::fprintf(stderr, "weir: contracts_directory: %s\n", problem->c_str());
-            return Exit::configuration;
-        }
-    }
+    const event::Contracts contracts = load_contracts(config);
     engine::EventBudget budget(options.max_events.value_or(std::numeric_limits<std::int64_t>::max()));
     const std::string process_id = event::Uuid::random().text().substr(0, 8) + "-" + std::to_string(getpid());
     engine::RouteBoard board;
@@ -267,10 +216,22 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     log::info("host.starting", "Weir starts",
               {{"config", config.file.string()}, {"plugins", config.plugins_directory.string()}, {"pid", getpid()}});
 
+    if (options.config_file.empty()) {
+        log::info(
+            "config.none",
+            "No configuration file is given (weir run -c FILE): defaults and WEIR_ variables are in effect, and data goes where they say",
+            {{"broker", config::masked_url(config.broker_url)},
+             {"store", config::masked_url(config.store_url)},
+             {"state", config.state_directory.string()},
+             {"http", config.http.listen.empty() ? std::string("off") : config.http.listen}});
+    }
+
     PluginStates plugins;
-    HttpService http(config.http, sources_of(config, brokers, store, contracts, supervisor, plugins));
-    serve_metrics(
-        http, supervisor, [&plugins] { return plugins.refused_now().size(); }, brokers, store, config.store.pool_max);
+    RefusedConfiguration refused_configuration;
+    HttpService http(config.http, sources_of(config, brokers, store, contracts, supervisor, plugins, refused_configuration));
+    serve_metrics(http, supervisor,
+                  {[&plugins] { return plugins.refused_now().size(); }, [&] { return refused_configuration.now().size(); }}, brokers, store,
+                  config.store.pool_max);
     supervisor.reserve_routes(http.host_shapes());
     http.start();
     const BoardWatch board_watch(board, http);
@@ -290,12 +251,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
         watch_options.environment = config::process_environment();
         std::optional<config::Watch> watch; // without a file there is nothing to watch
         const auto changed_configuration = [&](const config::Loaded &changed) {
-            try {
-                take_over(supervisor, http, config, changed);
-            } catch (const std::exception &failure) {
-                log::error("config.refused", "The changed configuration could not be taken over",
-                           {{"where", config.file.string()}, {"reason", failure.what()}});
-            }
+            refused_configuration.set(take_over(supervisor, http, config, changed));
         };
         if (!options.config_file.empty()) {
             watch.emplace(std::move(watch_options), loaded, changed_configuration);
@@ -321,7 +277,8 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                 const bool ready = all_ready(domains);
                 if (now >= status_at || ready) {
                     missing_topics.look(domains, config);
-                    status_file->write(status_json(domains, plugins.refused_now(), missing_topics.now(), status_file->lock_name()));
+                    status_file->write(status_json(domains, plugins.refused_now(), missing_topics.now(), status_file->lock_name(),
+                                                   refused_configuration.now()));
                     status_at = now + kStatusEvery;
                 }
                 if (ready && !ready_said) {
@@ -358,8 +315,16 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     signals.end_at_once(); // whoever asks a second time doesn't want to wait
     http.stopping();
     bool clean = supervisor.stop();
+    engine::CrashMarks::end_all_orderly(); // what a domain left behind before it was begun anew, in an outage, is no crash either
     clean = http.stop() && clean;
-    clean = board.retirement().wait_until(std::min(Clock::now() + kRoutesEnd, stop_deadline->last_words())) && clean;
+    const auto left = engine::OverdueRoutes::left_in_process();
+    const auto patience = left.empty() ? Clock::duration(kRoutesEnd) : Clock::duration(kRoutesEndWithout);
+    clean = board.retirement().wait_until(std::min(Clock::now() + patience, stop_deadline->last_words())) && clean;
+    for (const engine::OverdueRoutes::Left &one : engine::OverdueRoutes::left_in_process()) {
+        log::error("route.abandoned",
+                   "Requests to a route had not returned when the host had to end, and are left; what they have not committed is not done",
+                   {{"domain", one.domain}, {"route", one.route}, {"requests", one.count}});
+    }
     const auto domains = supervisor.status();
     status_file.reset();
     if (options.json) {

@@ -111,7 +111,8 @@ private:
             } else {
                 probe = std::make_unique<Probe>(spec);
             }
-            samples.domains[spec.name] = probe->ask(broker_of(spec), store_);
+            DomainSample &sample = samples.domains[spec.name] = probe->ask(broker_of(spec), store_);
+            sample.parallel = spec.parallel;
         }
         probes_ = std::move(kept);
         samples.taken = Clock::now();

@@ -25,6 +25,7 @@ template <typename Answer> struct LastSaid {
 struct DomainSample {
     LastSaid<std::vector<broker::PartitionLag>> lag;
     LastSaid<store::Figures> store;
+    bool parallel = false; ///< whether every host of the domain reads all of its partitions
 };
 
 /// Samples of all domains, by name.

@@ -17,7 +17,7 @@ namespace weir::cli {
 /// How a plugin is loaded for a command: tried in a child process first, so that one that crashes doesn't take the command along.
 plugin::LoadOptions load_options(const config::HostConfig &config, const Context &context, const event::Contracts &contracts);
 
-/// The files of the plugin directory, in the order of their names.
+/// The files of the plugin directory, in the order of their names; none where it isn't there. Throws Failure where it can't be read.
 std::vector<std::filesystem::path> plugin_files(const std::filesystem::path &directory);
 
 /// What `run` would serve, by the same rules and with the same plugins.

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <fstream>
 #include <memory>
+#include <unistd.h>
 
 namespace weir::cli {
 
@@ -38,6 +39,16 @@ OrderedJson read_status(const std::filesystem::path &file, std::string &reason) 
     std::ifstream in(file);
     OrderedJson status = in ? OrderedJson::parse(in, nullptr, false) : OrderedJson();
     if (!in.is_open()) {
+        if (access(file.parent_path().c_str(), X_OK) != 0 && errno == EACCES) {
+            throw Failure(Exit::unavailable, file.parent_path().string() +
+                                                 " (state_directory) can't be looked into by this user, so that whether a host "
+                                                 "runs here is not known; ask as the user that runs Weir, or as root");
+        }
+        if (access(file.c_str(), F_OK) == 0) {
+            throw Failure(Exit::unavailable,
+                          file.string() + " can't be read by this user, so that how the host is is not known; ask as the user that runs "
+                                          "Weir, or as root");
+        }
         reason = "no host is running here (" + file.string() + " is not there)";
         return nullptr;
     }
@@ -96,10 +107,20 @@ void show(const OrderedJson &status) {
         if (const std::string reason = domain.value("reason", ""); !reason.empty()) {
             print_line(printable_lines(text_of(domain, "domain") + ": " + reason));
         }
+        if (const std::string overdue = domain.value("overdue_routes", ""); !overdue.empty()) {
+            print_line(printable_lines(text_of(domain, "domain") + ": " + overdue));
+        }
     }
     for (const OrderedJson &plugin : status.value("refused_plugins", OrderedJson::array())) {
         print_line(printable_lines(text_of(plugin, "file") + ": refused (" + text_of(plugin, "code") + "): " + text_of(plugin, "message") +
                                    "; " + text_of(plugin, "remedy")));
+    }
+    const OrderedJson faults = status.value("refused_configuration", OrderedJson::array());
+    for (const OrderedJson &fault : faults) {
+        print_line(printable_lines(text_of(fault, "where") + ": refused: " + text_of(fault, "reason")));
+    }
+    if (!faults.empty()) {
+        print_line("The configuration as it is now is wrong: the host goes on with the one before, and would not start again.");
     }
 }
 
@@ -172,10 +193,11 @@ void add_status(CLI::App &root, Context &context) {
         ->type_name("DIR");
     command->add_flag("--json", options->json,
                       "One JSON object: running, pid, time, age_ms, ready, domains with phase, reason, missing_topics, refused and counts, "
-                      "refused_plugins, other_hosts");
+                      "refused_plugins, refused_configuration, other_hosts");
     command->footer(
         "Ends with 0 where a host runs and every domain is ready, else with 1: fit for a probe. The host writes what is shown here to\n"
-        "status.json in its state_directory, once a second.\n"
+        "status.json in its state_directory, once a second. APPLIED counts stale events too: a guard has turned\n"
+        "their change away, since the row is from a later one.\n"
         "\n"
         "Example:\n"
         "  until weir status -c configs/embedded.json; do sleep 1; done");

@@ -20,7 +20,8 @@ bool all_ready(const std::vector<engine::DomainStatus> &domains) {
 }
 
 std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused,
-                        const std::map<std::string, std::vector<MissingTopic>> &missing, const std::string &lock) {
+                        const std::map<std::string, std::vector<MissingTopic>> &missing, const std::string &lock,
+                        const std::vector<config::Problem> &refused_configuration) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const engine::DomainStatus &domain : domains) {
         const engine::Counts &counts = domain.counts;
@@ -42,6 +43,7 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains, const 
                         {"missing_topics", std::move(topics)},
                         {"held", domain.held},
                         {"overdue_handlers", domain.overdue},
+                        {"overdue_routes", domain.overdue_routes},
                         {"counts",
                          {{"messages", counts.messages},
                           {"applied", counts.applied},
@@ -56,12 +58,17 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains, const 
     for (const auto &[file, refusal] : refused) {
         plugins.push_back({{"file", file}, {"code", refusal.code}, {"message", refusal.message}, {"remedy", refusal.remedy}});
     }
+    nlohmann::ordered_json faults = nlohmann::ordered_json::array();
+    for (const config::Problem &problem : refused_configuration) {
+        faults.push_back({{"where", problem.where}, {"reason", problem.what}});
+    }
     nlohmann::ordered_json report{{"pid", getpid()},
                                   {"time", event::format_time(event::now())},
                                   {"lock", lock},
                                   {"ready", all_ready(domains)},
                                   {"domains", std::move(list)},
-                                  {"refused_plugins", std::move(plugins)}};
+                                  {"refused_plugins", std::move(plugins)},
+                                  {"refused_configuration", std::move(faults)}};
     return report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

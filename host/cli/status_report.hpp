@@ -3,6 +3,7 @@
 
 #include "missing_topics.hpp"
 
+#include "config/config.hpp"
 #include "engine/domain.hpp"
 #include "plugin/catalog.hpp"
 
@@ -21,11 +22,13 @@ using RefusedPlugins = std::map<std::string, plugin::PluginRefusal>; ///< by fil
 
 /// The state of a host's domains as JSON:
 /// {"pid","time","lock","ready","domains":[{"domain","plugin","version","generation","phase","ready","reason","refused","partitions",
-/// "missing_topics":[{"topic","remedy"}],"held","overdue_handlers","counts":{...}}],"refused_plugins":[{"file","code","message","remedy"}]}.
+/// "missing_topics":[{"topic","remedy"}],"held","overdue_handlers","overdue_routes","counts":{...}}],"refused_plugins":[{"file","code","message","remedy"}],
+/// "refused_configuration":[{"where","reason"}]}.
 /// One line.
 /// @param lock see StatusFile::lock_name
 std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused = {},
-                        const std::map<std::string, std::vector<MissingTopic>> &missing = {}, const std::string &lock = {});
+                        const std::map<std::string, std::vector<MissingTopic>> &missing = {}, const std::string &lock = {},
+                        const std::vector<config::Problem> &refused_configuration = {});
 
 /// The same, readable: a table of final counts, a line a domain.
 std::string counts_table(const std::vector<engine::DomainStatus> &domains);

@@ -2,6 +2,7 @@
 #include "stop_deadline.hpp"
 
 #include "command.hpp"
+#include "engine/crash_marks.hpp"
 #include "log/log.hpp"
 
 #include <algorithm>
@@ -60,6 +61,7 @@ void StopDeadline::loop(const std::function<void()> &give_up) {
     constexpr int kCode = static_cast<int>(Exit::unavailable);
     log::error("host.stop_cut_short", "Something did not end in time, and the process ends as it is; nothing is lost",
                {{"exit_code", kCode}});
+    engine::CrashMarks::end_all_orderly(); // no handler that runs now is at fault
     std::_Exit(kCode);
 }
 

@@ -132,7 +132,8 @@ void add_tail(CLI::App &root, Context &context) {
     command->add_option("-n,--lines", options->count, "How many of the newest messages [10]")->type_name("N");
     command->add_flag("--from-beginning", options->from_beginning, "All that are kept, each partition in its order")->excludes("-n");
     command->add_flag("-f,--follow", options->follow, "Go on with new ones until SIGINT");
-    auto *raw = command->add_flag("--raw", options->raw, "The messages' bytes alone, one a line");
+    auto *raw = command->add_flag("--raw", options->raw,
+                                  "The messages' bytes alone, a newline behind each; one that has newlines takes several lines");
     command->add_flag("--json", options->json, "One JSON object a message: topic, partition, position, appended_at, key, headers, body")
         ->excludes(raw);
     command->footer("Messages are shown as they are, personal data included.\n"
@@ -140,7 +141,7 @@ void add_tail(CLI::App &root, Context &context) {
                     "Examples:\n"
                     "  weir tail -c configs/embedded.json identity.user.v1 -n 3\n"
                     "  weir tail -c configs/embedded.json identity.user.v1 --follow --json | jq .key\n"
-                    "  weir tail identity.user.v1 --from-beginning --raw > backup.jsonl");
+                    "  weir tail identity.user.v1 --from-beginning --raw | grep user.created.v1");
     command->callback([&context, options] { context.action = [options] { return tail(*options); }; });
 }
 

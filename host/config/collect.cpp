@@ -128,6 +128,14 @@ void collect_section(const std::vector<Key> &keys, const Document &document, con
 
 } // namespace
 
+std::string Leaf::variables() const {
+    std::string names = document == nullptr && source.starts_with("environment ") ? pointer : "";
+    for (const std::string &name : set_by) {
+        names += (names.empty() ? "" : ", ") + name;
+    }
+    return names;
+}
+
 std::string Leaf::where(const std::string &inner) const {
     return document ? document->where(pointer + inner) : "environment " + pointer + (inner.empty() ? "" : " " + inner);
 }

@@ -15,7 +15,7 @@ namespace weir::config {
 
 /// How events are taken; host-wide defaults that a domain may override key by key.
 struct EngineConfig {
-    std::uint32_t batch_max_events = 400;
+    std::uint32_t batch_max_events = 800;
     std::uint64_t batch_max_bytes = 4u << 20;
     std::uint32_t read_max_events = 0; ///< 0: batch_max_events
     std::uint32_t read_wait_ms = 250;
@@ -40,7 +40,8 @@ struct DomainConfig {
     std::string schema;
     std::string group;
     std::vector<std::string> topics;
-    std::string broker_url; ///< the broker that has its topics: the host's, else its own redis.url
+    std::string broker_url;        ///< the broker that has its topics: the host's, else its own redis.url
+    std::string broker_url_set_by; ///< see HostConfig::store_url_set_by
     std::optional<bool> parallel;
     std::vector<event::Binding> bindings;     ///< override those of the plugin, topic by topic
     std::string settings_json = "{}";         ///< handed to the plugin
@@ -93,7 +94,9 @@ struct HostConfig {
     std::filesystem::path file;
     std::string broker_url; ///< of every domain that names no other; empty: domains have different ones, and there is none for the rest
     bool broker_from_domains = false; ///< broker.url is not set, and the domains' redis.url counts
+    std::string broker_url_set_by;    ///< see store_url_set_by
     std::string store_url;
+    std::string store_url_set_by; ///< the variables that its value came through: "DATABASE_URL"; empty: none, a file has it or nobody
     StoreConfig store;
     HttpConfig http;
     std::filesystem::path plugins_directory;

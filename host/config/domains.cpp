@@ -142,6 +142,7 @@ private:
                 source += ", not used: broker.url is set (" + broker_.source + ")";
             } else {
                 config.broker_url = value.text;
+                config.broker_url_set_by = leaf.variables();
                 out_.redis_place = leaf.where();
             }
         } else if (key.path == "consumer_group") {

@@ -10,7 +10,10 @@ constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
 
 std::vector<Key> engine_keys() {
     return {
-        {"engine.batch_max_events", Type::integer, "400", "Events of one transaction at most.", 1, 100000},
+        {"engine.batch_max_events", Type::integer, "800",
+         "Events of one transaction at most; half as many where more than two domains are busy, or other domains' transactions keep all "
+         "processors so.",
+         1, 100000},
         {"engine.batch_max_bytes", Type::integer, "4194304",
          "Bytes of one transaction's messages at most; a message that is larger goes alone.", 1024, 1024 * kMebibyte},
         {"engine.shards", Type::integer, "2",
@@ -18,7 +21,8 @@ std::vector<Key> engine_keys() {
          "where the plugin's tables have references or unique indexes.",
          1, 8},
         {"engine.read_max_events", Type::integer, "0",
-         "Events that one read asks the broker for at most; a transaction takes what several reads have brought. 0: as many as it takes.",
+         "Events that one read asks the broker for at most; a transaction takes what several reads have brought. 0: half as many as a "
+         "transaction takes.",
          0, 100000},
         {"engine.read_wait_ms", Type::integer, "250", "Milliseconds that a read waits at the broker where there is nothing to read.", 1,
          3600 * 1000},

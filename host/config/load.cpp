@@ -75,9 +75,11 @@ private:
             data_directory_ = value.text;
         } else if (key.path == "broker.url") {
             host_.broker_url = value.text;
+            host_.broker_url_set_by = leaf.variables();
             broker_ = {set, leaf.source};
         } else if (key.path == "store.url") {
             host_.store_url = value.text;
+            host_.store_url_set_by = leaf.variables();
         } else if (key.path == "store.pool.min") {
             host_.store.pool_min = static_cast<std::uint32_t>(value.integer);
         } else if (key.path == "store.pool.max") {

@@ -24,6 +24,9 @@ struct Leaf {
     bool secret = false;                ///< came through a variable whose name says so
     std::vector<std::string> set_by{};  ///< variables of `${...}` whose values it holds
 
+    /// The variables that its value came through: "DATABASE_URL"; empty where it stands in a file as it is.
+    std::string variables() const;
+
     /// The place, for a problem; `inner` leads on into the value.
     std::string where(const std::string &inner = {}) const;
 };

@@ -23,7 +23,7 @@ public:
 
 private:
     static constexpr std::size_t kBytes = 64u << 10;
-    std::unique_ptr<char[]> memory_ = std::make_unique<char[]>(kBytes);
+    std::unique_ptr<char[]> memory_ = std::make_unique_for_overwrite<char[]>(kBytes); // nobody touches it unless it is needed
     stack_t previous_{};
 };
 

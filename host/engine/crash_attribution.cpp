@@ -4,21 +4,29 @@
 #include "engine/crash_marks.hpp"
 #include "log/log.hpp"
 
+#include <chrono>
 #include <map>
 #include <vector>
 
 namespace weir::engine {
 
-void attribute_crashes(const std::filesystem::path &marks, const DomainSpec &spec, store::Session &session) {
-    const CrashMarks::Turn turn(marks, spec.name);
-    const std::vector<CrashMarks::Found> found = CrashMarks::find(marks, spec.name);
-    if (!found.empty()) {
+namespace {
+constexpr auto kPatience = std::chrono::seconds(1);
+} // namespace
+
+void CrashAttribution::count(store::Session &session) {
+    // A process that stands still, or waits for a stalled store, is not waited for: leases would run out behind it. What it has claimed is
+    // its own all the same; two that count an event at once may take two of its crashes for one.
+    const CrashMarks::Turn turn(marks_, spec_.name, is_patient_ ? kPatience : std::chrono::seconds(0));
+    is_patient_ = turn.is_mine();
+    CrashMarks::Left left(marks_, spec_.name);
+    if (!left.found().empty()) {
         std::map<event::Uuid, store::Attempts> known;
         for (const store::Attempts &entry : session.attempts()) {
             known[entry.event_id] = entry;
         }
         std::vector<store::Attempts> changed;
-        for (const CrashMarks::Found &mark : found) {
+        for (const CrashMarks::Found &mark : left.found()) {
             store::Attempts &entry = known[mark.event_id];
             entry.event_id = mark.event_id;
             ++entry.crashes;
@@ -27,7 +35,7 @@ void attribute_crashes(const std::filesystem::path &marks, const DomainSpec &spe
             std::erase_if(changed, [&](const store::Attempts &other) { return other.event_id == entry.event_id; });
             changed.push_back(entry);
             log::error("handler.crashed", "A host died while a handler ran",
-                       {{"domain", spec.name},
+                       {{"domain", spec_.name},
                         {"plugin", mark.plugin},
                         {"handler", mark.handler},
                         {"event_id", mark.event_id.text()},
@@ -35,11 +43,11 @@ void attribute_crashes(const std::filesystem::path &marks, const DomainSpec &spe
                         {"position", mark.position},
                         {"signal", mark.signal},
                         {"crashes", entry.crashes},
-                        {"crash_limit", spec.options.crash_limit}});
+                        {"crash_limit", spec_.options.crash_limit}});
         }
         session.save_attempts(changed);
     }
-    CrashMarks::forget(marks, spec.name);
+    left.forget();
 }
 
 } // namespace weir::engine

@@ -8,8 +8,21 @@
 
 namespace weir::engine {
 
-/// Counts hosts that died in a handler against the handler's event, in the store, before anything of it runs again; then forgets their
-/// marks. Throws what the store throws.
-void attribute_crashes(const std::filesystem::path &marks, const DomainSpec &spec, store::Session &session);
+/// Counts hosts that died in a handler against the handler's event, in the store, before anything of it runs again. One thread.
+class CrashAttribution {
+public:
+    /// @param marks the directory of crash marks
+    /// @param spec outlives this
+    CrashAttribution(std::filesystem::path marks, const DomainSpec &spec) : marks_(std::move(marks)), spec_(spec) {}
+
+    /// Counts what was left since, then forgets the marks. Another host of the same directory that counts right now goes first, unless it
+    /// takes longer than about a second. Throws what the store throws.
+    void count(store::Session &session);
+
+private:
+    const std::filesystem::path marks_;
+    const DomainSpec &spec_;
+    bool is_patient_ = true; // whoever counts has not been waited for in vain
+};
 
 } // namespace weir::engine

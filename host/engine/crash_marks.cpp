@@ -9,10 +9,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <mutex>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 
 namespace weir::engine {
@@ -43,13 +45,18 @@ constexpr std::size_t kFileBytes = (CrashMarks::kSlots + 1) * kRecordBytes; // t
 
 // What is true of the whole process: so that a domain whose handlers only ran meanwhile is no suspect.
 struct Header {
-    volatile std::int32_t signal;   // the process ended by it, in some domain's handler
-    volatile std::uint32_t orderly; // the process left on purpose; handlers that still ran were abandoned
+    volatile std::int32_t signal; // the process ended by it, in some domain's handler
+    std::uint32_t orderly;        // the process left on purpose; handlers that still ran were abandoned
 };
 
 // The headers of all files of this process, for the signal handler.
 constexpr std::size_t kMostFiles = 256;
 std::array<std::atomic<Header *>, kMostFiles> headers{};
+std::atomic<int> header_users{0}; // whose files stay mapped until they are done
+
+void note_orderly(Header &header) noexcept { // on any thread
+    std::atomic_ref(header.orderly).store(1);
+}
 
 void put(char *target, std::size_t capacity, std::string_view text) noexcept {
     const std::size_t count = std::min(capacity - 1, text.size());
@@ -78,22 +85,13 @@ bool is_mark_of(const std::filesystem::path &file, const std::string &domain) {
            name.find('.', domain.size() + 1) == name.size() - 5; // a domain "a" must not find the marks of "a.b"
 }
 
-// Calls `use` with each mark file whose process is gone; the file is locked meanwhile.
-template <typename Use> void for_each_dead(const std::filesystem::path &directory, const std::string &domain, Use use) {
-    std::error_code error;
-    for (const auto &entry : std::filesystem::directory_iterator(directory, error)) {
-        if (!is_mark_of(entry.path(), domain)) {
-            continue;
-        }
-        const int file = open(entry.path().c_str(), O_RDWR | O_CLOEXEC);
-        if (file < 0) {
-            continue;
-        }
-        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
-            use(entry.path(), file);
-        }
-        close(file);
-    }
+// Each is held open, and locked, while its marks are counted.
+constexpr std::size_t kMostClaimed = 200;
+constexpr int kLookForTurnMs = 5;
+
+bool is_removed(int file) {
+    struct stat about {};
+    return fstat(file, &about) != 0 || about.st_nlink == 0;
 }
 
 } // namespace
@@ -139,12 +137,25 @@ CrashMarks::CrashMarks(const std::filesystem::path &directory, const std::string
     }
 }
 
-void CrashMarks::end_orderly() noexcept { static_cast<Header *>(memory_)->orderly = 1; }
+void CrashMarks::end_orderly() noexcept { note_orderly(*static_cast<Header *>(memory_)); }
+
+void CrashMarks::end_all_orderly() noexcept {
+    ++header_users;
+    for (const auto &header : headers) {
+        if (Header *known = header.load()) {
+            note_orderly(*known);
+        }
+    }
+    --header_users;
+}
 
 CrashMarks::~CrashMarks() {
     for (auto &header : headers) {
         auto *mine = static_cast<Header *>(memory_);
         header.compare_exchange_strong(mine, nullptr);
+    }
+    while (header_users != 0) {
+        std::this_thread::yield();
     }
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
@@ -193,47 +204,74 @@ void CrashMarks::Slot::end() noexcept {
     running_signal = nullptr;
 }
 
-std::vector<CrashMarks::Found> CrashMarks::find(const std::filesystem::path &directory, const std::string &domain) {
-    std::vector<Found> result;
-    for_each_dead(directory, domain, [&](const std::filesystem::path &, int file) {
-        Header header{};
-        if (pread(file, &header, sizeof(header), 0) != static_cast<ssize_t>(sizeof(header))) {
-            return;
+CrashMarks::Left::Left(const std::filesystem::path &directory, const std::string &domain) {
+    claimed_.reserve(kMostClaimed);
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end && claimed_.size() < kMostClaimed;
+         at.increment(error)) {
+        if (!is_mark_of(at->path(), domain)) {
+            continue;
         }
-        for (std::size_t i = 0; i < kSlots; ++i) {
-            Record record{};
-            const auto offset = static_cast<off_t>((i + 1) * kRecordBytes);
-            if (pread(file, &record, sizeof(record), offset) != static_cast<ssize_t>(sizeof(record)) || record.running == 0) {
-                continue;
-            }
-            if ((header.signal != 0 || header.orderly != 0) && record.signal == 0) {
-                continue; // it only ran when another one ended the process, or was left behind on purpose
-            }
-            record.topic[sizeof(record.topic) - 1] = record.position[sizeof(record.position) - 1] = '\0';
-            record.plugin[sizeof(record.plugin) - 1] = record.handler[sizeof(record.handler) - 1] = '\0';
-            Found found;
-            std::memcpy(found.event_id.bytes.data(), record.event_id, sizeof(record.event_id));
-            found.topic = record.topic;
-            found.position = record.position;
-            found.plugin = record.plugin;
-            found.handler = record.handler;
-            found.signal = record.signal;
-            result.push_back(std::move(found));
+        const int file = open(at->path().c_str(), O_RDWR | O_CLOEXEC);
+        if (file < 0) {
+            continue;
         }
-    });
-    return result;
+        // Its process lives, or somebody counts it, or has counted it since it was opened here.
+        if (flock(file, LOCK_EX | LOCK_NB) != 0 || is_removed(file)) {
+            close(file);
+            continue;
+        }
+        claimed_.push_back({at->path(), file});
+        read(file);
+    }
 }
 
-void CrashMarks::forget(const std::filesystem::path &directory, const std::string &domain) {
-    for_each_dead(directory, domain, [](const std::filesystem::path &path, int) {
-        std::error_code ignored;
-        std::filesystem::remove(path, ignored);
-    });
+CrashMarks::Left::~Left() {
+    for (const Claimed &claimed : claimed_) {
+        close(claimed.file);
+    }
 }
 
-CrashMarks::Turn::Turn(const std::filesystem::path &directory, const std::string &domain)
+void CrashMarks::Left::forget() noexcept {
+    for (const Claimed &claimed : claimed_) {
+        unlink(claimed.path.c_str()); // before it is let go
+    }
+}
+
+void CrashMarks::Left::read(int file) {
+    Header header{};
+    if (pread(file, &header, sizeof(header), 0) != static_cast<ssize_t>(sizeof(header))) {
+        return;
+    }
+    for (std::size_t i = 0; i < kSlots; ++i) {
+        Record record{};
+        const auto offset = static_cast<off_t>((i + 1) * kRecordBytes);
+        if (pread(file, &record, sizeof(record), offset) != static_cast<ssize_t>(sizeof(record)) || record.running == 0) {
+            continue;
+        }
+        if ((header.signal != 0 || header.orderly != 0) && record.signal == 0) {
+            continue; // it only ran when another one ended the process, or was left behind on purpose
+        }
+        record.topic[sizeof(record.topic) - 1] = record.position[sizeof(record.position) - 1] = '\0';
+        record.plugin[sizeof(record.plugin) - 1] = record.handler[sizeof(record.handler) - 1] = '\0';
+        Found found;
+        std::memcpy(found.event_id.bytes.data(), record.event_id, sizeof(record.event_id));
+        found.topic = record.topic;
+        found.position = record.position;
+        found.plugin = record.plugin;
+        found.handler = record.handler;
+        found.signal = record.signal;
+        found_.push_back(std::move(found));
+    }
+}
+
+// Looked at again and again, because a lock can't be waited for with a deadline.
+CrashMarks::Turn::Turn(const std::filesystem::path &directory, const std::string &domain, std::chrono::milliseconds patience)
     : file_(open((directory / (file_prefix(domain) + "turn")).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    while (file_ >= 0 && flock(file_, LOCK_EX) != 0 && errno == EINTR) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (file_ >= 0 && !(is_mine_ = flock(file_, LOCK_EX | LOCK_NB) == 0) && (errno == EWOULDBLOCK || errno == EINTR) &&
+           std::chrono::steady_clock::now() < until) {
+        poll(nullptr, 0, kLookForTurnMs);
     }
 }
 

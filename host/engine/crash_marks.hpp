@@ -4,6 +4,7 @@
 #include "event/event.hpp"
 #include "event/uuid.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -41,6 +42,8 @@ public:
 
     /// The process is about to leave on purpose: handlers that still run are no crashes.
     void end_orderly() noexcept;
+    /// The same of all marks that this process has. Async-signal-safe.
+    static void end_all_orderly() noexcept;
 
     /// One thread's slot; freed with it. Thread-safe.
     class Slot {
@@ -58,21 +61,47 @@ public:
         std::size_t index_;
     };
 
-    /// The marks that dead processes left for a domain. They stay until `forget`, so that a reader that dies as well loses none.
-    static std::vector<Found> find(const std::filesystem::path &directory, const std::string &domain);
-    static void forget(const std::filesystem::path &directory, const std::string &domain);
+    /// What dead processes left for a domain, claimed: while this lives nobody else sees these marks, even where this process stands still.
+    /// They stay until `forget`, so that one that dies as well loses none.
+    class Left {
+    public:
+        /// Claims what nobody else has claimed. Of very many files a part: the rest is the next one's.
+        Left(const std::filesystem::path &directory, const std::string &domain);
+        ~Left();
+        Left(const Left &) = delete;
+        Left &operator=(const Left &) = delete;
 
-    /// Held while marks are counted, so that hosts which share the directory don't count one twice; waits for whoever counts. Where the
-    /// file system has no locks, nothing is held.
+        const std::vector<Found> &found() const noexcept { return found_; }
+        /// Removes what is claimed here.
+        void forget() noexcept;
+
+    private:
+        void read(int file);
+
+        struct Claimed {
+            std::filesystem::path path;
+            int file; ///< locked
+        };
+        std::vector<Claimed> claimed_;
+        std::vector<Found> found_;
+    };
+
+    /// Held while marks are counted, so that hosts which share the directory add to what the one before has stored. Not held where the file
+    /// system has no locks.
     class Turn {
     public:
-        Turn(const std::filesystem::path &directory, const std::string &domain);
+        /// @param patience how long whoever counts is waited for; it may stand still
+        Turn(const std::filesystem::path &directory, const std::string &domain, std::chrono::milliseconds patience);
         ~Turn();
         Turn(const Turn &) = delete;
         Turn &operator=(const Turn &) = delete;
 
+        /// Nobody else counts, as far as can be told.
+        bool is_mine() const noexcept { return is_mine_; }
+
     private:
         int file_ = -1;
+        bool is_mine_ = false;
     };
 
 private:

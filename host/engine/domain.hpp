@@ -16,10 +16,10 @@ namespace weir::engine {
 
 /// How events are taken. Times in milliseconds.
 struct Options {
-    std::size_t batch_max_events = 400;
+    std::size_t batch_max_events = 800; ///< half of it where other batches leave no processor
     std::size_t batch_max_bytes = 4u << 20;
     std::size_t shards = 2; ///< batches under way at once, each of other keys; fewer where the store or the tables don't take so many
-    std::size_t read_max_events = 0; ///< that one read asks for; 0: batch_max_events
+    std::size_t read_max_events = 0; ///< that one read asks for; 0: half of batch_max_events
     std::chrono::milliseconds read_wait{250};
     std::vector<std::chrono::milliseconds> retry_delays{std::chrono::milliseconds(1000), std::chrono::milliseconds(2000),
                                                         std::chrono::milliseconds(3000)};
@@ -107,7 +107,8 @@ struct DomainStatus {
     std::size_t partitions = 0;
     std::vector<std::string> missing_topics{}; ///< not on the broker; waited for, which is no fault where nobody has published yet
     std::size_t held = 0;                      ///< events waiting for a retry or behind one
-    std::size_t overdue = 0;                   ///< handlers past their budget that still run
+    std::size_t overdue = 0;                   ///< handlers past their budget that still run, of events and of routes
+    std::string overdue_routes{};              ///< of routes, where it is ready all the same: which, and what to do; empty: none
     Counts counts;
 };
 

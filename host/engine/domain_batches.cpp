@@ -67,7 +67,7 @@ std::chrono::steady_clock::time_point DomainService::step(Counts &counts) {
         save_positions();
     }
     auto wake = partitions_->next();
-    const bool must_wait = is_running() && !environment_.under_way->has_room();
+    const bool must_wait = is_running() && !may_run_another();
     for (const auto &shard : shards_) {
         if (!shard->is_idle() || must_wait) {
             continue; // it will ring
@@ -105,9 +105,23 @@ bool DomainService::is_running() const {
     return std::any_of(shards_.begin(), shards_.end(), [](const auto &shard) { return !shard->is_idle() && !shard->has_ended(); });
 }
 
+bool DomainService::may_run_another() const {
+    return environment_.under_way->has_room() && !(environment_.under_way->is_one_each() && shards_.size() > 1);
+}
+
+// Where a domain's batches run one at a time, shards bring nothing: small batches in turns, twice as much laid aside, and a second
+// connection. One takes all keys then. Changed between batches alone; keys that wait stay with the shard that they wait in (EventDealer).
+void DomainService::choose_shards() {
+    const std::size_t wanted = environment_.under_way->is_one_each() ? 1 : shards_.size();
+    if (wanted != dealer_->in_use() && is_idle()) {
+        dealer_->use(shards_, wanted);
+    }
+}
+
 // @return whether one has ended already
 bool DomainService::begin_batches() {
     bool ended = false;
+    choose_shards();
     for (bool begun = true; begun;) { // what one takes may make room for another's
         begun = false;
         const std::size_t first = next_shard_; // each gets its turn where one batch is all that there is room for
@@ -117,10 +131,13 @@ bool DomainService::begin_batches() {
             if (!shard->is_idle() || (shard->has_unfinished() && Clock::now() < shard->again_at())) {
                 continue;
             }
-            if (is_running() && !environment_.under_way->has_room()) {
+            if (is_running() && !may_run_another()) {
                 return ended; // the one that runs rings when it has ended
             }
-            std::vector<WorkPtr> batch = shard->has_unfinished() ? shard->take_unfinished() : dealer_->assemble(shards_, *shard);
+            // Large batches cost the store less an event, and memory: not where many domains are busy, or as many as there are processors.
+            const bool large = environment_.under_way->has_room() && !environment_.under_way->is_crowded();
+            const std::size_t most = large ? spec_.options.batch_max_events : (spec_.options.batch_max_events + 1) / 2;
+            std::vector<WorkPtr> batch = shard->has_unfinished() ? shard->take_unfinished() : dealer_->assemble(shards_, *shard, most);
             if (!batch.empty()) {
                 note_in_hand(batch.size()); // it may run on this thread
                 shard->start(std::move(batch), partitions_->leases());
@@ -271,13 +288,13 @@ void DomainService::drain(Counts &counts) {
     }
     settle_down(counts);
     finish_unfinished(counts, deadline);
+    marks_->end_orderly(); // before the servers are asked, which may take long
     save_positions();
     acknowledger_->flush();
     for (const Overdue &left : overdue_handlers()) {
         log::error("handler.abandoned", "A handler did not return before the drain timeout; its event stays unacknowledged",
                    {{"domain", spec_.name}, {"handler", left.handler}, {"event_id", left.event_id.text()}});
     }
-    marks_->end_orderly();
     partitions_->release(*session_);
 }
 

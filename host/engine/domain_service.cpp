@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/domain_service.hpp"
 
-#include "engine/crash_attribution.hpp"
 #include "engine/late_box.hpp"
 #include "log/log.hpp"
 
@@ -11,7 +10,8 @@ namespace weir::engine {
 
 DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugin::Module> module, const Environment &environment,
                              Wakeup &bell)
-    : spec_(spec), environment_(environment), bell_(bell), module_(std::move(module)), late_(std::make_shared<LateBox>()),
+    : spec_(spec), environment_(environment), bell_(bell), module_(std::move(module)),
+      crashes_(environment_.state_directory / "marks", spec_), late_(std::make_shared<LateBox>()),
       relay_bell_(std::make_shared<RelayBell>()) {
     for (const std::string &topic : spec_.topics) {
         decoders_.emplace(topic, std::make_unique<event::Decoder>(binding_for(spec_, topic), *environment_.contracts));
@@ -31,22 +31,23 @@ DomainService::DomainService(const DomainSpec &spec, std::shared_ptr<const plugi
     serve_routes(instance); // before the broker is asked, as well
     session_ = domain_store_->open();
     marks_ = std::make_shared<CrashMarks>(environment_.state_directory / "marks", spec_.name);
-    attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
+    crashes_.count(*session_);
     broker::Subscription subscription{spec_.group, spec_.consumer, spec_.topics, spec_.parallel};
     for (const store::StoredPosition &position : session_->positions()) {
         subscription.done.push_back({{position.topic, position.partition}, position.incarnation, position.position});
     }
     consumer_ = environment_.broker->subscribe(subscription);
     acknowledger_ = std::make_unique<Acknowledger>(*consumer_, spec_.name);
-    reader_ = std::make_unique<EventReader>(*consumer_, decoders_, EventReader::limits_of(spec_), bell_, environment_.in_hand);
+    reader_ = std::make_unique<EventReader>(*consumer_, decoders_, EventReader::limits_of(spec_), bell_, environment_.in_hand,
+                                            environment_.under_way);
     partitions_ = std::make_unique<PartitionKeeper>(spec_, *consumer_, *reader_, [this] {
-        attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
+        crashes_.count(*session_);
         dealer_->load_attempts(*session_);
     });
     dealer_ = std::make_unique<EventDealer>(spec_, *reader_, *partitions_, *environment_.budget,
                                             [this](std::span<const event::Uuid> ids, bool delivered_before) {
                                                 if (delivered_before) {
-                                                    attribute_crashes(environment_.state_directory / "marks", spec_, *session_);
+                                                    crashes_.count(*session_);
                                                 }
                                                 return session_->attempts_of(ids);
                                             });
@@ -116,6 +117,7 @@ HandlerLanes::Setup DomainService::handlers_setup(std::shared_ptr<plugin::Instan
     setup.budget = spec_.options.handler_budget;
     setup.max_overdue = spec_.options.max_overdue_handlers;
     setup.crash_limit = spec_.options.crash_limit;
+    setup.review = environment_.review;
     setup.read_alone = [store = domain_store_](std::uint32_t table, const store::Key &key) {
         const auto session = store->open();
         return session->fetch(table, std::span(&key, 1)).front();
@@ -178,6 +180,7 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next, Coun
         return false;
     }
     session_ = domain_store_->open();
+    const std::vector<std::string> lost = plugin::handlers_lost(*module_, *next);
     module_ = next;
     for (const auto &shard : shards_) {
         shard->gate().give_up_handlers();
@@ -190,6 +193,15 @@ bool DomainService::swap(const std::shared_ptr<const plugin::Module> &next, Coun
     serve_with(serving);
     log::info("plugin.swapped", "A new generation serves",
               {{"domain", spec_.name}, {"plugin", about.name}, {"version", about.version}, {"generation", next->generation()}});
+    if (!lost.empty()) {
+        std::string names;
+        for (const std::string &symbol : lost) {
+            names += (names.empty() ? "" : ", ") + symbol;
+        }
+        log::warn("plugin.handlers_lost",
+                  "The new generation has not all handlers of the one before; events of these types take no effect any more",
+                  {{"domain", spec_.name}, {"plugin", about.name}, {"version", about.version}, {"handlers", names}});
+    }
     return true;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/acknowledger.hpp"
+#include "engine/crash_attribution.hpp"
 #include "engine/domain_worker.hpp"
 #include "engine/event_dealer.hpp"
 #include "engine/event_reader.hpp"
@@ -56,6 +57,8 @@ public:
     /// Before it is thrown away: waits for the batches that run, counts and acknowledges what they committed, and gives back what the event
     /// budget had granted for the rest.
     void abandon(Counts &counts) noexcept;
+    /// After that, where no other service of the domain follows: handlers that still run don't count as crashes when the process ends.
+    void leave_handlers_behind() noexcept { marks_->end_orderly(); }
 
     DomainStatus status() const; ///< without counts
     std::size_t overdue() const { return overdue_handlers().size(); }
@@ -80,6 +83,8 @@ private:
     HandlerLanes::Setup handlers_setup(std::shared_ptr<plugin::Instance> instance) const;
     void take_late();
     void note_in_hand(std::size_t about_to_run = 0);
+    bool may_run_another() const;
+    void choose_shards();
     bool begin_batches();
     bool is_running() const;
     void look_at_ended(Counts &counts);
@@ -97,6 +102,7 @@ private:
     std::shared_ptr<const plugin::Module> module_;
     std::shared_ptr<store::DomainStore> domain_store_;
     std::shared_ptr<CrashMarks> marks_;
+    CrashAttribution crashes_;
     std::shared_ptr<LateBox> late_;
     std::shared_ptr<RelayBell> relay_bell_; // for what routes have emitted
     std::map<std::string, std::unique_ptr<event::Decoder>> decoders_;

@@ -73,6 +73,10 @@ public:
     }
 
     const DomainSpec &spec() const { return spec_; }
+    std::shared_ptr<const plugin::Module> module() const {
+        const std::lock_guard lock(mutex_);
+        return module_;
+    }
     std::shared_ptr<const WorkInHand> work() const { return environment_.in_hand; }
     std::atomic<bool> abandoned_{false};
 
@@ -166,7 +170,7 @@ private:
     void swap(DomainService &service, const std::shared_ptr<const plugin::Module> &next) {
         try {
             if (service.swap(next, counts_)) {
-                module_ = next;
+                set_module(next);
                 refused_.clear();
             } else {
                 refused_ = service.refused();
@@ -183,6 +187,9 @@ private:
     void abandon_service() {
         if (service_) { // only this thread changes it
             service_->abandon(counts_);
+            if (stop_) {
+                service_->leave_handlers_behind();
+            }
         }
         close_service();
     }
@@ -200,8 +207,13 @@ private:
 
     void take_offer() {
         if (auto next = take_offered()) {
-            module_ = std::move(next);
+            set_module(std::move(next));
         }
+    }
+
+    void set_module(std::shared_ptr<const plugin::Module> module) {
+        const std::lock_guard lock(mutex_);
+        module_ = std::move(module);
     }
 
     void wait_for_offer() {
@@ -261,12 +273,12 @@ private:
     }
 
     const DomainSpec spec_;
-    Environment environment_;                      // constant from the constructor on
-    std::shared_ptr<const plugin::Module> module_; // the thread's own
-    Counts counts_;                                // the thread's own
-    std::string refused_;                          // the thread's own
+    Environment environment_; // constant from the constructor on
+    Counts counts_;           // the thread's own
+    std::string refused_;     // the thread's own
 
     mutable std::mutex mutex_;
+    std::shared_ptr<const plugin::Module> module_; // set by the thread alone, which reads it unlocked
     std::shared_ptr<const plugin::Module> offered_;
     DomainStatus status_;
 
@@ -286,6 +298,7 @@ const DomainSpec &DomainWorker::spec() const { return life_->spec(); }
 void DomainWorker::offer(std::shared_ptr<const plugin::Module> module) { life_->offer(std::move(module)); }
 void DomainWorker::request_stop() { life_->request_stop(); }
 void DomainWorker::wait() { life_->wait(); }
+std::shared_ptr<const plugin::Module> DomainWorker::module() const { return life_->module(); }
 DomainStatus DomainWorker::status() const { return life_->status(); }
 std::shared_ptr<const WorkInHand> DomainWorker::work() const { return life_->work(); }
 bool DomainWorker::drained() { return life_->drained(); }

@@ -17,6 +17,7 @@
 namespace weir::engine {
 
 class RouteBoard;
+struct HandlerResult;
 
 /// What a process's domains share. Everything outlives the workers.
 struct Environment {
@@ -29,6 +30,8 @@ struct Environment {
     RouteBoard *routes = nullptr;                      ///< where domains put what answers their routes; null: nobody serves them
     std::shared_ptr<BatchesUnderWay> under_way = std::make_shared<BatchesUnderWay>(); ///< of all domains that were given this, or a copy
     std::shared_ptr<WorkInHand> in_hand = std::make_shared<WorkInHand>();             ///< of one domain: its worker makes another
+    /// Looks over what handlers came to, on their threads, also after the worker is gone; empty: nobody does.
+    std::function<void(const event::Event &event, HandlerResult &result)> review{};
 };
 
 /**
@@ -44,6 +47,9 @@ public:
     DomainWorker &operator=(const DomainWorker &) = delete;
 
     const DomainSpec &spec() const;
+
+    /// The generation that serves; where none does yet, the one that is tried.
+    std::shared_ptr<const plugin::Module> module() const;
 
     /// A new generation of the plugin, taken over after the current batch. One that declines is refused, and the old one goes on.
     void offer(std::shared_ptr<const plugin::Module> module);

@@ -16,8 +16,9 @@ constexpr auto kLastBackoff = std::chrono::milliseconds(2000);
 } // namespace
 
 EventReader::EventReader(broker::Consumer &consumer, const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders, Limits limits,
-                         Wakeup &ready, std::shared_ptr<WorkInHand> in_hand)
-    : consumer_(consumer), decoders_(decoders), limits_(limits), ready_(ready), in_hand_(std::move(in_hand)), thread_([this] { loop(); }) {}
+                         Wakeup &ready, std::shared_ptr<WorkInHand> in_hand, std::shared_ptr<BatchesUnderWay> under_way)
+    : consumer_(consumer), decoders_(decoders), limits_(limits), ready_(ready), in_hand_(std::move(in_hand)),
+      under_way_(std::move(under_way)), busy_(under_way_), thread_([this] { loop(); }) {}
 
 EventReader::~EventReader() {
     stop_ = true;
@@ -29,7 +30,7 @@ EventReader::~EventReader() {
 
 EventReader::Limits EventReader::limits_of(const DomainSpec &spec) {
     const Options &options = spec.options;
-    const std::size_t read_events = options.read_max_events > 0 ? options.read_max_events : options.batch_max_events;
+    const std::size_t read_events = options.read_max_events > 0 ? options.read_max_events : (options.batch_max_events + 1) / 2;
     return {options.batch_max_events, options.batch_max_bytes, read_events, options.read_wait, spec.name};
 }
 
@@ -46,9 +47,29 @@ void EventReader::loop() {
         } catch (const std::exception &failure) {
             set_trouble({failure.what(), false});
         }
+        {
+            const std::lock_guard lock(mutex_);
+            say_busy(); // by what is left of what was read before
+        }
         ready_.ring();
         mine_.wait_for(backoff);
         backoff = std::min(backoff * 2, kLastBackoff);
+    }
+}
+
+/// What of a limit is this domain's: memory is shared with others that are busy.
+std::size_t EventReader::share_of(std::size_t limit) const { return under_way_->is_crowded() ? (limit + 1) / 2 : limit; }
+
+// A queue that is half full after a read is one that grows; a nearly empty one comes from a domain that keeps up. In between nothing
+// changes, so that one batch more or less doesn't.
+void EventReader::say_busy() {
+    const auto is_past = [this](std::size_t share) {
+        return share * queue_.size() >= limits_.batch_events || share * queued_bytes_ >= limits_.batch_bytes;
+    };
+    if (is_past(2)) {
+        busy_.say(true);
+    } else if (!is_past(8)) {
+        busy_.say(false);
     }
 }
 
@@ -61,7 +82,10 @@ void EventReader::read_once() {
     bool wait = false;
     {
         const std::lock_guard lock(mutex_);
-        wait = paused_ || queue_.size() >= limits_.batch_events || queued_bytes_ >= limits_.batch_bytes;
+        wait = paused_ || queue_.size() >= share_of(limits_.batch_events) || queued_bytes_ >= share_of(limits_.batch_bytes);
+        if (paused_) {
+            busy_.say(false); // it does nothing that others would have to make room for
+        }
     }
     if (wait) {
         mine_.wait_for(kFullWait);
@@ -111,6 +135,7 @@ void EventReader::take_up() {
         trouble_ = {};
         queued_bytes_ += bytes;
         in_hand_->read(queue_.size());
+        say_busy();
     }
     unqueued_.clear();
     if (news) {
@@ -168,7 +193,7 @@ void EventReader::read_in_turn() {
         turn_changed_.notify_all();
     };
     try {
-        unqueued_ = consumer_.read({limits_.read_events, limits_.batch_bytes}, limits_.read_wait);
+        unqueued_ = consumer_.read({share_of(limits_.read_events), share_of(limits_.batch_bytes)}, limits_.read_wait);
         end_turn();
     } catch (...) {
         end_turn();

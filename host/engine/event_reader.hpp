@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/broker.hpp"
+#include "engine/batches_under_way.hpp"
 #include "engine/domain.hpp"
 #include "engine/wakeup.hpp"
 #include "engine/work_in_hand.hpp"
@@ -22,7 +23,7 @@
 namespace weir::engine {
 
 /// Reads and decodes ahead on a thread of its own, so that batch N+1 is ready while batch N commits. What it holds is bounded by two
-/// batches.
+/// batches, by half of that where many domains are busy: batches are half as large then.
 class EventReader {
 public:
     struct Read {
@@ -43,8 +44,9 @@ public:
     /// @param decoders by topic; one for every topic of the consumer; outlives this, as does the consumer
     /// @param ready rung when there is something to take, or an error to look at
     /// @param in_hand told how many wait to be taken
+    /// @param under_way told whether more is read than gets done; says whether other domains are busy as well
     EventReader(broker::Consumer &consumer, const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders, Limits limits,
-                Wakeup &ready, std::shared_ptr<WorkInHand> in_hand);
+                Wakeup &ready, std::shared_ptr<WorkInHand> in_hand, std::shared_ptr<BatchesUnderWay> under_way);
     ~EventReader();
     EventReader(const EventReader &) = delete;
     EventReader &operator=(const EventReader &) = delete;
@@ -75,15 +77,20 @@ private:
     void set_trouble(Trouble trouble);
     void read_in_turn();
     void take_up();
+    std::size_t share_of(std::size_t limit) const;
+    void say_busy();
 
     broker::Consumer &consumer_;
     const std::map<std::string, std::unique_ptr<event::Decoder>> &decoders_;
     const Limits limits_;
     Wakeup &ready_;
     const std::shared_ptr<WorkInHand> in_hand_;
+    const std::shared_ptr<BatchesUnderWay> under_way_;
     Wakeup mine_;
 
-    // The thread's own: what was read and isn't queued yet. The broker has handed it out, and won't do so again while this lives.
+    // The thread's own: whether its domain is busy, and what was read and isn't queued yet. The broker has handed it out, and won't do so
+    // again while this lives.
+    BatchesUnderWay::Busy busy_;
     std::vector<std::shared_ptr<const event::Message>> unqueued_;
     std::map<broker::Partition, std::uint64_t> unqueued_claims_; ///< under which it was read
 

@@ -78,6 +78,8 @@ private:
     weir_answer take_change(const weir_change_v1 &stated);
     weir_answer read_row(std::uint32_t table, const weir_cell_v1 *cells, std::uint32_t count, std::uint32_t stride,
                          const weir_row_v1 **out);
+    bool states(std::uint32_t table, const store::Key &key) const;
+    std::optional<std::string> apply_own(std::uint32_t table, const store::Key &key, std::optional<store::Row> &row) const;
     weir_answer walk(const weir_scan_v1 &scan, weir_row_sink sink, void *user);
     weir_answer take_emit(const weir_emit_v1 &emitted);
     std::optional<store::OutboxEntry> make_entry(const weir_emit_v1 &emitted, const std::string &id_name);

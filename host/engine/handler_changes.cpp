@@ -41,6 +41,7 @@ weir_answer HandlerCall::take_change(const weir_change_v1 &stated) {
         return WEIR_REFUSED;
     }
     change.key.resize(table.primary_key.size());
+    change.cells.reserve(stated.cell_count);
     std::vector<bool> key_stated(table.primary_key.size(), false);
     for (std::uint32_t i = 0; i < stated.cell_count; ++i) {
         const weir_cell_v1 cell = read_cell(stated.cells, stated.cell_stride, i);
@@ -85,6 +86,29 @@ weir_answer HandlerCall::take_change(const weir_change_v1 &stated) {
     return WEIR_FOUND;
 }
 
+// Whether the handler has changed that row itself.
+bool HandlerCall::states(std::uint32_t table, const store::Key &key) const {
+    const store::Table &declared = description_.schema.tables[table];
+    return std::any_of(result_.changes.begin(), result_.changes.end(), [&](const store::Change &change) {
+        return change.table == table && store::comparable_key(declared, change.key) == store::comparable_key(declared, key);
+    });
+}
+
+std::optional<std::string> HandlerCall::apply_own(std::uint32_t table, const store::Key &key, std::optional<store::Row> &row) const {
+    const store::Table &declared = description_.schema.tables[table];
+    const store::Origin origin{event_->message->appended_at, event_->id};
+    const store::Key wanted = store::comparable_key(declared, key);
+    bool stale = false;
+    for (const store::Change &change : result_.changes) {
+        if (change.table == table && store::comparable_key(declared, change.key) == wanted) {
+            if (auto reason = store::apply_change(declared, change, origin, row, stale)) {
+                return reason;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 weir_answer HandlerCall::read_row(std::uint32_t table, const weir_cell_v1 *cells, std::uint32_t count, std::uint32_t stride,
                                   const weir_row_v1 **out) {
     const auto &tables = description_.schema.tables;
@@ -97,6 +121,7 @@ weir_answer HandlerCall::read_row(std::uint32_t table, const weir_cell_v1 *cells
     }
     const store::Table &declared = tables[table];
     store::Key key;
+    key.reserve(count);
     for (std::uint32_t i = 0; i < count; ++i) {
         const store::Column &column = declared.columns[declared.primary_key[i]];
         store::Value value = value_of(column, read_cell(cells, stride, i));
@@ -106,36 +131,32 @@ weir_answer HandlerCall::read_row(std::uint32_t table, const weir_cell_v1 *cells
         }
         key.push_back(std::move(value));
     }
-    std::optional<store::Row> row = (*read_)(table, key);
-    // Its own changes so far are part of what it sees; they are applied for this one reader alone.
-    bool stale = false;
-    const store::Origin origin{event_->message->appended_at, event_->id};
-    const store::Key wanted = store::comparable_key(declared, key);
-    bool own = false;
-    for (const store::Change &change : result_.changes) {
-        if (change.table == table && store::comparable_key(declared, change.key) == wanted) {
-            if (!own) {
-                result_.reads.push_back({table, key, row});
-                own = true;
-            }
-            if (auto reason = store::apply_change(declared, change, origin, row, stale)) {
-                refuse_data("invalid_change", std::move(*reason));
-                return WEIR_REFUSED;
-            }
+    std::optional<store::Row> read = (*read_)(table, key);
+    const store::Row *row = nullptr;
+    if (states(table, key)) {
+        // Its own changes so far are part of what it sees; they are applied for this one reader alone.
+        std::optional<store::Row> changed = read;
+        if (auto reason = apply_own(table, key, changed)) {
+            refuse_data("invalid_change", std::move(*reason));
+            return WEIR_REFUSED;
         }
-    }
-    if (!own) {
-        result_.reads.push_back({table, key, row});
+        if (changed) {
+            row = &row_values_.emplace_back(std::move(*changed));
+        }
+        result_.reads.push_back({table, std::move(key), std::move(read)});
+    } else {
+        // Kept there, it isn't copied for the handler: a row's cells stay where they are when the row is moved.
+        const auto &kept = result_.reads.emplace_back(HandlerResult::ReadRow{table, std::move(key), std::move(read)});
+        row = kept.row ? &*kept.row : nullptr;
     }
     if (!row) {
         return WEIR_ABSENT;
     }
-    row_values_.push_back(std::move(*row));
-    std::vector<weir_cell_v1> row_cells;
-    for (std::uint32_t i = 0; i < row_values_.back().size(); ++i) {
-        row_cells.push_back(cell_of(i, row_values_.back()[i]));
+    std::vector<weir_cell_v1> &row_cells = row_cells_.emplace_back();
+    row_cells.reserve(row->size());
+    for (std::uint32_t i = 0; i < row->size(); ++i) {
+        row_cells.push_back(cell_of(i, (*row)[i]));
     }
-    row_cells_.push_back(std::move(row_cells));
     rows_.push_back(
         {sizeof(weir_row_v1), static_cast<std::uint32_t>(row_cells_.back().size()), row_cells_.back().data(), sizeof(weir_cell_v1), 0});
     *out = &rows_.back();

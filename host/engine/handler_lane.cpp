@@ -209,7 +209,10 @@ bool HandlerLanes::Lane::run_one(Range &range, std::size_t index) {
     std::optional<HandlerResult> result;
     std::exception_ptr failure;
     try {
-        result = call.run(lookup.handler, instance.handle(), event, work.retries + 1, read);
+        result = call.run(lookup.handler, instance.handle(), event, work.retries + 1, std::ref(read)); // nothing of it to be copied
+        if (common->setup.review) {
+            common->setup.review(event, *result);
+        }
     } catch (...) {
         failure = std::current_exception();
     }

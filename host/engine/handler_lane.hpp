@@ -44,6 +44,8 @@ public:
         /// How many are overdue, where several users of one instance share the bound; one may go over it for each other user.
         std::shared_ptr<std::atomic<std::size_t>> overdue = std::make_shared<std::atomic<std::size_t>>(0);
         std::uint32_t crash_limit = 3;
+        /// Looks over what a handler came to, on its thread, before anything is done with it; may turn it away. Empty: nobody does.
+        std::function<void(const event::Event &event, HandlerResult &result)> review;
         /// Reads a row for an overdue handler, on its thread, on a connection of its own.
         std::function<std::optional<store::Row>(std::uint32_t table, const store::Key &key)> read_alone;
         /// Takes what an overdue handler came to, on its thread. Nothing: it failed to read; run it again.

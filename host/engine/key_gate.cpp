@@ -27,26 +27,34 @@ void KeyGate::stop_timer(Held &held) {
     }
 }
 
-// The key's entry with this event at its head.
-KeyGate::Held &KeyGate::entry(const std::string &key, const WorkPtr &head) {
+// The key's entry with this event at its head; null where another one of the gate is before it, which decides when both run.
+KeyGate::Held *KeyGate::entry(const std::string &key, const WorkPtr &head) {
     Held &held = held_[key];
-    stop_timer(held);
     if (held.queue.empty() || held.queue.front() != head) {
+        if (head->in_gate) {
+            return nullptr;
+        }
         held.queue.push_front(head);
         count(*head, true);
     }
-    return held;
+    stop_timer(held);
+    return &held;
 }
 
 void KeyGate::wait_until(const WorkPtr &work, Clock::time_point when) {
     const std::string key = key_of(*work);
-    Held &held = entry(key, work);
-    held.state = Held::State::timed;
-    held.when = when;
-    held.timer = timers_.emplace(when, key);
+    if (Held *held = entry(key, work)) {
+        held->state = Held::State::timed;
+        held->when = when;
+        held->timer = timers_.emplace(when, key);
+    }
 }
 
-void KeyGate::wait_for_handler(const WorkPtr &work) { entry(key_of(*work), work).state = Held::State::in_handler; }
+void KeyGate::wait_for_handler(const WorkPtr &work) {
+    if (Held *held = entry(key_of(*work), work)) {
+        held->state = Held::State::in_handler;
+    }
+}
 
 void KeyGate::returned(const WorkPtr &work) {
     const std::string key = key_of(*work);
@@ -59,8 +67,10 @@ void KeyGate::returned(const WorkPtr &work) {
 
 void KeyGate::give_up_handlers() {
     for (auto &[key, held] : held_) {
+        for (const WorkPtr &work : held.queue) { // one may have come behind an earlier one that waits
+            work->running_alone = false;
+        }
         if (held.state == Held::State::in_handler) {
-            held.queue.front()->running_alone = false;
             held.state = Held::State::free;
             free_.push_back(key);
         }

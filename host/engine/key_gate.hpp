@@ -65,7 +65,7 @@ private:
         std::multimap<Clock::time_point, std::string>::iterator timer;
     };
     static std::string key_of(const Work &work);
-    Held &entry(const std::string &key, const WorkPtr &head);
+    Held *entry(const std::string &key, const WorkPtr &head);
     void stop_timer(Held &held);
     void count(Work &work, bool add);
 

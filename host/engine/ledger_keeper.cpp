@@ -49,12 +49,14 @@ void LedgerKeeper::loop() {
         std::string failed;
         try {
             failed = keep();
-            keep_further();
         } catch (const store::Unavailable &) { // the domain's own to tell
         } catch (const std::exception &failure) {
             failed = failure.what();
         }
         say_refused(failed);
+        if (!stop_) {
+            keep_further();
+        }
     }
 }
 
@@ -78,7 +80,15 @@ void LedgerKeeper::keep_further() {
             bell_.wait_for(kStepPause);
             return !stop_;
         });
-    } catch (const store::RunAgain &) { // others are in the way: at the next look
+        further_failed_.clear();
+    } catch (const store::RunAgain &) {    // others are in the way: at the next look
+    } catch (const store::Unavailable &) { // the domain's own to tell
+    } catch (const std::exception &failure) {
+        if (further_failed_ != failure.what()) {
+            further_failed_ = failure.what();
+            log::warn("ledger.not_kept", "Requests under an Idempotency-Key can't be forgotten; they are kept, and events go on",
+                      {{"domain", spec_.name}, {"reason", further_failed_}});
+        }
     }
 }
 
@@ -87,6 +97,7 @@ std::string LedgerKeeper::keep() {
     std::string refused;
     auto pause = kStepPause;
     bool is_told = false;
+    auto further_at = Clock::now();
     for (bool more = true; more && !stop_;) {
         store::LedgerPolicy policy;
         policy.horizon = horizon();
@@ -112,6 +123,10 @@ std::string LedgerKeeper::keep() {
                     "The ledger can't be kept small while something holds its tables, such as a backup or a transaction that was left "
                     "open; it is tried every few seconds, and events go on",
                     {{"domain", spec_.name}, {"reason", done.in_the_way}});
+            }
+            if (pause == kLongestPause && Clock::now() >= further_at) { // what holds the ledger may stay for hours, and holds that alone
+                keep_further();
+                further_at = Clock::now() + pace_.look;
             }
         }
         if (more) {

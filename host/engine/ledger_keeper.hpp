@@ -53,6 +53,7 @@ private:
     std::uint64_t decided_ = 0;   // the domain's thread
     Clock::time_point looked_at_; // the domain's thread
     std::string said_;            // the keeper's: the failure that was told last
+    std::string further_failed_;  // the keeper's: the same of what else is kept
     std::atomic<event::Micros> keep_from_{event::kLatest};
     std::atomic<bool> stop_{false};
     Wakeup bell_;

@@ -181,7 +181,7 @@ void PublishQueue::work_off(std::vector<Item> items) {
 }
 
 /// Answers those under a key that came with another body before, that are decided, or that can't be noted.
-void PublishQueue::note_keys(std::vector<Item> &items) {
+void PublishQueue::note_keys(std::span<Item> items) {
     if (std::none_of(items.begin(), items.end(), [](const Item &item) { return item.fingerprint.has_value(); })) {
         return;
     }
@@ -202,6 +202,9 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
         } catch (const store::InDoubt &error) { // to note a key again is harmless
             reason = error.what();
             session_.reset();
+        } catch (const store::DataRefused &error) {
+            session_->rollback();
+            return note_refused(items, error.what());
         } catch (const std::exception &error) {
             reason = error.what();
             session_.reset();
@@ -216,7 +219,24 @@ void PublishQueue::note_keys(std::vector<Item> &items) {
     }
 }
 
-void PublishQueue::note_keys_once(std::vector<Item> &items) {
+/// The store doesn't take one of these: the others don't suffer for it.
+void PublishQueue::note_refused(std::span<Item> items, const std::string &reason) {
+    if (items.size() > 1) {
+        note_keys(items.first(items.size() / 2));
+        note_keys(items.subspan(items.size() / 2));
+        return;
+    }
+    log::error("route.failed", "The store refuses what is to be kept of a request",
+               {{"domain", spec_.name}, {"code", "plugin_error"}, {"reason", reason}});
+    for (Item &item : items) {
+        if (item.fingerprint) {
+            answer(item,
+                   RouteAnswer::problem(500, "plugin_error", "the plugin that answers this has a fault; the operator's log says which"));
+        }
+    }
+}
+
+void PublishQueue::note_keys_once(std::span<Item> items) {
     struct Request {
         const Item *first = nullptr; ///< of this id among those that wait; it counts
         std::optional<KeptRequest> kept;

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,8 +53,9 @@ public:
 private:
     void loop();
     void work_off(std::vector<Item> items);
-    void note_keys(std::vector<Item> &items);
-    void note_keys_once(std::vector<Item> &items);
+    void note_keys(std::span<Item> items);
+    void note_refused(std::span<Item> items, const std::string &reason);
+    void note_keys_once(std::span<Item> items);
     void publish(std::vector<Item> &items);
     void say(const std::string &of, const std::string &what, const std::string &reason);
 

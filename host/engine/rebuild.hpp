@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -33,9 +34,12 @@ struct RebuildSurvey {
         std::optional<std::uint64_t> lost; ///< messages that were there and aren't kept; nothing: not known
     };
     std::vector<Topic> topics;
-    store::LedgerCounts decided;        ///< by the domain as it is
-    std::vector<std::string> notes;     ///< what a rebuild leaves as it is, or doesn't know of, a sentence each
-    std::vector<std::string> obstacles; ///< what would be lost by making everything from the topics, a sentence each
+    store::LedgerCounts decided; ///< by the domain as it is
+    std::uint64_t given_up = 0;  ///< of these, what an earlier rebuild could not make again, or what is counted twice
+    std::uint64_t gone = 0;      ///< decided events that no topic holds any more, without those given up
+    std::map<std::string, std::uint64_t> without_handler; ///< decided events, by type, that the plugin that is there now would ignore
+    std::vector<std::string> notes;                       ///< what a rebuild leaves as it is, or doesn't know of, a sentence each
+    std::vector<std::string> obstacles;                   ///< what would be lost by making everything from the topics, a sentence each
     std::uint64_t kept() const;
 };
 
@@ -58,7 +62,8 @@ enum class RebuildOutcome : std::uint8_t { swapped, interrupted };
 
 struct RebuildResult {
     RebuildOutcome outcome = RebuildOutcome::interrupted;
-    std::uint64_t decided = 0; ///< in the shadow
+    std::uint64_t decided = 0;    ///< in the shadow
+    store::LedgerCounts outcomes; ///< of these
     store::ReplacementCounts replaced;
     std::chrono::milliseconds held_up{0}; ///< how long the domain's own batches had to wait for the swap
 };

@@ -61,6 +61,11 @@ void RebuildFeed::leave_out(std::set<event::Uuid> ids) {
     left_out_ = std::move(ids);
 }
 
+void RebuildFeed::tell(std::shared_ptr<KeptTables> kept) {
+    const std::lock_guard lock(mutex_);
+    kept_ = std::move(kept);
+}
+
 void RebuildFeed::prepend(std::vector<std::shared_ptr<const event::Message>> messages) {
     const std::lock_guard lock(mutex_);
     for (auto &message : messages) {
@@ -126,7 +131,7 @@ void RebuildFeed::follow(Lookup lookup) {
 
 void RebuildFeed::hold() {
     const std::lock_guard lock(mutex_);
-    change(Mode::holding, nullptr);
+    change(Mode::holding, {});
 }
 
 void RebuildFeed::pass(Lookup lookup) {
@@ -281,6 +286,7 @@ void RebuildFeed::collect_from(Stream &stream, const broker::ReadLimits &limits,
     };
     for (const auto &message : earlier_[stream.partition]) {
         if (!stream.cursor || *stream.cursor < message->position) {
+            tell_of({message});
             stream.cursor = message->position;
             stream.contiguous = false;
             hand_out(message);
@@ -306,6 +312,13 @@ void RebuildFeed::collect_from(Stream &stream, const broker::ReadLimits &limits,
     stream.passed = page.empty() && mode_ == Mode::passing;
     std::vector<bool> undecided;
     const std::vector<bool> take = wanted(page, undecided);
+    std::vector<std::shared_ptr<const event::Message>> taken;
+    for (std::size_t i = 0; i < page.size(); ++i) {
+        if (take[i]) {
+            taken.push_back(page[i]);
+        }
+    }
+    tell_of(taken);
     for (std::size_t i = 0; i < page.size(); ++i) {
         if (undecided[i] && mode_ == Mode::following) {
             stream.at_front = true;
@@ -329,60 +342,15 @@ void RebuildFeed::collect_from(Stream &stream, const broker::ReadLimits &limits,
     }
 }
 
-// Which are to be handed out, and which of the others only have to wait.
-std::vector<bool> RebuildFeed::wanted(const std::vector<std::shared_ptr<const event::Message>> &page, std::vector<bool> &undecided) {
-    std::vector<bool> result(page.size(), false);
-    undecided.assign(page.size(), false);
-    std::vector<std::optional<event::Uuid>> ids(page.size()); // of those about which the ledger is asked
-    std::vector<event::Uuid> asked;
-    for (std::size_t i = 0; i < page.size(); ++i) {
-        const event::Message &message = *page[i];
-        const bool through = std::any_of(through_.begin(), through_.end(), [&](const store::StoredPosition &entry) {
-            return entry.topic == message.topic && entry.partition == message.partition && entry.incarnation == message.incarnation &&
-                   message.position <= entry.position;
-        });
-        if (through && left_out_.empty()) {
-            result[i] = true;
-            continue;
-        }
-        const event::Uuid id = decoders_.at(message.topic)->decode(page[i]).id;
-        if (left_out_.contains(id)) {
-            continue;
-        }
-        result[i] = through;
-        if (!through) {
-            ids[i] = id;
-            asked.push_back(id);
-        }
-    }
-    if (asked.empty()) {
-        return result;
-    }
-    std::sort(asked.begin(), asked.end());
-    asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
-    const Known known = lookup_(asked);
-    // What is that old and unknown was decided and forgotten: it was applied, or the ledger would not have been pruned there.
-    const auto forgotten = [&](const event::Message &message) {
-        return std::any_of(known.pruned.begin(), known.pruned.end(), [&](const store::PrunedRange &range) {
-            return range.topic == message.topic && range.partition == message.partition && range.incarnation == message.incarnation &&
-                   message.position <= range.position && message.appended_at <= range.appended_through;
-        });
-    };
-    for (std::size_t i = 0; i < page.size(); ++i) {
-        if (ids[i]) {
-            result[i] = std::binary_search(known.decided.begin(), known.decided.end(), *ids[i]) || forgotten(*page[i]);
-            undecided[i] = !result[i];
-        }
-    }
-    return result;
-}
-
 void RebuildFeed::ack(std::span<const std::shared_ptr<const event::Message>> messages) {
     const std::lock_guard lock(mutex_);
     for (const auto &message : messages) {
         const auto stream = streams_.find({message->topic, message->partition});
         if (stream != streams_.end() && stream->second->outstanding > 0) {
             --stream->second->outstanding;
+        }
+        if (kept_) {
+            kept_->forget(*message);
         }
         ++done_;
     }

@@ -3,6 +3,7 @@
 
 #include "broker/broker.hpp"
 #include "engine/domain.hpp"
+#include "engine/kept_tables.hpp"
 #include "event/contracts.hpp"
 #include "event/decoder.hpp"
 #include "store/store.hpp"
@@ -33,7 +34,11 @@ public:
         std::vector<event::Uuid> decided;       ///< sorted and unique, as what was asked for
         std::vector<store::PrunedRange> pruned; ///< where it has forgotten what it decided
     };
-    using Lookup = std::function<Known(std::span<const event::Uuid>)>;
+    /// How the live domain is asked. Ids are sorted and unique.
+    struct Lookup {
+        std::function<Known(std::span<const event::Uuid>)> known;
+        std::function<std::vector<store::UnappliedEvent>(std::span<const event::Uuid>)> unapplied;
+    };
 
     /// @param broker, spec, contracts outlive this
     RebuildFeed(broker::Broker &broker, const DomainSpec &spec, const event::Contracts &contracts);
@@ -44,6 +49,8 @@ public:
 
     /// Events that are never handed out: operators gave them up.
     void leave_out(std::set<event::Uuid> ids);
+    /// Who is to know which of the messages that are handed out have an event that the live domain has not applied.
+    void tell(std::shared_ptr<KeptTables> kept);
     /// Messages that the topics don't keep any more, to be handed out before those that they keep.
     void prepend(std::vector<std::shared_ptr<const event::Message>> messages);
     /// Gaps in a topic are taken for granted: what was there is given up.
@@ -90,6 +97,7 @@ private:
     void collect_from(Stream &stream, const broker::ReadLimits &limits, std::vector<std::shared_ptr<const event::Message>> &out,
                       std::size_t &bytes);
     std::vector<bool> wanted(const std::vector<std::shared_ptr<const event::Message>> &page, std::vector<bool> &undecided);
+    void tell_of(const std::vector<std::shared_ptr<const event::Message>> &messages);
     void change(Mode mode, Lookup lookup);
     void to_floors();
 
@@ -103,6 +111,7 @@ private:
     Mode mode_ = Mode::holding;
     Lookup lookup_;
     std::set<event::Uuid> left_out_;
+    std::shared_ptr<KeptTables> kept_; // null: no table is kept
     std::vector<store::StoredPosition> through_;
     std::map<broker::Partition, std::unique_ptr<Stream>> streams_;
     std::map<broker::Partition, store::StoredPosition> floors_;

@@ -2,6 +2,7 @@
 #include "engine/rebuild_run.hpp"
 
 #include "engine/dead_letter.hpp"
+#include "engine/rebuild_reading.hpp"
 #include "log/log.hpp"
 
 #include <algorithm>
@@ -73,8 +74,11 @@ RebuildRun::~RebuildRun() { stop(); }
 void RebuildRun::start() {
     const std::filesystem::path state = setup_.state_directory / "rebuild";
     std::filesystem::create_directories(state);
-    worker_ = std::make_unique<DomainWorker>(spec_, setup_.module,
-                                             Environment{&shadow_broker_, &shadow_store_, setup_.contracts, state, &budget_});
+    Environment environment{&shadow_broker_, &shadow_store_, setup_.contracts, state, &budget_};
+    environment.review = [kept = kept_, module = setup_.module](const event::Event &event, HandlerResult &result) {
+        kept->review(event, result);
+    };
+    worker_ = std::make_unique<DomainWorker>(spec_, setup_.module, std::move(environment));
 }
 
 void RebuildRun::stop() {
@@ -104,19 +108,25 @@ void RebuildRun::begin(bool from_what_is_kept) {
         }
         throw RebuildRefused(message + "\nWhat can't be made again is lost by a rebuild: --from-what-is-kept does it all the same");
     }
+    for (const auto &[type, events] : survey.without_handler) {
+        log::warn("rebuild.without_handler",
+                  "Events are ignored in this rebuild that the domain has decided: the plugin has no handler for their type",
+                  {{"domain", spec_.name}, {"type", type}, {"events", events}});
+    }
     live_->migrate(tables_); // the swap needs both to be alike
     keeper_.reset();
     take_shadow(tables_);
+    keep_tables(!made_with);
     if (!made_with) {
         made_with = {wanted, from_what_is_kept};
         keeper_->save_made_with(*made_with);
     }
-    const bool gaps = made_with->from_what_is_kept;
+    gaps_ = made_with->from_what_is_kept;
     live_session_ = live_->open();
     progress_.total = survey.kept();
     done_before_ = keeper_->decided();
     feed_.set_floors(keeper_->floors());
-    if (gaps) {
+    if (gaps_) {
         feed_.allow_gaps();
         prepend_letters();
     }
@@ -175,19 +185,25 @@ void RebuildRun::prepend_letters() {
 }
 
 RebuildFeed::Lookup RebuildRun::live_lookup() {
-    return [this](std::span<const event::Uuid> ids) {
+    const auto ask = [this](auto question) {
         try {
             if (!lookup_session_) {
                 lookup_session_ = live_->open();
             }
-            RebuildFeed::Known known{lookup_session_->decided(ids), {}};
-            known.pruned = lookup_session_->pruned();
-            return known;
+            return question(*lookup_session_);
         } catch (...) {
             lookup_session_.reset();
             throw;
         }
     };
+    return {[ask](std::span<const event::Uuid> ids) {
+                return ask([&](store::Session &session) {
+                    RebuildFeed::Known known{session.decided(ids), {}};
+                    known.pruned = session.pruned();
+                    return known;
+                });
+            },
+            [ask](std::span<const event::Uuid> ids) { return ask([&](store::Session &session) { return session.unapplied(ids); }); }};
 }
 
 // Tells how far it is; throws what ends it.
@@ -248,20 +264,23 @@ std::optional<RebuildResult> RebuildRun::swap() {
         }
         feed_.hold();
     }
+    const std::uint64_t given_up = events_given_up(*live_session_);
     const auto began = Clock::now();
     const auto replacement = setup_.store->replace_by_shadow(spec_.schema, tables_);
     struct Hold {
         RebuildFeed &feed_;
         ~Hold() { feed_.hold(); } // the lookup goes before the replacement
     } hold{feed_};
+    check_kept_tables();
     know_positions(replacement->positions());
     if (!pass_first_ || before != mark_of(*replacement)) {
         leave_out_dropped();
-        const auto lookup = [&](std::span<const event::Uuid> ids) {
-            RebuildFeed::Known known{replacement->decided(ids), {}};
-            known.pruned = replacement->pruned();
-            return known;
-        };
+        const RebuildFeed::Lookup lookup{[&](std::span<const event::Uuid> ids) {
+                                             RebuildFeed::Known known{replacement->decided(ids), {}};
+                                             known.pruned = replacement->pruned();
+                                             return known;
+                                         },
+                                         [&](std::span<const event::Uuid> ids) { return replacement->unapplied(ids); }};
         if (!pass(lookup, kQuickTurn, began + kHoldUpLimit)) {
             pass_first_ = true;
             return std::nullopt;
@@ -270,10 +289,29 @@ std::optional<RebuildResult> RebuildRun::swap() {
     feed_.hold();
     stop(); // it also keeps the shadow's ledger, which is to stand still now
     RebuildResult result;
+    const std::uint64_t gone = count_gone(*replacement, given_up);
     result.replaced = replacement->commit();
+    try {
+        save_events_given_up(*live_session_, gone);
+    } catch (const std::exception &) { // the next rebuild is refused once more
+    }
     result.held_up = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began);
     result.outcome = RebuildOutcome::swapped;
     return result;
+}
+
+// What the survey has said before may have become worse since, and be more than it could see.
+std::uint64_t RebuildRun::count_gone(store::Replacement &replacement, std::uint64_t given_up) const {
+    const store::LedgerCounts counts = replacement.ledger_counts();
+    const std::uint64_t decided = sum_of(counts);
+    const std::uint64_t made = keeper_->decided();
+    const std::uint64_t gone = decided - std::min(decided, made);
+    if (!gaps_ && gone > given_up) {
+        throw RebuildRefused("domain " + spec_.name + " can't be made again as a whole: " + rebuild_loses(gone - given_up, decided) +
+                             may_be_requests(setup_, *live_, counts, gone - given_up, given_up) + ". Nothing was changed. 'weir rebuild " +
+                             spec_.name + " --cancel', then begin anew with --from-what-is-kept, does it all the same");
+    }
+    return gone;
 }
 
 std::optional<RebuildResult> RebuildRun::try_swap() {
@@ -325,9 +363,7 @@ RebuildResult RebuildRun::go() {
         } catch (const RebuildRefused &) {
             throw;
         } catch (const store::DataRefused &failure) {
-            throw RebuildRefused(std::string("the new rows can't take the place of the old ones, because of something beside the domain's "
-                                             "own tables, such as another table that refers to them: ") +
-                                 failure.what());
+            throw RebuildRefused(refused_swap(failure.what()));
         } catch (const broker::Misconfigured &) {
             throw;
         } catch (const std::exception &failure) { // an outage: what is decided in the shadow stays
@@ -343,7 +379,8 @@ RebuildResult RebuildRun::go() {
         }
     }
     stop();
-    result.decided = keeper_->decided();
+    result.outcomes = keeper_->outcomes();
+    result.decided = sum_of(result.outcomes);
     return result;
 }
 

@@ -71,6 +71,8 @@ void ShadowKeeper::save_floors(std::vector<store::StoredPosition> floors) {
     session_->save_positions(floors);
 }
 
+store::LedgerCounts ShadowKeeper::outcomes() { return session_->ledger_counts(); }
+
 std::uint64_t ShadowKeeper::decided() {
     const store::LedgerCounts counts = session_->ledger_counts();
     return counts.applied + counts.ignored + counts.dead;

@@ -75,6 +75,7 @@ public:
     void save_floors(std::vector<store::StoredPosition> floors);
     /// Events that the shadow has decided.
     std::uint64_t decided();
+    store::LedgerCounts outcomes();
 
 private:
     store::DomainStore &shadow_;

@@ -3,6 +3,7 @@
 
 #include "engine/crash_marks.hpp"
 #include "engine/dead_letter.hpp"
+#include "engine/kept_tables.hpp"
 #include "engine/settlement.hpp"
 #include "event/decoder.hpp"
 
@@ -23,6 +24,7 @@ struct Replayer::State {
     std::unique_ptr<store::DomainStore> domain_store;
     std::unique_ptr<store::Session> session;
     std::unique_ptr<HandlerLanes> lanes;
+    std::shared_ptr<EffectsLeft> left = std::make_shared<EffectsLeft>(); // of the letter that is replayed
 
     std::shared_ptr<const event::Event> decode(const store::DeadLetter &letter) const {
         const event::Decoder decoder(binding_for(spec, letter.topic), *contracts);
@@ -41,6 +43,7 @@ struct Replayer::State {
         const auto work = std::make_shared<Work>();
         work->event = decode(*letter);
         work->retries = letter->retry_count;
+        *left = effects_left(letter->context);
         Settlement settlement(*session, module->description(), *lanes);
         const Ran ran = settlement.settle(std::span(&work, 1), Settlement::Ledger::known_open).front();
         const bool applied = ran.state == Ran::State::finished && (ran.result.status == WEIR_OK || ran.result.status == WEIR_SKIP);
@@ -85,6 +88,9 @@ Replayer::Replayer(DomainSpec spec, std::shared_ptr<const plugin::Module> module
     setup.contracts = &contracts;
     setup.budget = kNoBudget;
     setup.crash_limit = UINT32_MAX; // who replays a quarantined event means it
+    setup.review = [left = state_->left, module = state_->module](const event::Event &, HandlerResult &result) {
+        leave_out(*left, module->description().schema, result);
+    };
     state_->lanes = std::make_unique<HandlerLanes>(std::move(setup));
 }
 

@@ -108,6 +108,11 @@ store::Schema schema_with_requests(const plugin::Description &description) {
     return schema;
 }
 
+bool is_idempotency_key(std::string_view key) {
+    constexpr std::size_t kMost = 255;
+    return !key.empty() && key.size() <= kMost && std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
 event::Uuid request_id(const DomainSpec &spec, const plugin::Route &route, std::string_view key) {
     const event::Uuid scope = event::Uuid::v5(event::weir_namespace(), "route/" + spec.name + "/" + plugin::route_name(route));
     return event::Uuid::v5(scope, key);

@@ -19,6 +19,9 @@ namespace weir::engine {
 /// The table, as it is declared to the store.
 store::Table request_table();
 
+/// Whether the header's value can be a key: 1 to 255 visible ASCII characters.
+bool is_idempotency_key(std::string_view key);
+
 /// The id of a request under a key: the same in every repetition, another in another route or domain.
 event::Uuid request_id(const DomainSpec &spec, const plugin::Route &route, std::string_view key);
 /// What tells one request under a key from another: path, query and body.

@@ -3,6 +3,7 @@
 
 #include "engine/abi_values.hpp"
 #include "event/decoder.hpp"
+#include "store/utf8.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,7 +31,8 @@ template <std::size_t N> bool is_among(const std::array<std::string_view, N> &na
 }
 
 bool is_field_value(std::string_view text) {
-    return text.size() <= kHeaderLimit &&
+    bool nul = false;
+    return text.size() <= kHeaderLimit && store::is_utf8(text, nul) &&
            std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
 }
 
@@ -147,7 +149,7 @@ struct RouteExchange::Callbacks {
         return guarded(me, [&]() -> weir_answer {
             if (bytes.size > kBodyLimit || text_of(content_type).find('/') == std::string_view::npos ||
                 !is_field_value(text_of(content_type))) {
-                return me.refuse("invalid_body", "the route answered with more than 16 MiB, or with a body of no media type");
+                return me.refuse("invalid_body", "the route answered with more than 16 MiB, or with a body of no media type in UTF-8");
             }
             me.answer_.content_type = text_of(content_type);
             me.answer_.body = text_of(bytes);

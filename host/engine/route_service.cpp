@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/route_service.hpp"
 
+#include "engine/overdue_routes.hpp"
 #include "engine/publish_queue.hpp"
 #include "engine/relay_bell.hpp"
 #include "engine/request_keys.hpp"
@@ -19,7 +20,7 @@ namespace weir::engine {
 namespace {
 
 constexpr int kContendedRuns = 20;
-constexpr std::size_t kKeyLimit = 255;
+constexpr int kLooksAtDoubt = 3; // each may last as long as locks are waited for
 
 /// The value of the request's Idempotency-Key; nothing where it has none.
 std::optional<std::string_view> idempotency_key(const RouteRequest &request) {
@@ -32,10 +33,6 @@ std::optional<std::string_view> idempotency_key(const RouteRequest &request) {
         }
     }
     return std::nullopt;
-}
-
-bool is_key(std::string_view key) {
-    return !key.empty() && key.size() <= kKeyLimit && std::all_of(key.begin(), key.end(), [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
 } // namespace
@@ -72,6 +69,7 @@ struct RouteService::State {
     const std::uint32_t request_table;
     std::vector<std::atomic<bool>> noted; ///< by table: a rebuild knows that routes change it
     RouteSessions sessions;
+    OverdueRoutes overdue{setup.spec, setup.instance->module()};
     // Last: their threads use the others. What has a key waits for the store, and nothing else has to.
     PublishQueue queue;
     PublishQueue keyed_queue;
@@ -244,7 +242,7 @@ std::optional<RouteAnswer> RouteService::State::commit(Run &run, Transaction &tr
     if (!result.emitted.empty()) {
         session.add_outbox(result.emitted);
     }
-    const store::LedgerEntry entry{id, now, rows.stale().empty() ? store::Outcome::applied : store::Outcome::stale};
+    const store::LedgerEntry entry{id, now, rows.stale().empty() ? store::Outcome::applied : store::Outcome::stale, true};
     session.record(std::span(&entry, 1));
     try {
         transaction.commit();
@@ -272,19 +270,26 @@ void RouteService::State::note_changes(store::Session &session, std::span<const 
     }
 }
 
-/// Nothing: the store can't say now.
+/// For good: a commit that is still on its way is waited for, by writing what it writes. Nothing: the store can't say now.
 std::optional<bool> RouteService::State::is_decided(const event::Uuid &id) {
-    try {
-        const auto session = sessions.open();
-        session->begin({});
-        const bool decided = !session->decided(std::span(&id, 1)).empty();
-        session->rollback();
-        return decided;
-    } catch (const store::Unavailable &) {
-        return std::nullopt;
-    } catch (const store::RunAgain &) {
-        return std::nullopt;
+    for (int look = 0; look < kLooksAtDoubt; ++look) {
+        try {
+            const auto session = sessions.open();
+            session->begin({});
+            if (!session->decided(std::span(&id, 1)).empty()) {
+                session->rollback();
+                return true;
+            }
+            const store::LedgerEntry entry{id, event::now(), store::Outcome::applied, true};
+            session->record(std::span(&entry, 1));
+            session->rollback();
+            return false;
+        } catch (const store::Unavailable &) {
+            return std::nullopt;
+        } catch (const store::RunAgain &) { // it is there by now, or whoever has it keeps it for too long
+        }
     }
+    return std::nullopt;
 }
 
 void RouteService::State::write(const plugin::Route &route, const RouteRequest &request, const std::shared_ptr<const event::Event> &event,
@@ -357,6 +362,7 @@ std::uint64_t RouteService::forget_requests(event::Micros until, const std::func
 const DomainSpec &RouteService::spec() const { return state_->setup.spec; }
 const std::shared_ptr<plugin::Instance> &RouteService::instance() const { return state_->setup.instance; }
 const std::shared_ptr<RelayBell> &RouteService::relay_bell() const { return state_->setup.relay_bell; }
+OverdueRoutes &RouteService::overdue() const { return state_->overdue; }
 const plugin::Module &RouteService::module() const { return state_->setup.instance->module(); }
 const std::vector<plugin::Route> &RouteService::routes() const { return state_->description().routes; }
 
@@ -365,7 +371,7 @@ void RouteService::answer(const plugin::Route &route, const RouteRequest &reques
         event::Uuid id = event::Uuid::random();
         std::optional<event::Uuid> fingerprint;
         if (const auto key = idempotency_key(request); key && route.method == WEIR_HTTP_POST) {
-            if (!is_key(*key)) {
+            if (!is_idempotency_key(*key)) {
                 return done(
                     RouteAnswer::problem(400, "invalid_idempotency_key", "Idempotency-Key: must be 1 to 255 visible ASCII characters"));
             }

@@ -18,6 +18,7 @@
 
 namespace weir::engine {
 
+class OverdueRoutes;
 class RelayBell;
 
 /// A request to a plugin's route, after everything that HTTP asks for was checked. The views are valid until `RouteService::answer`
@@ -89,6 +90,8 @@ public:
     /// What handles the routes, and may handle the domain's events as well.
     const std::shared_ptr<plugin::Instance> &instance() const;
     const std::shared_ptr<RelayBell> &relay_bell() const;
+    /// Requests that are past their time and still run. Whoever runs `answer` tells it.
+    OverdueRoutes &overdue() const;
     /// The routes that `answer` knows.
     const std::vector<plugin::Route> &routes() const;
 

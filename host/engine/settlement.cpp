@@ -12,7 +12,7 @@ namespace weir::engine {
 namespace {
 
 // Events of a stretch: few enough that handlers soon have something to do, enough that a statement is worth its trip.
-constexpr std::size_t kStretch = 500;
+constexpr std::size_t kStretch = 1000;
 
 } // namespace
 
@@ -30,9 +30,10 @@ std::vector<Ran> Settlement::settle(std::span<const WorkPtr> work, Ledger ledger
     });
     searches_ = wrong_guesses_ = 0;
     again_until_.reset();
+    is_cut_ = false;
     find_copies();
     run_handlers();
-    if (const Verdict verdict = write(0, work.size()); verdict.kind != Verdict::Kind::settled) {
+    if (const Verdict verdict = write(0, work.size(), rows_->finish()); verdict.kind != Verdict::Kind::settled) {
         divide(0, work.size(), verdict);
     }
     for (std::size_t i = 0; i < work.size(); ++i) {
@@ -94,6 +95,7 @@ void Settlement::ask_ledger(std::size_t first, std::size_t last) {
 std::vector<store::Key> Settlement::keys_to_read(const plugin::Read &read, std::size_t first, std::size_t last) const {
     const store::Table &table = description_.schema.tables[read.table];
     std::vector<store::Key> keys;
+    keys.reserve(last - first);
     for (std::size_t i = first; i < last; ++i) {
         const event::Event &event = *work_[i]->event;
         if (fates_[i] != Fate::open || event.refusal || event.type != read.event_type || !event.envelope) {
@@ -112,7 +114,7 @@ std::vector<store::Key> Settlement::keys_to_read(const plugin::Read &read, std::
             key.push_back(std::move(value));
         }
         if (key.size() == read.key_pointers.size()) {
-            keys.push_back(store::comparable_key(table, key));
+            keys.push_back(store::comparable_key(table, std::move(key)));
         }
     }
     return keys;
@@ -202,11 +204,22 @@ void Settlement::run_handlers() {
     }
 }
 
+// Takes back to the savepoint what a flush has left.
+Settlement::Verdict Settlement::roll_back(const store::DataRefused &refusal, std::vector<store::TableFlush> flush) {
+    session_.rollback_to(1);
+    session_.release(1);
+    Verdict verdict{Verdict::Kind::refused, 0, refusal.what(), std::move(flush), std::nullopt};
+    if (const auto *of_row = dynamic_cast<const store::RowRefused *>(&refusal)) {
+        verdict.row = of_row->row();
+    }
+    return verdict;
+}
+
 // Flushes what the events of a range come to, or leaves nothing of it. Rows are fetched outside of the savepoint: their locks have to
 // outlive it.
-Settlement::Verdict Settlement::write(std::size_t first, std::size_t last) {
+Settlement::Verdict Settlement::write(std::size_t first, std::size_t last, std::vector<store::TableFlush> flush) {
     Verdict verdict;
-    verdict.flush = rows_->finish();
+    verdict.flush = std::move(flush);
     if (rows_->failure()) {
         verdict.kind = Verdict::Kind::invalid;
         verdict.culprit = rows_->failure()->event;
@@ -219,14 +232,7 @@ Settlement::Verdict Settlement::write(std::size_t first, std::size_t last) {
             session_.flush(verdict.flush);
             pass(KillPoint::flush);
         } catch (const store::DataRefused &refused) {
-            session_.rollback_to(1);
-            session_.release(1);
-            verdict.kind = Verdict::Kind::refused;
-            verdict.reason = refused.what();
-            if (const auto *of_row = dynamic_cast<const store::RowRefused *>(&refused)) {
-                verdict.row = of_row->row();
-            }
-            return verdict;
+            return roll_back(refused, std::move(verdict.flush));
         }
         session_.release(1);
     }

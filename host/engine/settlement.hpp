@@ -71,13 +71,18 @@ private:
 
     void find_copies();
     void run_handlers();
-    Verdict write(std::size_t first, std::size_t last);
+    Verdict write(std::size_t first, std::size_t last, std::vector<store::TableFlush> flush);
+    Verdict roll_back(const store::DataRefused &refusal, std::vector<store::TableFlush> flush);
 
     void settle_range(std::size_t first, std::size_t last);
     void divide(std::size_t first, std::size_t last, const Verdict &verdict);
+    std::size_t settle_folded(std::size_t first, std::size_t last, std::vector<store::TableFlush> flush);
+    void settle_up_to(std::size_t first, std::size_t suspect);
     std::vector<std::size_t> suspects(std::size_t first, std::size_t last, const Verdict &verdict);
     std::optional<std::size_t> suspect(std::size_t first, std::size_t last, const store::RefusedRow &row);
     void fold_again(std::size_t first, std::size_t last);
+    void hold(std::size_t first, std::size_t last);
+    void hold_behind(std::size_t index, const std::unordered_set<std::string> &blocked);
     std::size_t run_again(std::size_t first, std::size_t last, HandlerLanes::Place place, std::chrono::steady_clock::time_point deadline,
                           bool at_least_one);
 
@@ -100,8 +105,9 @@ private:
     std::vector<bool> stale_;
     std::optional<store::BatchRows> rows_;
     std::optional<std::chrono::steady_clock::time_point> again_until_; ///< until when handlers may run again
-    std::size_t searches_ = 0;                                         ///< for refused rows
-    std::size_t wrong_guesses_ = 0;                                    ///< events that were named and the store took
+    bool is_cut_ = false;           ///< they did not come to an end by then: nothing further of the batch is settled
+    std::size_t searches_ = 0;      ///< for refused rows
+    std::size_t wrong_guesses_ = 0; ///< events that were named and the store took
 };
 
 } // namespace weir::engine

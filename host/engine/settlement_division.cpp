@@ -2,6 +2,7 @@
 // What a settlement does with a batch that the store refuses.
 #include "engine/settlement.hpp"
 
+#include "engine/kill_point.hpp"
 #include "refused_rows.hpp"
 
 #include <algorithm>
@@ -14,6 +15,8 @@ namespace {
 // names is believed for less long, since a search may do better.
 constexpr std::size_t kWrongGuessesMost = 2;
 constexpr std::size_t kWrongNamesMost = 1;
+
+constexpr const char *kDataRefused = "data_refused";
 
 } // namespace
 
@@ -37,22 +40,28 @@ std::unordered_set<std::string> Settlement::blocked_before(std::size_t index) co
 void Settlement::settle_range(std::size_t first, std::size_t last) {
     while (first < last) {
         fold_again(first, last);
-        const Verdict verdict = write(first, last);
-        if (verdict.kind == Verdict::Kind::settled) {
-            return;
-        }
-        if (verdict.kind == Verdict::Kind::refused || last - first == 1) {
-            return divide(first, last, verdict);
-        }
-        settle_range(first, verdict.culprit); // any number of invalid ones, and no deeper for each
-        settle_range(verdict.culprit, verdict.culprit + 1);
-        first = verdict.culprit + 1;
+        first = settle_folded(first, last, rows_->finish());
     }
+}
+
+// @return the first that is still to be settled
+std::size_t Settlement::settle_folded(std::size_t first, std::size_t last, std::vector<store::TableFlush> flush) {
+    const Verdict verdict = write(first, last, std::move(flush));
+    if (verdict.kind == Verdict::Kind::settled) {
+        return last;
+    }
+    if (verdict.kind == Verdict::Kind::refused || last - first == 1) {
+        divide(first, last, verdict);
+        return last;
+    }
+    settle_range(first, verdict.culprit); // any number of invalid ones, and no deeper for each
+    settle_range(verdict.culprit, verdict.culprit + 1);
+    return verdict.culprit + 1;
 }
 
 void Settlement::divide(std::size_t first, std::size_t last, const Verdict &verdict) {
     if (last - first == 1) {
-        bury(first, verdict.kind == Verdict::Kind::invalid ? "invalid_change" : "data_refused", verdict.reason);
+        bury(first, verdict.kind == Verdict::Kind::invalid ? "invalid_change" : kDataRefused, verdict.reason);
         rows_->forget(first);
         return;
     }
@@ -64,12 +73,59 @@ void Settlement::divide(std::size_t first, std::size_t last, const Verdict &verd
         return;
     }
     for (const std::size_t suspect : named) {
-        settle_range(first, suspect);
-        settle_range(suspect, suspect + 1);
+        settle_up_to(first, suspect);
         wrong_guesses_ += ran_[suspect].result.status == WEIR_REJECT ? 0 : 1;
         first = suspect + 1;
     }
     settle_range(first, last);
+}
+
+// What stands before a suspect and the suspect behind it, in one trip to the store: the usual case, where nothing needs to be known of the
+// one to fold the other.
+void Settlement::settle_up_to(std::size_t first, std::size_t suspect) {
+    if (first == suspect) {
+        return settle_range(suspect, suspect + 1);
+    }
+    fold_again(first, suspect);
+    std::vector<store::TableFlush> before = rows_->finish();
+    const std::vector<std::size_t> stale = rows_->stale();
+    // A handler that runs again may read what the store doesn't hold yet.
+    if (rows_->failure() || before.empty() || is_cut_ || !rows_->holds(suspect) || !rows_->folds_by_itself(suspect)) {
+        settle_range(settle_folded(first, suspect, std::move(before)), suspect);
+        return settle_range(suspect, suspect + 1);
+    }
+    rows_->expect_written(before);
+    fold_again(suspect, suspect + 1);
+    std::vector<store::TableFlush> alone = rows_->finish();
+    if (rows_->failure() || alone.empty()) {
+        rows_->not_written();
+        settle_range(first, suspect);
+        return settle_range(suspect, suspect + 1);
+    }
+    session_.savepoint(1);
+    std::optional<store::DataRefused> refusal;
+    try {
+        refusal = session_.flush_both(before, alone, 2);
+        pass(KillPoint::flush);
+    } catch (const store::DataRefused &refused) { // it was another one, or not it alone
+        const Verdict verdict = roll_back(refused, std::move(before));
+        rows_->not_written();
+        divide(first, suspect, verdict);
+        return settle_range(suspect, suspect + 1);
+    }
+    session_.release(1);
+    for (const std::size_t index : stale) {
+        stale_[index] = true;
+    }
+    if (refusal) {
+        bury(suspect, kDataRefused, refusal->what());
+        rows_->forget(suspect);
+        return;
+    }
+    for (const std::size_t index : rows_->stale()) {
+        stale_[index] = true;
+    }
+    rows_->written(std::move(alone));
 }
 
 // The events of a range that a refusal seems to come from, ascending; none where there is nothing to go by.
@@ -125,12 +181,14 @@ void Settlement::fold_again(std::size_t first, std::size_t last) {
         again_until_ = lanes_.deadline_from_now();
     }
     for (std::size_t i = first; i < last;) {
+        if (is_cut_) {
+            hold(i, last);
+            return;
+        }
         const std::string &key = work_[i]->order_key;
+        hold_behind(i, blocked);
         if (fates_[i] == Fate::open && ran_[i].state == Ran::State::finished) {
-            if (!key.empty() && blocked.contains(key)) {
-                ran_[i] = Ran{};
-                rows_->forget(i);
-            } else if (rows_->holds(i)) {
+            if (rows_->holds(i)) {
                 rows_->again(i);
             } else {
                 i = run_again(i, last, {*rows_, blocked}, *again_until_, i == first);
@@ -141,6 +199,34 @@ void Settlement::fold_again(std::size_t first, std::size_t last) {
             blocked.insert(key);
         }
         ++i;
+    }
+}
+
+// Holds an event behind one of its key that waits now. One whose handler is overdue must not wait for that handler alone: it would be
+// taken up again as soon as that returns, before the other.
+void Settlement::hold_behind(std::size_t index, const std::unordered_set<std::string> &blocked) {
+    const std::string &key = work_[index]->order_key;
+    if (fates_[index] != Fate::open || ran_[index].state == Ran::State::held || key.empty() || !blocked.contains(key)) {
+        return;
+    }
+    if (ran_[index].state == Ran::State::finished) {
+        rows_->forget(index);
+    }
+    ran_[index] = Ran{};
+}
+
+// Leaves the end of a batch to the next one: what stands behind an event that wasn't reached may need what it does, whatever its key.
+void Settlement::hold(std::size_t first, std::size_t last) {
+    std::unordered_set<std::string> blocked = blocked_before(first);
+    for (std::size_t i = first; i < last; ++i) {
+        if (fates_[i] == Fate::open && ran_[i].state == Ran::State::finished) {
+            ran_[i] = Ran{};
+            rows_->forget(i);
+        }
+        hold_behind(i, blocked);
+        if (waits(i) && !work_[i]->order_key.empty()) {
+            blocked.insert(work_[i]->order_key);
+        }
     }
 }
 
@@ -157,6 +243,7 @@ std::size_t Settlement::run_again(std::size_t first, std::size_t last, HandlerLa
     }
     begin(stretch, place, deadline, at_least_one);
     HandlerLanes::Stretch done = lanes_.finish();
+    is_cut_ = !done.complete;
     for (std::size_t i = first; i < stretch.last; ++i) {
         ran_[i] = std::move(done.ran[i - first]);
         if (waits(i) && !work_[i]->order_key.empty()) { // where the time was up

@@ -21,6 +21,15 @@ std::map<std::string, Supervisor::Wanted> Supervisor::planned(std::map<std::stri
     return wanted(unserved);
 }
 
+std::map<std::string, Supervisor::Wanted> Supervisor::serving() const {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, Wanted> result;
+    for (const auto &[domain, worker] : workers_) {
+        result[domain] = {worker->spec(), worker->module()};
+    }
+    return result;
+}
+
 void Supervisor::reserve_routes(std::map<std::string, std::string> shapes) {
     const std::lock_guard lock(mutex_);
     host_routes_ = std::move(shapes);
@@ -35,13 +44,13 @@ void Supervisor::pause(bool paused) {
     reconcile();
 }
 
-void Supervisor::apply(Plan plan) {
+std::vector<std::string> Supervisor::apply(Plan plan) {
     const std::lock_guard one(reconcile_mutex_);
     {
         const std::lock_guard lock(mutex_);
         plan_ = std::move(plan);
     }
-    reconcile();
+    return reconcile();
 }
 
 void Supervisor::plugin_loaded(std::shared_ptr<const plugin::Module> module) {
@@ -197,15 +206,16 @@ std::string Supervisor::misfit(const DomainWorker &worker, const std::map<std::s
     return goes_on(serving.name, serving.plugin, unserved) ? unserved.at(serving.name) : std::string();
 }
 
-// Brings the workers in line with plan and plugins. The caller holds reconcile_mutex_.
-void Supervisor::reconcile() {
+// Brings the workers in line with plan and plugins. The caller holds reconcile_mutex_. @return see apply
+std::vector<std::string> Supervisor::reconcile() {
+    std::vector<std::string> unfit;
     std::map<std::string, std::unique_ptr<DomainWorker>> leaving;
     std::map<std::string, Wanted> all;
     std::map<std::string, std::string> unserved;
     {
         const std::lock_guard lock(mutex_);
         if (paused_) {
-            return;
+            return {};
         }
         all = wanted(unserved);
         misfits_.clear();
@@ -219,6 +229,7 @@ void Supervisor::reconcile() {
             if (const std::string reason = misfit(*worker->second, all, unserved); !reason.empty()) {
                 log::error("plugin.refused", "A change does not fit a domain that is served; what serves it goes on",
                            {{"domain", worker->first}, {"plugin", worker->second->spec().plugin}, {"reason", reason}});
+                unfit.push_back(worker->first);
                 misfits_[worker->first] = "a change doesn't fit, what serves goes on: " + reason;
                 unserved.erase(worker->first);
                 all.erase(worker->first);
@@ -231,6 +242,7 @@ void Supervisor::reconcile() {
         }
         for (const auto &[domain, reason] : unserved) {
             if (const auto known = unserved_.find(domain); known == unserved_.end() || known->second != reason) {
+                unfit.push_back(domain);
                 log::error("domain.unserved", "A domain is not served", {{"domain", domain}, {"reason", reason}});
             }
         }
@@ -249,6 +261,7 @@ void Supervisor::reconcile() {
         }
         serving_[domain] = wanted.module;
     }
+    return unfit;
 }
 
 void Supervisor::end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving) {
@@ -285,6 +298,7 @@ std::vector<DomainStatus> Supervisor::status() const {
         if (const auto misfit = misfits_.find(domain); misfit != misfits_.end()) {
             result.back().refused = misfit->second;
         }
+        add_overdue_routes(result.back());
     }
     for (const auto &[domain, reason] : unserved_) {
         DomainStatus status;

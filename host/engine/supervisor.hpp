@@ -65,7 +65,8 @@ public:
     /// While paused, plans and plugins are only noted; unpausing brings everything in line with them.
     void pause(bool paused);
     /// Takes over a plan; domains that it does not change go on undisturbed.
-    void apply(Plan plan);
+    /// @return the domains that it doesn't fit: those that go on with what served them before, and those that it keeps from being served
+    std::vector<std::string> apply(Plan plan);
     /// A first or a next generation of a plugin.
     void plugin_loaded(std::shared_ptr<const plugin::Module> module);
     /// The plugin's file is gone: its domains drain and leave.
@@ -78,6 +79,8 @@ public:
     };
     /// What plan and plugins come to by domain, whether or not it has been brought about. `unserved`: why the others can't be.
     std::map<std::string, Wanted> planned(std::map<std::string, std::string> &unserved) const;
+    /// Those that are served, as they are and by the generations that serve them: not by newer ones that were refused.
+    std::map<std::string, Wanted> serving() const;
 
     /// Every domain: those served, and those that can't be, with the reason.
     std::vector<DomainStatus> status() const;
@@ -92,7 +95,7 @@ public:
     bool stop();
 
 private:
-    void reconcile();
+    std::vector<std::string> reconcile();
     std::map<std::string, Wanted> wanted(std::map<std::string, std::string> &unserved) const;
     std::shared_ptr<const plugin::Module> module_for(const DomainRequest &request, std::string &reason) const;
     void add_defaults(std::map<std::string, Wanted> &result, std::map<std::string, std::string> &unserved) const;
@@ -102,6 +105,7 @@ private:
     bool goes_on(const std::string &domain, const std::string &plugin, const std::map<std::string, std::string> &unserved) const;
     std::string misfit(const DomainWorker &worker, const std::map<std::string, Wanted> &all,
                        const std::map<std::string, std::string> &unserved) const;
+    void add_overdue_routes(DomainStatus &status) const;
     void end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving);
 
     const Environment environment_;

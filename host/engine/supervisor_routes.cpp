@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which domains may have the routes that they are wanted with.
+// Which domains may have the routes that they are wanted with, and how these get on.
+#include "engine/overdue_routes.hpp"
 #include "engine/route_board.hpp"
 #include "engine/route_conflicts.hpp"
 #include "engine/supervisor.hpp"
@@ -59,6 +60,22 @@ void Supervisor::hold_routes(const std::map<std::string, Wanted> &all, const std
         for (const plugin::Route &route : module->description().routes) {
             hold(domain, module->description().name, plugin::route_shape(route.method, route.path));
         }
+    }
+}
+
+// Some that take too long are told; the domain isn't ready where its routes are refused for it.
+void Supervisor::add_overdue_routes(DomainStatus &status) const {
+    const auto routes = environment_.routes ? environment_.routes->service(status.name) : nullptr;
+    if (!routes) {
+        return;
+    }
+    const std::string reason = routes->overdue().reason();
+    status.overdue += routes->overdue().count();
+    if (status.ready && routes->overdue().full()) {
+        status.ready = false;
+        status.reason = reason;
+    } else {
+        status.overdue_routes = reason;
     }
 }
 

@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 namespace weir::event {
 
@@ -120,7 +121,7 @@ std::optional<std::size_t> Document::length(std::string_view pointer) const {
 }
 
 Node *Document::make_nodes(std::size_t count) {
-    Node *nodes = static_cast<Node *>(memory_.allocate(count * sizeof(Node), alignof(Node)));
+    Node *nodes = static_cast<Node *>(workshop_->take(count * sizeof(Node), alignof(Node)));
     std::uninitialized_default_construct_n(nodes, count);
     return nodes;
 }
@@ -129,7 +130,7 @@ std::string_view Document::keep(std::string_view text) {
     if (text.empty()) {
         return {};
     }
-    char *kept = static_cast<char *>(memory_.allocate(text.size(), 1));
+    char *kept = static_cast<char *>(workshop_->take(text.size(), 1));
     std::memcpy(kept, text.data(), text.size());
     return {kept, text.size()};
 }
@@ -152,6 +153,64 @@ Node Document::make_object(Node *members, std::size_t count) {
         }
     }
     return object;
+}
+
+/// Copies what a root leads to side by side. Few nodes, so that a walk over all of them is short.
+struct Document::Packing {
+    const Workshop &from;
+    std::size_t nodes = 0;
+    std::size_t text_bytes = 0;
+    Node *next_node = nullptr;
+    char *next_text = nullptr;
+
+    static bool has_children(const Node &node) { return node.is_object() || node.is_array(); }
+
+    void count(const Node &node) {
+        text_bytes += from.holds(node.name.data()) ? node.name.size() : 0;
+        if (node.is_text()) {
+            text_bytes += from.holds(node.text) ? node.size : 0;
+        } else if (has_children(node)) {
+            nodes += node.size;
+            for (const Node &child : node) {
+                count(child);
+            }
+        }
+    }
+
+    const char *move(const char *text, std::size_t size) {
+        if (!from.holds(text)) {
+            return text; // the source's, or a literal
+        }
+        std::memcpy(next_text, text, size);
+        return std::exchange(next_text, next_text + size);
+    }
+
+    void move(Node &node) {
+        node.name = {move(node.name.data(), node.name.size()), node.name.size()};
+        if (node.is_text()) {
+            node.text = move(node.text, node.size);
+        } else if (has_children(node)) {
+            Node *children = std::exchange(next_node, next_node + node.size);
+            std::uninitialized_copy(node.begin(), node.end(), children);
+            node.children = children;
+            for (std::size_t i = 0; i < node.size; ++i) {
+                move(children[i]);
+            }
+        }
+    }
+};
+
+void Document::pack() {
+    if (!workshop_ || workshop_->used > Workshop::kOwnBytes) {
+        return; // part of it is elsewhere
+    }
+    Packing packing{*workshop_};
+    packing.count(root_);
+    packed_ = std::make_unique_for_overwrite<std::byte[]>(packing.nodes * sizeof(Node) + packing.text_bytes);
+    packing.next_node = reinterpret_cast<Node *>(packed_.get());
+    packing.next_text = reinterpret_cast<char *>(packed_.get() + packing.nodes * sizeof(Node));
+    packing.move(root_);
+    workshop_.reset();
 }
 
 json make_tree(const Node &node) {
@@ -196,6 +255,7 @@ std::shared_ptr<const Json> parse_json(std::string_view text, std::size_t max_de
         return nullptr;
     }
     document->set_root(root);
+    document->pack();
     return document;
 }
 

@@ -7,6 +7,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <array>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <memory_resource>
 #include <optional>
@@ -39,14 +41,33 @@ public:
     /// An object of these members, whatever their order; of several with one name the last one counts. Sorts `members`.
     Node make_object(Node *members, std::size_t count);
 
+    /// Once the root is set: lets go of all that it doesn't lead to. Nothing is made or kept afterwards. A large document stays as it is.
+    void pack();
+
 private:
-    // Enough for a usual envelope; with it the whole document stays below what malloc keeps in a thread's own cache.
-    static constexpr std::size_t kOwnBytes = 704;
+    /// Where a document is put together: enough for a usual envelope and what it is made from, within what malloc keeps in a thread's
+    /// cache.
+    struct Workshop {
+        static constexpr std::size_t kOwnBytes = 704;
+        alignas(Node) std::array<std::byte, kOwnBytes> own;
+        std::pmr::monotonic_buffer_resource memory{own.data(), own.size()};
+        std::size_t used = 0; ///< at most, alignment included
+
+        void *take(std::size_t bytes, std::size_t alignment) {
+            used += bytes + alignment - 1;
+            return memory.allocate(bytes, alignment);
+        }
+        bool holds(const char *text) const {
+            const auto *byte = reinterpret_cast<const std::byte *>(text);
+            return !std::less<>()(byte, own.data()) && std::less<>()(byte, own.data() + own.size());
+        }
+    };
+    struct Packing;
 
     std::shared_ptr<const void> source_;
     Node root_;
-    alignas(Node) std::array<std::byte, kOwnBytes> own_;
-    std::pmr::monotonic_buffer_resource memory_{own_.data(), own_.size()};
+    std::unique_ptr<Workshop> workshop_ = std::make_unique_for_overwrite<Workshop>(); ///< null once packed
+    std::unique_ptr<std::byte[]> packed_;                                             ///< nodes, then texts
 };
 
 /// Parses JSON text. A member that is there twice counts with its last value; a byte order mark in front is skipped.

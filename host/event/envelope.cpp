@@ -354,6 +354,7 @@ Uuid position_id(const Message &message) {
 
 void read_envelope(const Plan &plan, const Content &content, std::shared_ptr<Document> document, Event &event) {
     Reader(plan, event, content, *document).read();
+    document->pack();
     event.envelope = std::move(document);
 }
 

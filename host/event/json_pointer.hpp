@@ -22,10 +22,14 @@ inline bool is_json_pointer(std::string_view text) noexcept {
 /// Takes the first reference token off a pointer that begins with "/"; unescaped into `storage` where it has to be.
 /// False where an escape is malformed.
 inline bool take_token(std::string_view &pointer, std::string &storage, std::string_view &token) {
-    const std::size_t end = pointer.find('/', 1);
-    token = pointer.substr(1, end == std::string_view::npos ? end : end - 1);
-    pointer = end == std::string_view::npos ? std::string_view() : pointer.substr(end);
-    if (token.find('~') == std::string_view::npos) {
+    std::size_t end = 1; // tokens are short: one look at each character is quicker than two calls that search
+    bool escaped = false;
+    for (; end < pointer.size() && pointer[end] != '/'; ++end) {
+        escaped |= pointer[end] == '~';
+    }
+    token = pointer.substr(1, end - 1);
+    pointer.remove_prefix(end);
+    if (!escaped) {
         return true;
     }
     storage.clear();

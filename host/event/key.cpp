@@ -45,11 +45,7 @@ void escape_from(std::string &key, std::size_t begin) {
 void append_lower_if_uuid(std::string &out, std::string_view text) {
     const std::size_t begin = out.size();
     out += text;
-    if (Uuid::parse(text)) {
-        for (std::size_t i = begin; i < out.size(); ++i) {
-            out[i] = static_cast<char>(out[i] | 0x20); // digits and hyphens have that bit already
-        }
-    }
+    Uuid::lower(std::span(out).subspan(begin));
 }
 
 std::string lower_if_uuid(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ struct Uuid {
 
     /// Reads the 36-character form, any case; anything else is nothing. [RFC 9562, section 4]
     static std::optional<Uuid> parse(std::string_view text) noexcept;
+
+    /// Brings the 36-character form to lower case. @return false, with nothing changed, where the text is something else
+    static bool lower(std::span<char> text) noexcept;
 
     /// UUIDv5: SHA-1 over the namespace's bytes and the name. [RFC 9562, section 5.5]
     static Uuid v5(const Uuid &name_space, std::string_view name);
@@ -36,6 +40,4 @@ const Uuid &weir_namespace() noexcept;
 
 } // namespace weir::event
 
-template <> struct std::hash<weir::event::Uuid> {
-    std::size_t operator()(const weir::event::Uuid &id) const noexcept;
-};
+template <> struct std::hash<weir::event::Uuid> { std::size_t operator()(const weir::event::Uuid &id) const noexcept; };

@@ -5,6 +5,9 @@
 #include "http/connection.hpp"
 #include "http/stream_lease.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,6 +25,8 @@ struct Connection::Exchange {
     bool head = false;
     bool http_1_0 = false;
     bool close = false;
+    std::shared_ptr<std::atomic<bool>>
+        waits; ///< whether its handler still waits for a worker; null: it runs on none, or for another request
 };
 
 /// A request as handlers share it: with the table that it was matched by.
@@ -33,6 +38,9 @@ struct Held {
 
 /// What every answer gets before it is sent or kept, on the thread that made it.
 void finish(Response &response, const Request &request, const Route *route);
+
+/// 503: a bound is reached, which the detail names.
+Response overloaded(std::string detail, std::chrono::seconds retry_after = std::chrono::seconds(1));
 
 /// Unique in the process and most likely beyond.
 std::string new_request_id();

@@ -96,9 +96,9 @@ void Loop::look_later() {
 void Loop::look() {
     const auto now = Clock::now();
     each([now](Connection &connection) { connection.look(now); });
-    shared_->workers.relieve(now);
-    shared_->reserve.relieve(now);
-    looking_ = !connections_.empty();
+    const bool some_run = shared_->workers.relieve(now);
+    const bool operations_run = shared_->reserve.relieve(now);
+    looking_ = !connections_.empty() || some_run || operations_run;
     if (looking_) {
         look_later();
     }

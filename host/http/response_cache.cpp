@@ -39,7 +39,7 @@ ResponseCache::Key ResponseCache::key_of(const std::string &path, const std::vec
     return key;
 }
 
-ResponseCache::Asked ResponseCache::ask(const Key &key, Clock::time_point now, Waiter waiter) {
+ResponseCache::Asked ResponseCache::ask(const Key &key, Clock::time_point now, Clock::time_point filled_by, Waiter waiter) {
     const std::lock_guard lock(mutex_);
     const auto for_any = entries_.find(key.path);
     const std::string place = for_any != entries_.end() ? key.path : whole(key);
@@ -49,7 +49,12 @@ ResponseCache::Asked ResponseCache::ask(const Key &key, Clock::time_point now, W
         return {entry.kept, std::nullopt};
     }
     entry.waiters.push_back({key.query, std::move(waiter)});
-    return {std::nullopt, std::exchange(entry.filling, true) ? std::nullopt : std::optional(place)};
+    if (entry.filling && now < entry.filled_by) {
+        return {std::nullopt, std::nullopt};
+    }
+    entry.filling = true; // who was to fill it may hang
+    entry.filled_by = filled_by;
+    return {std::nullopt, place};
 }
 
 void ResponseCache::put(const std::string &fill, const Key &key, std::shared_ptr<const Response> response,

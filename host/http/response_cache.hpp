@@ -45,7 +45,8 @@ public:
         /// Where it is set, the caller is the one to call `put` with it, whatever becomes of it; its waiter is called then as well.
         std::optional<std::string> fill;
     };
-    Asked ask(const Key &key, Clock::time_point now, Waiter waiter);
+    /// @param filled_by when whoever asks next fills it in the caller's place, where the caller is to fill it and has not
+    Asked ask(const Key &key, Clock::time_point now, Clock::time_point filled_by, Waiter waiter);
 
     /// Hands an answer to everybody who waits for it, and keeps it for `max_age` where that isn't zero.
     void put(const std::string &fill, const Key &key, std::shared_ptr<const Response> response, std::chrono::milliseconds max_age);
@@ -61,6 +62,7 @@ private:
         KeptResponse kept;
         Clock::time_point until;
         bool filling = false;
+        Clock::time_point filled_by; ///< what fills it
         bool asked_again = false;
         std::vector<Waiting> waiters;
     };

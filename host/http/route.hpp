@@ -15,6 +15,8 @@
 
 namespace weir::http {
 
+class HandlerWatch;
+
 /// Answers on a worker of the server's pool; may block for as long as its timeout allows. What it throws becomes a 500 without the text,
 /// which is logged.
 using Handler = std::function<Response(const Request &)>;
@@ -70,6 +72,7 @@ struct RouteOptions {
     std::string content_security_policy; ///< instead of the server's (default-src 'none'), for pages
     bool events = false;                 ///< its answer is an event stream, one of Limits::max_event_streams
     bool cors = true;                    ///< answered across origins that are on the list
+    std::shared_ptr<HandlerWatch> watch; ///< of handlers on workers: who is told of those that are overdue, and bounds them; may be null
 };
 
 /// What a route says of itself in the OpenAPI document. JSON Schemas are texts; `#/components/schemas/Name` refers to `Routes` components.

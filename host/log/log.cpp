@@ -120,6 +120,8 @@ void configure(Level least, Format format) {
     }
 }
 
+bool writes_json() noexcept { return write_json; }
+
 bool parse_level(std::string_view text, Level &out) {
     std::string lower;
     for (const char c : text) {

@@ -31,6 +31,9 @@ enum class Format : std::uint8_t { automatic, json, text }; ///< automatic: text
 /// Sets up standard error as the log. Before the first line, or again at any time. Thread-safe.
 void configure(Level least, Format format);
 
+/// Whether lines are JSON, as configured last.
+bool writes_json() noexcept;
+
 /// "debug", "info", "warn" or "error", any case; false where it is none of them.
 bool parse_level(std::string_view text, Level &out);
 

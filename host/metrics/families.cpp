@@ -39,6 +39,16 @@ private:
         }
     }
 
+    // What is so now. A domain that was taken away, or whose host stops, has counted and is nothing any more: nobody is to be alarmed by
+    // it.
+    void each_running(const std::function<double(const Domain &)> &value) {
+        for (const Domain &domain : figures_.domains) {
+            if (domain.status.phase != engine::Phase::stopped) {
+                out_.add(of(domain), value(domain));
+            }
+        }
+    }
+
     void host() {
         out_.gauges("weir_build_info", "Always 1; which Weir this is, and the newest plugin ABI that it takes.");
         out_.add({{"version", figures_.version}, {"abi_version", figures_.abi_version}}, 1);
@@ -46,15 +56,13 @@ private:
         out_.add({}, figures_.ready ? 1 : 0);
         out_.gauges("weir_plugins_refused", "Files in the plugin directory that this host doesn't take.");
         out_.add({}, static_cast<double>(figures_.refused_plugins));
+        out_.gauges("weir_configuration_refused", "1 where a changed configuration is wrong and the one before goes on, else 0.");
+        out_.add({}, figures_.configuration_refused ? 1 : 0);
     }
 
     void domains() {
         out_.gauges("weir_domain_ready", "1 where the domain is ready, else 0; `weir status` has the reason.");
-        for (const Domain &domain : figures_.domains) {
-            if (domain.status.phase != engine::Phase::stopped) { // it was taken away, or the host stops: no news for an operator
-                out_.add(of(domain), domain.status.ready ? 1 : 0);
-            }
-        }
+        each_running([](const Domain &domain) { return domain.status.ready ? 1 : 0; });
         out_.gauges("weir_domain_phase", "1 for the phase that the domain is in, 0 for the others.");
         for (const Domain &domain : figures_.domains) {
             using engine::Phase;
@@ -64,23 +72,31 @@ private:
         }
         out_.gauges("weir_domain_plugin_info", "Always 1; the plugin that serves the domain, and its version.");
         for (const Domain &domain : figures_.domains) {
-            if (!domain.status.plugin.empty()) {
+            if (!domain.status.plugin.empty() && domain.status.phase != engine::Phase::stopped) {
                 out_.add({{"domain", domain.status.name}, {"plugin", domain.status.plugin}, {"version", domain.status.plugin_version}}, 1);
             }
         }
         out_.gauges("weir_domain_plugin_generation",
                     "How many files this host had loaded for the plugin when it loaded the one that serves.");
-        each([](const Domain &domain) { return domain.status.generation; });
+        each_running([](const Domain &domain) { return domain.status.generation; });
         out_.gauges("weir_domain_change_refused", "1 where a newer plugin or configuration doesn't fit and the older one goes on, else 0.");
-        each([](const Domain &domain) { return domain.status.refused.empty() ? 0 : 1; });
+        each_running([](const Domain &domain) { return domain.status.refused.empty() ? 0 : 1; });
         out_.gauges("weir_domain_partitions", "Partitions that this host reads for the domain.");
-        each([](const Domain &domain) { return static_cast<double>(domain.status.partitions); });
+        each_running([](const Domain &domain) { return static_cast<double>(domain.status.partitions); });
         out_.gauges("weir_domain_topics_missing", "Topics of the domain that are not on the broker.");
-        each([](const Domain &domain) { return static_cast<double>(domain.status.missing_topics.size()); });
+        each_running([](const Domain &domain) { return static_cast<double>(domain.status.missing_topics.size()); });
+        out_.gauges("weir_domain_in_hand_events", "Events in memory that wait for nothing but their batch, or are in it.");
+        each_running([](const Domain &domain) { return static_cast<double>(domain.in_hand); });
+        out_.gauges("weir_domain_unread_messages", "Messages that the group has not been given, of the partitions that this host reads.");
+        for (const Domain &domain : figures_.domains) {
+            if (domain.unread && domain.status.phase != engine::Phase::stopped) {
+                out_.add(of(domain), static_cast<double>(*domain.unread));
+            }
+        }
         out_.gauges("weir_domain_held_events", "Events in memory that wait for a retry, or behind one of their key.");
-        each([](const Domain &domain) { return static_cast<double>(domain.status.held); });
-        out_.gauges("weir_domain_overdue_handlers", "Handlers past handler_budget_ms that still run.");
-        each([](const Domain &domain) { return static_cast<double>(domain.status.overdue); });
+        each_running([](const Domain &domain) { return static_cast<double>(domain.status.held); });
+        out_.gauges("weir_domain_overdue_handlers", "Handlers of events and of routes that are past handler_budget_ms and still run.");
+        each_running([](const Domain &domain) { return static_cast<double>(domain.status.overdue); });
     }
 
     void per_partition(const std::function<double(const broker::PartitionLag &)> &value) {

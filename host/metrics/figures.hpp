@@ -38,7 +38,9 @@ struct PoolFigures {
 /// A domain, and what its broker and its store say of it; nothing where they can't be asked.
 struct DomainFigures {
     engine::DomainStatus status;
+    std::size_t in_hand = 0; ///< see engine::WorkInHand::events
     std::optional<std::vector<broker::PartitionLag>> lag;
+    std::optional<std::uint64_t> unread; ///< of `lag`, the backlog of partitions that this host reads
     std::optional<store::Figures> store;
 };
 
@@ -71,6 +73,7 @@ struct Figures {
     std::optional<PoolFigures> pool;
     std::optional<HttpFigures> http;
     std::size_t refused_plugins = 0;
+    bool configuration_refused = false; ///< what was read last is wrong, and the one before goes on
     ProcessFigures process;
 };
 

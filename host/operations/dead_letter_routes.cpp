@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace weir::operations {
@@ -94,13 +93,6 @@ std::string next_page(const Request &request, std::int64_t after) {
 }
 
 Response list(const Sources &sources, const Request &request) {
-    constexpr std::string_view kKnown[] = {"domain", "status", "error_type", "event_type", "topic", "after", "limit"};
-    for (const http::Parameter &parameter : request.parameters) {
-        if (std::find(std::begin(kKnown), std::end(kKnown), parameter.name) == std::end(kKnown)) {
-            return problem(400, "No such parameter: " + parameter.name +
-                                    "; /openapi.json lists them"); // a filter that is mistyped lists everything
-        }
-    }
     const auto domain = request.parameter("domain");
     const auto after = number(request, "after", 0);
     const auto limit = number(request, "limit", kPageDefault);
@@ -171,23 +163,39 @@ Json outcome(const Request &request, const store::DeadLetter &letter, const char
 
 Response not_pending() { return problem(409, "The dead letter is not pending any more; the list with status=all says what became of it"); }
 
+/// Whether it is a dry run; nothing where the parameter says neither.
+std::optional<bool> dry_run(const Request &request) {
+    const std::string_view text = request.parameter("dry_run").value_or("false");
+    return text == "true" || text == "false" ? std::optional(text == "true") : std::nullopt;
+}
+
+Response neither_true_nor_false() { return problem(400, "dry_run is true or false"); }
+
 Response drop(const Request &request, Opened &opened, const store::DeadLetter &letter) {
+    const auto dry = dry_run(request);
+    if (!dry) {
+        return neither_true_nor_false();
+    }
+    if (*dry) {
+        return letter.status == store::DeadLetterStatus::pending ? Response::json(200, dumped(outcome(request, letter, "would_drop")))
+                                                                 : not_pending();
+    }
     return drop_letter(*opened.session, letter) ? Response::json(200, dumped(outcome(request, letter, "dropped"))) : not_pending();
 }
 
 Response replay(const Sources &sources, const Request &request, Opened &opened, const store::DeadLetter &letter) {
-    const std::string_view dry = request.parameter("dry_run").value_or("false");
-    if (dry != "true" && dry != "false") {
-        return problem(400, "dry_run is true or false");
+    const auto dry = dry_run(request);
+    if (!dry) {
+        return neither_true_nor_false();
     }
     if (letter.status != store::DeadLetterStatus::pending) {
         return not_pending();
     }
-    if (dry == "true" && !opened.domain_store->preview(opened.wanted.module->description().schema).empty()) {
+    if (*dry && !opened.domain_store->preview(opened.wanted.module->description().schema).empty()) {
         return problem(409, "A dry run changes nothing, and the tables are not yet as this plugin declares them");
     }
     engine::Replayer replayer(opened.wanted.spec, opened.wanted.module, *sources.store, *sources.contracts, sources.state_directory);
-    const engine::ReplayResult result = replayer.replay(letter, dry == "true");
+    const engine::ReplayResult result = replayer.replay(letter, *dry);
     switch (result.outcome) {
     case engine::ReplayOutcome::not_pending:
         return not_pending();
@@ -218,6 +226,10 @@ http::Route route(http::Method method, const char *pattern, http::Handler handle
     one.owner = "operations";
     one.description = std::move(description);
     return one;
+}
+
+http::RouteDescription::Field dry_run_field() {
+    return field("dry_run", "query", "Says what would come of it, and commits nothing", R"({"type":"boolean","default":false})");
 }
 
 http::RouteDescription one_letter(const char *operation_id, const char *summary, const char *schema) {
@@ -258,8 +270,7 @@ std::vector<http::Route> dead_letter_routes(const std::shared_ptr<const Sources>
         one_letter("replayDeadLetter", "Applies a dead letter again, with today's plugin and contracts", "Outcome");
     replaying.text =
         "It is applied under its own event id and marked in one transaction. One that fails stays pending with its new reason.";
-    replaying.fields.push_back(
-        field("dry_run", "query", "Says what would come of it, and commits nothing", R"({"type":"boolean","default":false})"));
+    replaying.fields.push_back(dry_run_field());
     all.push_back(route(
         http::Method::post, "/api/deadletters/{domain}/{id}/replay",
         [sources](const Request &request) {
@@ -270,13 +281,15 @@ std::vector<http::Route> dead_letter_routes(const std::shared_ptr<const Sources>
     all.back().options.access = http::Access::guarded;
     all.back().options.timeout = kReplayTime;
 
+    http::RouteDescription dropping = one_letter("dropDeadLetter", "Gives a dead letter up; it stays in the table as dropped", "Outcome");
+    dropping.fields.push_back(dry_run_field());
     all.push_back(route(
         http::Method::post, "/api/deadletters/{domain}/{id}/drop",
         [sources](const Request &request) {
             return with_letter(*sources, request,
                                [&](Opened &opened, const store::DeadLetter &letter) { return drop(request, opened, letter); });
         },
-        one_letter("dropDeadLetter", "Gives a dead letter up; it stays in the table as dropped", "Outcome")));
+        std::move(dropping)));
     all.back().options.access = http::Access::guarded;
     return all;
 }

@@ -58,7 +58,12 @@ Response domains(const Sources &sources) {
         list.push_back(domain_json(status, how == served.end() ? nullptr : &how->second.spec));
         all_ready = all_ready && (status.ready || status.phase == engine::Phase::stopped);
     }
-    return Response::json(200, dumped({{"ready", all_ready}, {"domains", std::move(list)}}));
+    Json faults = Json::array();
+    const auto refused = sources.refused_configuration ? sources.refused_configuration() : std::vector<ConfigurationFault>();
+    for (const ConfigurationFault &fault : refused) {
+        faults.push_back({{"where", fault.where}, {"reason", fault.reason}});
+    }
+    return Response::json(200, dumped({{"ready", all_ready}, {"domains", std::move(list)}, {"refused_configuration", std::move(faults)}}));
 }
 
 Response plugins(const Sources &sources) {
@@ -84,6 +89,28 @@ Response topics(const Sources &sources) {
         }
     }
     return Response::json(200, dumped({{"topics", std::move(list)}}));
+}
+
+// A question that holds what its route doesn't know is refused before anything happens: a filter that is mistyped would list everything,
+// and a mistyped dry_run would be no dry run.
+http::Handler asked_rightly(http::Handler handler, const std::vector<http::RouteDescription::Field> &fields) {
+    std::vector<std::string> known;
+    for (const auto &field : fields) {
+        if (std::string_view(field.in) == "query") {
+            known.emplace_back(field.name);
+        }
+    }
+    return [handler = std::move(handler), known = std::move(known)](const Request &request) -> Response {
+        for (auto parameter = request.parameters.begin(); parameter != request.parameters.end(); ++parameter) {
+            if (std::find(known.begin(), known.end(), parameter->name) == known.end()) {
+                return http::problem(400, "No such parameter: " + parameter->name + "; /openapi.json lists them");
+            }
+            if (std::any_of(request.parameters.begin(), parameter, [&](const auto &other) { return other.name == parameter->name; })) {
+                return http::problem(400, "The parameter " + parameter->name + " is given twice");
+            }
+        }
+        return handler(request);
+    };
 }
 
 } // namespace
@@ -138,6 +165,11 @@ std::vector<http::Route> routes(std::shared_ptr<const Sources> sources, std::sha
         described("listTopics", "The topics: how long they are, and what each group still has to do", "Topics")));
     for (http::Route &letters : dead_letter_routes(sources)) {
         all.push_back(std::move(letters));
+    }
+    for (http::Route &one : all) {
+        if (one.pattern.starts_with("/api/")) { // whoever asks for health and readiness may add what he likes
+            one.handler = asked_rightly(std::move(one.handler), one.description.fields);
+        }
     }
     return all;
 }

@@ -32,6 +32,12 @@ struct PluginState {
     std::string remedy;
 };
 
+/// What is wrong with a configuration: the file and JSON pointer, and a sentence.
+struct ConfigurationFault {
+    std::string where;
+    std::string reason;
+};
+
 /// What the routes look at. Everything lives longer than the server that has them, and may be asked by any thread.
 struct Sources {
     std::string version; ///< of the host
@@ -39,8 +45,9 @@ struct Sources {
     std::function<std::map<std::string, engine::Supervisor::Wanted>()> served;              ///< by domain: how, and by whom
     std::function<std::map<std::string, std::shared_ptr<const engine::WorkInHand>>()> work; ///< of those that are served here
     std::function<std::vector<PluginState>()> plugins;
-    std::map<std::string, broker::Broker *> brokers; ///< by url
-    std::string common_broker;                       ///< the url of domains that name none
+    std::function<std::vector<ConfigurationFault>()> refused_configuration; ///< why what was read last isn't in force; empty: it is
+    std::map<std::string, broker::Broker *> brokers;                        ///< by url
+    std::string common_broker;                                              ///< the url of domains that name none
     std::function<std::string(const std::string &)> masked_url;
     store::Store *store = nullptr;
     const event::Contracts *contracts = nullptr;

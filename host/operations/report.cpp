@@ -3,6 +3,8 @@
 
 #include "operations/letters.hpp"
 
+#include "engine/dead_letter.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace weir::operations {
@@ -21,7 +23,8 @@ constexpr const char *kReady = R"({
 
 constexpr const char *kDomain = R"({
   "type": "object", "additionalProperties": false,
-  "required": ["domain", "plugin", "version", "generation", "phase", "ready", "reason", "refused", "partitions", "held", "overdue_handlers", "counts"],
+  "required": ["domain", "plugin", "version", "generation", "phase", "ready", "reason", "refused", "partitions", "held", "overdue_handlers",
+    "overdue_routes", "counts"],
   "properties": {
     "domain": {"type": "string"}, "plugin": {"type": "string"}, "version": {"type": "string"}, "generation": {"type": "integer"},
     "schema": {"type": "string"}, "group": {"type": "string"}, "topics": {"type": "array", "items": {"type": "string"}},
@@ -32,12 +35,16 @@ constexpr const char *kDomain = R"({
     "partitions": {"type": "integer"},
     "held": {"type": "integer", "description": "Events that wait for a retry, or behind one"},
     "overdue_handlers": {"type": "integer"},
+    "overdue_routes": {"type": "string", "description": "Requests to its routes that take too long, while it is ready all the same"},
     "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0},
       "required": ["messages", "applied", "duplicates", "stale", "ignored", "dead_letters", "retries", "batches"]}}})";
 
 constexpr const char *kDomains = R"({
-  "type": "object", "required": ["ready", "domains"], "additionalProperties": false,
-  "properties": {"ready": {"type": "boolean"}, "domains": {"type": "array", "items": {"$ref": "#/components/schemas/Domain"}}}})";
+  "type": "object", "required": ["ready", "domains", "refused_configuration"], "additionalProperties": false,
+  "properties": {"ready": {"type": "boolean"}, "domains": {"type": "array", "items": {"$ref": "#/components/schemas/Domain"}},
+    "refused_configuration": {"type": "array", "description": "What is wrong with a changed configuration; the one before goes on",
+      "items": {"type": "object", "additionalProperties": false, "required": ["where", "reason"],
+        "properties": {"where": {"type": "string"}, "reason": {"type": "string"}}}}}})";
 
 constexpr const char *kPlugins = R"({
   "type": "object", "required": ["plugins", "refused"], "additionalProperties": false,
@@ -69,6 +76,9 @@ constexpr const char *kDeadLetter = R"({
     "created_at": {"type": "string", "format": "date-time"}, "updated_at": {"type": "string", "format": "date-time"},
     "context": {"description": "Key, headers and time of the message"},
     "event": {"description": "The message, where it is JSON"},
+    "fields": {"type": "array", "description": "The message, where it came as flat fields; those that are no text in hexadecimal",
+      "items": {"type": "object", "additionalProperties": false, "properties": {"name": {"type": "string"}, "name_hex": {"type": "string"},
+        "value": {"type": "string"}, "value_hex": {"type": "string"}}}},
     "raw": {"type": "string", "description": "The message as text, where it is UTF-8 but no JSON"},
     "raw_hex": {"type": "string", "description": "The message in hexadecimal, where it is no text"}}})";
 
@@ -80,7 +90,7 @@ constexpr const char *kDeadLetters = R"({
 constexpr const char *kOutcome = R"({
   "type": "object", "required": ["domain", "id", "event_id", "outcome"], "additionalProperties": false,
   "properties": {"domain": {"type": "string"}, "id": {"type": "integer"}, "event_id": {"type": "string", "format": "uuid"},
-    "outcome": {"enum": ["replayed", "would_apply", "failed", "dropped"]},
+    "outcome": {"enum": ["replayed", "would_apply", "failed", "dropped", "would_drop"]},
     "error_type": {"type": "string"}, "error_message": {"type": "string"}}})";
 
 bool is_text(const std::string &bytes) {
@@ -103,6 +113,11 @@ std::string hex_of(const std::string &bytes) {
     return out;
 }
 
+void add_bytes(Json &object, const std::string &name, const std::string &bytes) {
+    const bool text = is_text(bytes);
+    object[text ? name : name + "_hex"] = text ? bytes : hex_of(bytes);
+}
+
 } // namespace
 
 Json domain_json(const engine::DomainStatus &status, const engine::DomainSpec *spec) {
@@ -121,6 +136,7 @@ Json domain_json(const engine::DomainStatus &status, const engine::DomainSpec *s
     json["partitions"] = status.partitions;
     json["held"] = status.held;
     json["overdue_handlers"] = status.overdue;
+    json["overdue_routes"] = status.overdue_routes;
     json["counts"] = {{"messages", counts.messages}, {"applied", counts.applied}, {"duplicates", counts.duplicates},
                       {"stale", counts.stale},       {"ignored", counts.ignored}, {"dead_letters", counts.dead_letters},
                       {"retries", counts.retries},   {"batches", counts.batches}};
@@ -168,13 +184,20 @@ Json whole_letter_json(const store::DeadLetter &letter) {
     if (json["context"].is_discarded()) {
         json["context"] = nullptr;
     }
+    const auto message = engine::message_of(letter);
+    if (!message->fields.empty()) {                         // it has no body
+        for (const auto &[name, value] : message->fields) { // a name may come twice
+            Json &field = json["fields"].emplace_back();
+            add_bytes(field, "name", name);
+            add_bytes(field, "value", value);
+        }
+        return json;
+    }
     Json event = Json::parse(letter.event_data.value_or(letter.raw), nullptr, false);
     if (!event.is_discarded()) {
         json["event"] = std::move(event);
-    } else if (is_text(letter.raw)) {
-        json["raw"] = letter.raw;
     } else {
-        json["raw_hex"] = hex_of(letter.raw);
+        add_bytes(json, "raw", letter.raw);
     }
     return json;
 }

@@ -19,6 +19,13 @@ const std::vector<std::string> &Module::handler_symbols() const {
     return none;
 }
 
+std::vector<std::string> handlers_lost(const Module &older, const Module &newer) {
+    std::vector<std::string> lost;
+    std::set_difference(older.handler_symbols().begin(), older.handler_symbols().end(), newer.handler_symbols().begin(),
+                        newer.handler_symbols().end(), std::back_inserter(lost));
+    return lost;
+}
+
 LoadedModule::LoadedModule(OpenedLibrary library, std::filesystem::path origin, const std::vector<std::string> &functions,
                            const std::vector<std::string> &claims)
     : library_(std::move(library)), origin_(std::move(origin)) {

@@ -79,7 +79,7 @@ std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const L
         }
         if (const auto wrong = misnamed_handlers(candidate.elf.functions, library.description.name); !wrong.names.empty()) {
             const std::string names = wrong.names + ", while its handlers are " + handler_prefix(library.description.name) + "<event type>";
-            if (wrong.all) {
+            if (wrong.all && library.description.routes.empty()) { // else they may be what its routes lead to
                 refusal = {candidate.file, "misnamed_handlers", "none of its handlers would ever be called: it exports " + names,
                            "name them after the plugin and the event type, as WEIR_HANDLER does"};
                 return nullptr;
@@ -95,7 +95,7 @@ std::shared_ptr<LoadedModule> load_candidate(const Candidate &candidate, const L
         }
         return std::make_shared<LoadedModule>(std::move(library), candidate.file, candidate.elf.functions, types);
     } catch (const PluginEnvironmentError &error) {
-        refusal = {candidate.file, "copy_failed", error.what(), "make room there, or change state_directory"};
+        refusal = {candidate.file, "copy_failed", error.what(), "make room there or see whose it is, or change state_directory"};
         return nullptr;
     }
 }

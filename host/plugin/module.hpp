@@ -69,6 +69,9 @@ public:
     virtual const std::vector<std::string> &handler_symbols() const;
 };
 
+/// The handlers that an older generation of a plugin exports and a newer one doesn't.
+std::vector<std::string> handlers_lost(const Module &older, const Module &newer);
+
 /// `handle_<plugin>_<event>` by the naming rule, for a plugin's name and an event type. [DESIGN: the plugin contract]
 std::string handler_symbol(std::string_view plugin_name, std::string_view event_type);
 

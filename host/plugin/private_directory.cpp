@@ -22,9 +22,16 @@ namespace fs = std::filesystem;
 
 constexpr const char *kLockName = ".lock";
 
-[[noreturn]] void fail(const fs::path &path, const std::string &what) {
-    throw PluginEnvironmentError("the directory for private copies of plugins, " + path.string() + ", " + what +
-                                 "; change state_directory");
+[[noreturn]] void fail(const fs::path &path, const std::string &what, const std::string &remedy = "change state_directory") {
+    throw PluginEnvironmentError("the directory for private copies of plugins, " + path.string() + ", " + what + "; " + remedy);
+}
+
+/// What whoever was refused for want of rights can do: often a command that another user ran has made it.
+std::string remedy_for(int error, const fs::path &path) {
+    if (error != EACCES && error != EPERM) {
+        return "change state_directory";
+    }
+    return "have " + path.parent_path().string() + " belong to the user that runs Weir (chown -R USER), or change state_directory";
 }
 
 } // namespace
@@ -47,14 +54,15 @@ PrivateDirectory::PrivateDirectory(const fs::path &directory) : directory_(direc
     std::error_code error;
     fs::create_directories(directory_.parent_path(), error);
     if (mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
-        fail(directory_, "cannot be made: " + std::generic_category().message(errno));
+        const int why = errno;
+        fail(directory_, "cannot be made: " + std::generic_category().message(why), remedy_for(why, directory_));
     }
     struct stat status {};
     if (stat(directory_.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
         fail(directory_, "is not a directory");
     }
     if (status.st_uid != geteuid()) {
-        fail(directory_, "belongs to another user");
+        fail(directory_, "belongs to another user", remedy_for(EPERM, directory_));
     }
     if ((status.st_mode & 077) != 0 && chmod(directory_.c_str(), 0700) != 0) {
         fail(directory_, "is open to others and cannot be closed: " + std::generic_category().message(errno));

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <deque>
 #include <stdexcept>
+#include <utility>
 
 namespace weir::store {
 
@@ -71,6 +72,12 @@ struct BatchRows::State {
     std::deque<BatchTable> tables;
     Evaluation evaluation;
     BatchHistory history;
+    struct Replaced {
+        std::uint32_t table;
+        std::uint32_t slot;
+        std::optional<Row> row;
+    };
+    std::vector<Replaced> expected; ///< what rows were before they were said to be about to be written
 };
 
 BatchRows::BatchRows(const Schema &schema, FetchRows fetch) : state_(std::make_unique<State>(schema, std::move(fetch))) {}
@@ -156,17 +163,45 @@ void BatchRows::restart() {
 }
 
 void BatchRows::written(std::vector<TableFlush> flush) {
+    expect_written(std::move(flush));
+    state_->expected.clear();
+}
+
+void BatchRows::expect_written(std::vector<TableFlush> flush) {
+    state_->expected.clear();
+    const auto replace = [&](std::uint32_t table, const Key &key, std::optional<Row> row) {
+        const std::uint32_t slot = state_->tables[table].index(key);
+        state_->expected.push_back({table, slot, std::exchange(state_->tables[table].at(slot).fetched, std::move(row))});
+    };
     for (TableFlush &of_table : flush) {
-        BatchTable &table = state_->table(of_table.table);
+        const BatchTable &table = state_->table(of_table.table);
         for (const Key &key : of_table.erased) {
-            table.slot(key).fetched.reset();
+            replace(of_table.table, key, std::nullopt);
         }
         for (std::vector<Row> *rows : {&of_table.changed, &of_table.created}) {
             for (Row &row : *rows) {
-                table.slot(table.key_of(row)).fetched = std::move(row);
+                const Key key = table.key_of(row);
+                replace(of_table.table, key, std::move(row));
             }
         }
     }
+}
+
+void BatchRows::not_written() {
+    for (State::Replaced &one : state_->expected) {
+        state_->tables[one.table].at(one.slot).fetched = std::move(one.row);
+    }
+    state_->expected.clear();
+}
+
+bool BatchRows::folds_by_itself(std::size_t event) const {
+    constexpr std::size_t kLookedAt = 16; // each is a look at the whole batch
+    const std::vector<BatchHistory::Place> &changes = state_->history.changes(event);
+    return changes.size() <= kLookedAt && std::all_of(changes.begin(), changes.end(), [&](BatchHistory::Place change) {
+               BatchTable &table = state_->tables[change.table];
+               const std::uint32_t slot = table.stated(change.number).slot;
+               return table.at(slot).known || state_->history.changing(state_->tables, change.table, slot).size() == 1;
+           });
 }
 
 bool BatchRows::holds(std::size_t event) const { return state_->history.holds(event); }

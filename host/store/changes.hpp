@@ -145,6 +145,13 @@ public:
     void restart();
     /// Tells that the store took what `finish` returned, and keeps it.
     void written(std::vector<TableFlush> flush);
+    /// The same of what the store is about to be given, together with what is folded next: it counts as written until it is said not to be.
+    void expect_written(std::vector<TableFlush> flush);
+    /// The store did not take it.
+    void not_written();
+    /// Whether folding the event by itself fetches no row, wherever in the batch that is done: each row that it changes is known, or is
+    /// changed by no other event. It doesn't have to be so for `false`.
+    bool folds_by_itself(std::size_t event) const;
     /// Whether an event would read what it has read: no event before it was forgotten since that changed, or changes now, a row that it
     /// read.
     bool holds(std::size_t event) const;

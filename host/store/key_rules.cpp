@@ -37,6 +37,12 @@ std::uint64_t hash_value(const Value &value, bool folded) noexcept {
     return 0;
 }
 
+void fold(Value &value) {
+    if (auto *text = std::get_if<std::string>(&value)) {
+        std::transform(text->begin(), text->end(), text->begin(), [](char c) { return static_cast<char>(fold(c)); });
+    }
+}
+
 std::strong_ordering compare_folded(std::string_view left, std::string_view right) noexcept {
     const std::size_t common = std::min(left.size(), right.size());
     for (std::size_t i = 0; i < common; ++i) {
@@ -97,13 +103,20 @@ bool KeyRules::less(const Key &left, const Key &right) const noexcept {
 
 Key KeyRules::comparable(Key key) const {
     for (std::size_t i = 0; i < key.size(); ++i) {
-        if (auto *text = std::get_if<std::string>(&key[i]); text && folded_[i]) {
-            std::transform(text->begin(), text->end(), text->begin(), [](char c) { return static_cast<char>(fold(c)); });
+        if (folded_[i]) {
+            fold(key[i]);
         }
     }
     return key;
 }
 
-Key comparable_key(const Table &table, const Key &key) { return KeyRules(table).comparable(key); }
+Key comparable_key(const Table &table, Key key) {
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        if (table.columns[table.primary_key[i]].type == Type::citext) {
+            fold(key[i]);
+        }
+    }
+    return key;
+}
 
 } // namespace weir::store

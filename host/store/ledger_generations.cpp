@@ -14,6 +14,29 @@ constexpr std::int64_t kShareOfLedger = 16;  // and holds so much of a large led
 
 std::string generation_table(std::int64_t number) { return std::string(kYoungLedger) + "_" + std::to_string(number); }
 
+void add_count(LedgerCounts &counts, std::string_view outcome, std::int64_t events, std::int64_t requests, std::int64_t undivided) {
+    const auto number = static_cast<std::uint64_t>(events - requests);
+    counts.requests += static_cast<std::uint64_t>(requests);
+    if (outcome == outcome_name(Outcome::ignored)) {
+        counts.ignored += number;
+        return;
+    }
+    if (outcome == outcome_name(Outcome::dead)) {
+        counts.dead += number;
+        return;
+    }
+    counts.stale += outcome == outcome_name(Outcome::stale) ? number : 0;
+    counts.applied += number;
+    counts.undivided += static_cast<std::uint64_t>(undivided);
+}
+
+void balance(LedgerCounts &counts) {
+    if (const auto dead = static_cast<std::int64_t>(counts.dead); dead < 0) {
+        counts.applied -= static_cast<std::uint64_t>(-dead);
+        counts.dead = 0;
+    }
+}
+
 bool ready_to_seal(const std::vector<LedgerGeneration> &generations, std::int64_t events_decided, const LedgerPolicy &policy,
                    std::uint64_t usual_events) {
     const LedgerGeneration &young = generations.back();
@@ -70,6 +93,22 @@ const std::vector<PrunedRange> &Session::pruned() {
 }
 
 LedgerUpkeep Session::maintain_ledger(const LedgerPolicy &) { return {}; }
+
+std::vector<UnappliedEvent> Session::unapplied(std::span<const event::Uuid>) { return {}; }
+
+std::optional<DataRefused> Session::flush_both(std::span<const TableFlush> first, std::span<const TableFlush> second, int depth) {
+    flush(first);
+    std::optional<DataRefused> refusal;
+    savepoint(depth);
+    try {
+        flush(second);
+    } catch (const DataRefused &refused) {
+        refusal.emplace(refused.what()); // whatever else it says of the row goes no further
+        rollback_to(depth);
+    }
+    release(depth);
+    return refusal;
+}
 
 std::vector<Attempts> Session::attempts_of(std::span<const event::Uuid> ids) {
     std::vector<Attempts> found = attempts();

@@ -33,6 +33,12 @@ inline constexpr std::string_view kFurthestLow = "case when (reached_high, reach
 /// The table of a sealed generation.
 std::string generation_table(std::int64_t number);
 
+/// Adds a row of `event_ledger_counts` to what is told of them all.
+void add_count(LedgerCounts &counts, std::string_view outcome, std::int64_t events, std::int64_t requests, std::int64_t undivided);
+/// After the last row: a letter that a rebuild made of an event which the ledger had pruned, and that was replayed since, was taken from
+/// the dead without having been counted as one, and counted as applied twice.
+void balance(LedgerCounts &counts);
+
 /// A row of `event_ledger_generations`.
 struct LedgerGeneration {
     std::int64_t number = 0;

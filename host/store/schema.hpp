@@ -10,8 +10,8 @@
 
 namespace weir::store {
 
-/// A cell's value in its canonical form: nothing (null), an integer (int64, decimal unscaled, bool, timestamp in microseconds), a double, or
-/// a string (text, citext, uuid in lower case, json, bytes).
+/// A cell's value in its canonical form: nothing (null), an integer (int64, decimal unscaled, bool, timestamp in microseconds), a double,
+/// or a string (text, citext, uuid in lower case, json, bytes).
 using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
 
 enum class Type : std::uint8_t { text = 1, citext, int64, float64, decimal, boolean, uuid, timestamp, json, bytes };
@@ -50,8 +50,8 @@ struct Table {
     std::vector<Reference> references;
 };
 
-/// A function that counts for other clients of the database, where the store has functions: adds 1 to `count_column` of the row with the key that it is
-/// called with, which it makes where it is missing, and puts the time on `time_column`.
+/// A function that counts for other clients of the database, where the store has functions: adds 1 to `count_column` of the row with the
+/// key that it is called with, which it makes where it is missing, and puts the time on `time_column`.
 struct Counter {
     std::string name;
     std::uint32_t table = 0;
@@ -72,14 +72,14 @@ using Key = std::vector<Value>;
 /// What is wrong with a declared schema (names, types, keys, references), naming table and column; nothing where it is right.
 std::optional<std::string> check_schema(const Schema &schema);
 
-/// Brings a value to its canonical form and checks it against a column: UTF-8, no NUL, finite, in range, JSON that jsonb takes, null only where
-/// nullable. Returns the reason it is refused.
+/// Brings a value to its canonical form and checks it against a column: UTF-8, no NUL, finite, in range, JSON that jsonb takes, null only
+/// where nullable. Returns the reason it is refused.
 std::optional<std::string> canonicalise(const Column &column, Value &value);
 
 /// Reads a literal as `weir_column_v1::default_text` writes it.
 std::optional<std::string> parse_literal(const Column &column, std::string_view text, Value &out);
 
 /// Whether two values of a key column name the same row; citext compares without ASCII case.
-Key comparable_key(const Table &table, const Key &key);
+Key comparable_key(const Table &table, Key key);
 
 } // namespace weir::store

@@ -51,11 +51,13 @@ StandardTable young_ledger() {
 
 namespace {
 
-/// How many events the ledger was told of, of each outcome: counting them anew would read the whole ledger.
+/// How many events the ledger was told of, of each outcome: counting them anew would read the whole ledger. Requests to routes stand in the
+/// ledger as well, so `events` has them too, and `requests` how many they are. Of what `undivided` counts, nobody knows.
 StandardTable ledger_counts(bool sharded) {
     StandardTable form;
     form.table.name = "event_ledger_counts";
-    form.table.columns = {plain("outcome", Type::text), plain("events", Type::int64)};
+    form.table.columns = {plain("outcome", Type::text), plain("events", Type::int64),
+                          with_default("requests", Type::int64, std::int64_t{0}), with_default("undivided", Type::int64, std::int64_t{0})};
     form.table.primary_key = {0};
     if (sharded) {
         form.table.columns.insert(form.table.columns.begin() + 1, with_default("shard", Type::int64, std::int64_t{0}));

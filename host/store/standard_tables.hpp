@@ -4,12 +4,17 @@
 #include "store/schema.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::store {
 
 /// What `schema_migrations` says of a table whose rows routes change.
 inline std::string route_change_step(const std::string &table) { return "changed by routes: table " + table; }
+
+/// The migration's step after which an older table of the ledger's counts tells requests from events: what it holds until then is
+/// undivided.
+inline constexpr std::string_view kCountsDivided = "added column event_ledger_counts.undivided";
 
 /// A table that every domain has, in every store. How its types lie there is the adapter's own.
 struct StandardTable {

@@ -15,6 +15,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::store {
@@ -67,6 +68,7 @@ struct LedgerEntry {
     event::Uuid event_id;
     event::Micros received_at = 0; ///< the broker's append time
     Outcome outcome = Outcome::applied;
+    bool is_request = false; ///< to a route: counted apart from events
 };
 
 enum class DeadLetterStatus : std::uint8_t { pending, replayed, dropped };
@@ -140,7 +142,9 @@ struct LedgerCounts {
     std::uint64_t applied = 0; ///< stale ones included
     std::uint64_t stale = 0;
     std::uint64_t ignored = 0;
-    std::uint64_t dead = 0; ///< decided as dead letters, the replayed and dropped ones not included
+    std::uint64_t dead = 0;      ///< decided as dead letters, the replayed and dropped ones not included
+    std::uint64_t requests = 0;  ///< to routes, in none of the others
+    std::uint64_t undivided = 0; ///< of those applied: from when requests were counted with them, so that each may be either
 };
 
 /// What a domain has at one moment. [metrics]
@@ -182,6 +186,12 @@ struct PrunedRange {
     event::Micros appended_through = 0;
 };
 
+/// An event that is decided and yet has no effect in the domain's rows: ignored, or a dead letter that nobody has replayed.
+struct UnappliedEvent {
+    event::Uuid event_id;
+    std::string context; ///< of its dead letter; empty where it has none
+};
+
 /**
  * One connection to a domain's schema, used by one thread at a time. Everything between `begin` and `commit` is one transaction; any
  * exception but DataRefused leaves it to be ended by `rollback`. Never holds a statement open between calls.
@@ -209,8 +219,9 @@ public:
     virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
     /// What the last `decided` could not know any more. Empty where nothing was ever pruned.
     virtual const std::vector<PrunedRange> &pruned();
-    /// Writes decided events; ids are sorted and unique. One that is there already, or a ledger that was changed since `decided`, is
-    /// RunAgain.
+    /// Which of these ids are unapplied. Ids are sorted and unique; so is the result. A store that makes no domain anew needn't know.
+    virtual std::vector<UnappliedEvent> unapplied(std::span<const event::Uuid> ids);
+    /// Writes decided events; ids are sorted and unique. RunAgain where one is there already, or the ledger has changed since `decided`.
     virtual void record(std::span<const LedgerEntry> entries) = 0;
     /**
      * Keeps the ledger small where events are recorded, and prunes what is beyond the horizon: one step a call, in a short transaction of
@@ -223,6 +234,8 @@ public:
     virtual std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) = 0;
     /// Writes a batch's rows. Throws DataRefused (constraints), RunAgain (a created row exists).
     virtual void flush(std::span<const TableFlush> tables) = 0;
+    /// Flushes `first`, then `second` within a savepoint. @return why the second was refused, of which nothing is left then
+    virtual std::optional<DataRefused> flush_both(std::span<const TableFlush> first, std::span<const TableFlush> second, int depth);
 
     virtual void add_dead_letters(std::span<const DeadLetter> letters) = 0;
     virtual void add_outbox(std::span<const OutboxEntry> entries) = 0;
@@ -240,7 +253,6 @@ public:
     /// Those of these events, as far as there are any. This one looks through all.
     virtual std::vector<Attempts> attempts_of(std::span<const event::Uuid> ids);
     virtual std::vector<StoredPosition> positions() = 0;
-
     /// How much of each there is; reads the same on any session of the domain.
     virtual Figures figures() = 0;
 
@@ -291,8 +303,7 @@ public:
     virtual ~DomainStore() = default;
 
     /// Creates and additively changes the tables, the standard ones included, in one transaction. Throws SchemaWrong, with everything that
-    /// doesn't fit, before it changed anything. Sessions opened afterwards know the schema. Repeating is harmless; two hosts may do it at
-    /// once.
+    /// doesn't fit, before it changed anything. Sessions opened afterwards know the schema. Harmless to repeat, and for two at once.
     virtual MigrationSteps migrate(const Schema &schema) = 0;
     /// What `migrate` would do now, without doing it; empty: nothing, so that it would change nothing either. Throws SchemaWrong where it
     /// would, with everything that doesn't fit. The domain's schema has to be there.
@@ -316,12 +327,18 @@ struct ReplacementCounts {
     std::uint64_t rows_removed = 0;
     std::uint64_t rows_changed = 0;
     std::uint64_t rows_added = 0;
+    std::uint64_t rows_kept = 0;        ///< that the shadow hasn't, because rows of tables that stay refer to them
     std::uint64_t outcomes_changed = 0; ///< of events that the ledger held already
     std::uint64_t letters_resolved = 0; ///< events that were dead and aren't any more
     std::uint64_t letters_renewed = 0;  ///< dead again: id and time stay, the reason is the new one
     std::uint64_t letters_added = 0;
     std::uint64_t letters_overtaken = 0; ///< dropped by an operator after the shadow had applied them: said to be replayed
 };
+
+/// Members of a dead letter's context, arrays of names: tables whose rows stayed when a replacement made the letter, and have its event's
+/// effect; tables of which rows were kept that may have it.
+inline constexpr std::string_view kKeptTables = "kept_tables";
+inline constexpr std::string_view kKeptRowsOf = "kept_rows_of";
 
 /**
  * Puts what a shadow holds in the place of what a domain holds, in one transaction. From the time it is made to its end no other session
@@ -335,15 +352,20 @@ public:
     /// As the domain's own session says it, within the transaction.
     virtual std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) = 0;
     virtual const std::vector<PrunedRange> &pruned() = 0;
+    virtual std::vector<UnappliedEvent> unapplied(std::span<const event::Uuid> ids) = 0;
     virtual std::vector<StoredPosition> positions() = 0;
     virtual LedgerCounts ledger_counts() = 0;
 
     /**
      * Writes what differs, and commits. Rows of the domain's own tables are the shadow's afterwards; columns that no plugin declared stay
-     * in the rows that stay. Ledger: what the shadow has decided, decided so; ids that the shadow doesn't know stay. Dead letters: see
-     * ReplacementCounts; what an operator dropped stays dropped, what was replayed and is dead in the shadow is pending again, and letters
-     * of events that the shadow has not decided stay. Outbox, positions, leases and attempts stay. Throws what `Session::commit` throws,
-     * Unavailable, RunAgain, SchemaWrong.
+     * in the rows that stay. Tables that routes change stay: missing rows are added, and rows of other tables to which theirs refer are
+     * kept, also by way of others. Ledger: what the shadow has decided, decided so; ids that the shadow doesn't know stay. Dead letters:
+     * see ReplacementCounts; what an operator dropped stays dropped, what was replayed and is dead in the shadow is pending again, and
+     * letters of events that the shadow has not decided stay. A letter of an event that was applied says in its context which rows have
+     * its effect all the same: see `kKeptTables`. Outbox, positions, leases and attempts stay. Throws what `Session::commit` throws,
+     * Unavailable, RunAgain, SchemaWrong; DataRefused names the tables.
+     *
+     * The shadow holds no effect of an unapplied event on a table that stays: whoever makes it sees to that.
      */
     virtual ReplacementCounts commit() = 0;
 };

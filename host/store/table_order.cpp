@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "table_order.hpp"
 
+#include <algorithm>
+
 namespace weir::store {
 
 namespace {
@@ -18,11 +20,18 @@ void visit(const Schema &schema, std::uint32_t table, std::vector<bool> &visited
 
 } // namespace
 
+// Those that may refuse a row for others come as early as they can: what is written before them was written in vain.
 std::vector<std::uint32_t> tables_by_reference(const Schema &schema) {
     std::vector<bool> visited(schema.tables.size());
     std::vector<std::uint32_t> order;
-    for (std::uint32_t i = 0; i < schema.tables.size(); ++i) {
-        visit(schema, i, visited, order);
+    const auto is_unique = [](const Index &index) { return index.unique; };
+    for (const bool unique : {true, false}) {
+        for (std::uint32_t i = 0; i < schema.tables.size(); ++i) {
+            const std::vector<Index> &indexes = schema.tables[i].indexes;
+            if (unique == std::any_of(indexes.begin(), indexes.end(), is_unique)) {
+                visit(schema, i, visited, order);
+            }
+        }
     }
     return order;
 }

@@ -4,6 +4,7 @@
 
 #include "decimal.hpp"
 #include "event/time.hpp"
+#include "event/uuid.hpp"
 #include "json_check.hpp"
 #include "utf8.hpp"
 
@@ -27,28 +28,7 @@ Refused check_text(const std::string &text) {
     return std::nullopt;
 }
 
-Refused canonicalise_uuid(std::string &text) {
-    constexpr std::string_view kWrong = "is not a UUID of 36 characters";
-    if (text.size() != 36) {
-        return std::string(kWrong);
-    }
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        char &c = text[i];
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (c != '-') {
-                return std::string(kWrong);
-            }
-            continue;
-        }
-        if (c >= 'A' && c <= 'F') {
-            c = static_cast<char>(c + ('a' - 'A'));
-        }
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
-            return std::string(kWrong);
-        }
-    }
-    return std::nullopt;
-}
+Refused canonicalise_uuid(std::string &text) { return event::Uuid::lower(text) ? std::nullopt : Refused("is not a UUID of 36 characters"); }
 
 Refused check_integer(const Column &column, std::int64_t value) {
     switch (column.type) {

@@ -53,6 +53,31 @@ TEST_CASE("renewing a lease forgets no entry that is removed from the stream mea
     CHECK(pending(server) == "0");
 }
 
+TEST_CASE("renewing a lease asks who is in the group only where somebody has had an entry for long") {
+    const test::RedisServer server;
+    const auto broker = test::open_redis(server);
+    broker->publish("t", test::numbered(0, 20));
+    const auto one = test::subscribe(*broker, "c1", true);
+    const auto other = test::subscribe(*broker, "c2", true);
+    REQUIRE(test::read_count(*one, 10, {10, 1u << 20}).size() == 10);
+    REQUIRE(test::read_count(*other, 10, {10, 1u << 20}).size() == 10);
+    const auto asked = [&] {
+        const std::string all = server.command({"INFO", "commandstats"});
+        const auto at = all.find("cmdstat_xinfo|consumers:calls=");
+        return at == std::string::npos ? 0 : std::stoi(all.substr(at + std::string("cmdstat_xinfo|consumers:calls=").size()));
+    };
+    const int before = asked();
+    for (int round = 0; round < 3; ++round) {
+        one->renew(1h);
+        other->renew(1h);
+    }
+    CHECK(asked() == before);
+    CHECK(test::eventually([&] { // as soon as the other's are old
+        one->renew(1ms);
+        return asked() > before;
+    }));
+}
+
 TEST_CASE("what a reader of another program leaves idle is taken by its own age, though that reader goes on asking") {
     const test::RedisServer server;
     const auto broker = test::open_redis(server);

@@ -4,6 +4,8 @@
 #include "proxy.hpp"
 #include "redis_fixture.hpp"
 
+#include "broker/redis/examine.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <arpa/inet.h>
@@ -93,6 +95,10 @@ TEST_CASE("a wrong, missing or needless password is a refusal that names broker.
     const auto with = [&](const std::string &login) { return broker::open_redis_broker(test::redis_options("redis://" + login + place)); };
     CHECK_THAT(refusal([&] { with(":secret-2@")->topics(); }), Contains("refuses the user or the password"));
     CHECK_THAT(refusal([&] { with("nobody:secret-1@")->topics(); }), Contains("refuses the user or the password"));
+    const auto findings = broker::examine_redis(test::redis_options("redis://:secret-2@" + place), {});
+    REQUIRE(findings.size() == 1);
+    CHECK_THAT(findings[0].what, Contains("refuses the user or the password"));
+    CHECK_THAT(findings[0].remedy, Contains("change that on the server") && !Contains("start it"));
     CHECK_THAT(refusal([&] { with("")->topics(); }), Contains("wants a password"));
     CHECK_THAT(refusal([&] { publish_one(*with("")); }), Contains("wants a password"));
     CHECK_THAT(refusal([&] { test::subscribe(*with(""), "c")->partitions(); }), Contains("wants a password"));

@@ -170,7 +170,9 @@ ChaosEvents::Next ChaosEvents::step() {
     event.number = ++steps_[event.subject];
     event.retries = chance(2) ? 9 : chance(4) ? 2 : 0;
     event.reject = chance(5);
-    const std::string payload = member("key", event.subject) + ",\"number\":" + std::to_string(event.number) + failing(event);
+    event.clash = chance(5) && event.retries == 0;
+    const std::string payload = member("key", event.subject) + ",\"number\":" + std::to_string(event.number) + failing(event) +
+                                (event.clash ? ",\"clash\":true" : "");
     return {event, {stream_of("chaos.chain.v1", event.subject), envelope(event, "step.taken.v1", payload)}};
 }
 

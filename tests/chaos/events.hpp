@@ -37,6 +37,7 @@ struct ChaosEvent {
     std::int64_t number = 0;
     int retries = 0;
     bool reject = false;
+    bool clash = false; ///< the store refuses it, and nobody else
 };
 
 struct ChaosMessage {

@@ -83,10 +83,11 @@ void ChaosField::start(int host, const std::string &kill_at, const std::vector<s
     }
     auto environment = overrides_;
     environment["WEIR_STATE_DIRECTORY"] = (directory_ / ("state" + std::to_string(host))).string();
-    environment["WEIR_BROKER_URL"] = "redis://127.0.0.1:" + std::to_string(one.broker->port()) +
+    environment["WEIR_BROKER_URL"] = "redis://127.0.0.1:" + std::to_string(direct_ ? redis.port() : one.broker->port()) +
                                      "/0?connect_timeout_ms=1500&timeout_ms=" + std::to_string(kBrokerPatience_ms);
     environment["WEIR_STORE_URL"] = "postgresql://weir:" + std::string(PostgresServer::kPassword) +
-                                    "@127.0.0.1:" + std::to_string(one.store->port()) + "/weir?sslmode=disable&" + store_patience_;
+                                    "@127.0.0.1:" + std::to_string(direct_ ? postgres.port() : one.store->port()) +
+                                    "/weir?sslmode=disable&" + store_patience_;
     if (!kill_at.empty()) {
         environment["WEIR_TEST_KILL_AT"] = kill_at;
     }

@@ -40,6 +40,8 @@ public:
     void set(const std::string &key, const std::string &value);
     /// What the store's url says of timeouts, for hosts started from now on.
     void set_store_patience(std::string parameters) { store_patience_ = std::move(parameters); }
+    /// Hosts started from now on speak to the servers themselves: proxies take processor time, and some for each answer.
+    void leave_out_proxies() { direct_ = true; }
     /// Ends the test where a host has ended otherwise than by SIGKILL.
     void require_sound(int host);
     /// Whether the host's process has begun to serve, and takes signals.
@@ -70,6 +72,7 @@ private:
     TemporaryDirectory directory_;
     std::map<std::string, std::string> overrides_;
     std::string store_patience_ = "connect_timeout=5&statement_timeout_ms=2000&reply_timeout_ms=" + std::to_string(kStorePatience_ms);
+    bool direct_ = false;
     Host hosts_[kHosts];
     std::map<std::string, std::size_t> said_before_; ///< of processes that are gone
 };

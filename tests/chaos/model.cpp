@@ -45,6 +45,9 @@ void ChaosModel::apply(const ChaosEvent &event) {
     if (event.retries > kMaxRetries) {
         return die(schema, event, "retries_exhausted", kMaxRetries);
     }
+    if (event.clash) {
+        return die(schema, event, "data_refused");
+    }
     std::string outcome = "applied";
     if (event.kind == Kind::stepped) {
         chains_[event.subject].push_back({event.id, event.number});

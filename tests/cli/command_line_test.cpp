@@ -19,7 +19,11 @@ TEST_CASE("a wrong command line ends with 2 and says what was meant") {
     CHECK_THAT(option.err, Contains("did you mean '--json'") && Contains("weir topics --help"));
     CHECK(bench.weir({"publish", "-c", "users.jsonl"}).code == 2); // no topic
     CHECK(bench.weir({"deadletter", "replay", "-c", "--domain", "linting"}).code == 2);
-    CHECK(bench.weir({"deadletter"}).code == 2);
+    const Ran group = bench.weir({"deadletter"});
+    CHECK(group.code == 2);
+    CHECK_THAT(group.err, Contains("Usage: weir deadletter"));
+    CHECK_THAT(bench.weir({"generate", "identity", "--users", "0"}).err, Contains("'0' is not a number of 1 or more"));
+    CHECK_THAT(bench.weir({"generate", "identity", "-n", "many"}).err, Contains("'many' is not a number of 0 or more"));
 }
 
 TEST_CASE("every command has a help that ends with 0, and the codes are listed") {
@@ -145,4 +149,82 @@ TEST_CASE("status tells of refused plugins and of a second host, and needs no ri
     CHECK(lost.code == 4);
     CHECK_THAT(lost.err, Contains("--state-directory"));
     CHECK(bench.weir({"status", "--state-directory", state}).code == 0);
+}
+
+TEST_CASE("why a host can't start is JSON lines where its log is, with event and exit code, and plain text where it isn't") {
+    Workbench bench;
+    write_file(bench / "wrong.json", R"({"engine": {"batch_max_event": 7}, "store": {"url": "mysql://x"}})");
+    write_file(bench / "contracts.json", R"({"contracts_directory": "nowhere", "data_directory": "data"})");
+    write_file(bench / "server.json", R"({"broker": {"url": "redis://127.0.0.1:1/0"}, "data_directory": "data"})");
+    struct Case {
+        std::vector<std::string> arguments;
+        int code;
+        std::string text;
+        std::size_t lines;
+    };
+    const std::vector<Case> cases{{{"run", "--config=wrong.json"}, 4, "batch_max_event", 3},
+                                  {{"run", "--config=missing.json"}, 4, "missing.json", 2},
+                                  {{"run", "--config=contracts.json"}, 4, "contracts_directory", 1},
+                                  {{"run", "--config=server.json", "--fail-fast"}, 5, "broker.url", 1},
+                                  {{"run", "--untl-drained"}, 2, "--until-drained", 1}};
+    for (const Case &one : cases) {
+        INFO(one.text);
+        for (const char *format : {"", "json"}) { // a file is no terminal
+            bench.environment["WEIR_LOG_FORMAT"] = *format == '\0' ? "auto" : format;
+            const Ran ran = bench.weir(one.arguments);
+            INFO(ran.err);
+            CHECK(ran.code == one.code);
+            CHECK_THAT(ran.err, Contains(one.text));
+            std::istringstream lines(ran.err);
+            std::size_t count = 0;
+            nlohmann::json last;
+            for (std::string line; std::getline(lines, line); ++count) {
+                last = nlohmann::json::parse(line, nullptr, false);
+                REQUIRE(last.is_object());
+                CHECK(last["level"] == "error");
+                CHECK(last.contains("time"));
+                CHECK((last["event"] == "config.wrong" || last["event"] == "host.failed"));
+            }
+            CHECK(count == one.lines);
+            CHECK(last["event"] == "host.failed");
+            CHECK(last["exit_code"] == one.code);
+        }
+        bench.environment["WEIR_LOG_FORMAT"] = "text";
+        const Ran plain = bench.weir(one.arguments);
+        CHECK(plain.code == one.code);
+        CHECK_THAT(plain.err, Contains(one.text) && Contains("weir: ") && !Contains("{\"time\""));
+    }
+    bench.environment["WEIR_LOG_FORMAT"] = "json"; // of a command that people run, standard error is no log
+    CHECK_THAT(bench.weir({"topics", "--config=wrong.json"}).err, Contains("weir: the configuration wrong.json has"));
+}
+
+TEST_CASE("a host that is given no configuration says so, and where its data goes") {
+    const Workbench bench;
+    const Ran without = bench.weir({"run", "--until-drained"});
+    CHECK(without.code == 0);
+    CHECK_THAT(without.err, Contains("\"event\":\"config.none\"") && Contains("embedded://" + (bench / "data" / "broker.db").string()) &&
+                                Contains("sqlite://" + (bench / "data" / "store").string()) && Contains("\"http\":\"off\""));
+    CHECK_THAT(bench.weir({"run", "-c", "--until-drained"}).err, !Contains("config.none"));
+}
+
+TEST_CASE("a server that can't be used is named with the variable that its url came through") {
+    Workbench bench;
+    const std::string nobody = "://u:hunter2@127.0.0.1:1/0";
+    write_file(bench / "expanded.json",
+               R"({"store": {"url": "${DATABASE_URL:-}"}, "broker": {"url": "${REDIS_URL:-embedded://}"}, "data_directory": "data"})");
+    const auto said = [&](const char *file) {
+        const Ran ran = bench.weir({"run", std::string("--config=") + file, "--fail-fast"});
+        CHECK(ran.code == 5);
+        CHECK_THAT(ran.err, !Contains("hunter2"));
+        return ran.err;
+    };
+    bench.environment["DATABASE_URL"] = "postgresql" + nobody;
+    CHECK_THAT(said("expanded.json"), Contains("(DATABASE_URL)") && Contains("store.url"));
+    bench.environment["REDIS_URL"] = "redis" + nobody;
+    CHECK_THAT(said("expanded.json"), Contains("broker.url (REDIS_URL): redis://"));
+    bench.environment["WEIR_BROKER_URL"] = "redis" + nobody;
+    CHECK_THAT(said("expanded.json"), Contains("broker.url (WEIR_BROKER_URL): redis://"));
+    bench.environment.erase("WEIR_BROKER_URL");
+    write_file(bench / "plain.json", R"({"broker": {"url": "redis://127.0.0.1:1/0"}, "data_directory": "data"})");
+    CHECK_THAT(said("plain.json"), Contains("broker.url: redis://"));
 }

@@ -51,9 +51,15 @@ TEST_CASE("config check of a wrong configuration ends with 4 and lists every pro
     CHECK_THAT(bench.weir({"config", "check", "-c"}).err, Contains("levl"));
 }
 
-TEST_CASE("a domain that nothing serves is shown with the reason") {
+TEST_CASE("a domain that nothing serves is shown with the reason, and config check ends with 4 for it") {
     const Workbench bench;
     write_file(bench.config(), R"({"data_directory": "data", "plugins": {"directory": "plugins", "default": "none"},
                                    "domains": {"orphan": {"topics": ["identity.user.v1"]}}})");
-    CHECK_THAT(bench.weir({"config", "check", "-c"}).out, Contains("orphan: not served: no plugin offers domain orphan"));
+    const Ran told = bench.weir({"config", "check", "-c"});
+    CHECK_THAT(told.out, Contains("orphan: not served: no plugin offers domain orphan"));
+    CHECK(told.code == 4);
+    const Ran json = bench.weir({"config", "check", "-c", "--json"});
+    CHECK(json.code == 4);
+    CHECK(json.json()["ok"] == false);
+    CHECK(json.json()["domains"].back()["served"] == false);
 }

@@ -159,3 +159,21 @@ TEST_CASE("a domain that isn't there is refused with those that are, and makes n
     CHECK(bench.weir({"deadletter", "replay", "-c", "--domain", "linting", "--all"}).code == 0);
     CHECK_FALSE(std::filesystem::exists(bench.path() / "data" / "store" / "linting.db"));
 }
+
+TEST_CASE("dead letters of a domain whose plugin is gone or refused are listed, shown and dropped; a replay says what it needs") {
+    const Filled bench(1);
+    const Ran before = bench.weir({"deadletter", "list", "-c", "--domain", "linting", "--json"});
+    write_file(bench / "plugins" / "linting.so", "no plugin any more");
+    CHECK(bench.weir({"deadletter", "list", "-c", "--domain", "linting", "--json"}).out == before.out);
+    const std::string id = before.json()["dead_letters"][1]["id"].dump();
+    CHECK_THAT(bench.weir({"deadletter", "show", "-c", "--domain", "linting", id}).out, Contains("user1@example.org"));
+    const Ran replay = bench.weir({"deadletter", "replay", "-c", "--domain", "linting", id});
+    CHECK(replay.code == 4);
+    CHECK_THAT(replay.err, Contains("no plugin offers domain linting") || Contains("there is no domain 'linting'"));
+    CHECK_THAT(replay.err, Contains("POST /api/deadletters/linting/ID/replay"));
+    CHECK(bench.weir({"deadletter", "drop", "-c", "--domain", "linting", id}).code == 0);
+    CHECK(pending(bench) == "1");
+    const Ran unknown = bench.weir({"deadletter", "list", "-c", "--domain", "nobody"});
+    CHECK(unknown.code == 2);
+    CHECK_THAT(unknown.err, Contains("there is no domain 'nobody'"));
+}

@@ -41,6 +41,7 @@ struct Watched {
         engine::DomainSpec spec;
         spec.name = spec.schema = spec.group = "probe";
         spec.topics = {"things"};
+        spec.parallel = parallel;
         return std::make_unique<cli::Sampler>(brokers, *store, [spec] { return std::vector{spec}; });
     }
     cli::HostMetrics metrics(cli::Sampler &from, std::chrono::milliseconds max_age) const {
@@ -50,6 +51,7 @@ struct Watched {
             status.name = "probe";
             return std::vector{status};
         };
+        sources.work = [here = work] { return std::map<std::string, std::shared_ptr<const engine::WorkInHand>>{{"probe", here}}; };
         sources.sample_max_age = max_age;
         return {std::move(sources), from, *store};
     }
@@ -58,6 +60,8 @@ struct Watched {
     test::RedisServer redis;
     cli::Brokers brokers;
     std::unique_ptr<store::Store> store;
+    const std::shared_ptr<engine::WorkInHand> work = std::make_shared<engine::WorkInHand>();
+    bool parallel = false;
 };
 
 double age(const cli::HostMetrics &metrics) {
@@ -95,4 +99,25 @@ TEST_CASE("where a server has never answered, the age counts from the first ques
     CHECK(eventually([&] { return age(metrics) > 5; }, 60s));
     CHECK_FALSE(tells(metrics, kLag));
     CHECK(tells(metrics, kLedger));
+}
+
+TEST_CASE("what a host has to do is what it has in memory, and what there is to read of its own partitions") {
+    Watched watched;
+    const auto said = [&](const cli::HostMetrics &metrics, const std::string &line) {
+        return eventually([&] { return metrics.text().find("\n" + line + "\n") != std::string::npos; });
+    };
+    const auto sampler = watched.sampler();
+    const cli::HostMetrics metrics = watched.metrics(*sampler, 1h);
+    CHECK(said(metrics, "weir_domain_unread_messages{domain=\"probe\"} 0"));
+    CHECK(said(metrics, "weir_domain_in_hand_events{domain=\"probe\"} 0"));
+    watched.work->lease({{"things", 0}});
+    watched.work->read(3);
+    watched.work->dealt(4);
+    CHECK(said(metrics, "weir_domain_unread_messages{domain=\"probe\"} 1"));
+    CHECK(said(metrics, "weir_domain_in_hand_events{domain=\"probe\"} 7"));
+    watched.work->lease({{"things", 1}});
+    CHECK(said(metrics, "weir_domain_unread_messages{domain=\"probe\"} 0"));
+    watched.parallel = true; // then all of them are everybody's
+    const auto shared = watched.sampler();
+    CHECK(said(watched.metrics(*shared, 1h), "weir_domain_unread_messages{domain=\"probe\"} 1"));
 }

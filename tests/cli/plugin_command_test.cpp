@@ -4,6 +4,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+#include <set>
+
 using namespace weir::test;
 using Catch::Matchers::Contains;
 
@@ -84,4 +87,34 @@ TEST_CASE("plugin new writes the template with its names filled in, and never ov
     CHECK(read_file(bench.path() / "spell-audit" / "spell-audit.cpp") == "mine");
     CHECK(bench.weir({"plugin", "new", "Bad_Name"}).code == 2);
     CHECK(bench.weir({"plugin", "new", "../escape"}).code == 2);
+}
+
+TEST_CASE("plugin check, list and inspect leave nothing behind, whether or not there is a configuration") {
+    const Workbench bench({"linting"});
+    const auto there = [&] {
+        std::set<std::string> files;
+        for (const auto &entry : std::filesystem::recursive_directory_iterator(bench.path())) {
+            files.insert(entry.path().string());
+        }
+        return files;
+    };
+    const auto before = there();
+    const std::string file = (bench / "plugins" / "linting.so").string();
+    write_file(bench / "empty.so", "");
+    for (const std::vector<std::string> &command : {std::vector<std::string>{"plugin", "check", file},
+                                                    {"plugin", "check", "-c", file},
+                                                    {"plugin", "check", "./empty.so"},
+                                                    {"plugin", "list", "-c"},
+                                                    {"plugin", "inspect", "-c", "linting"},
+                                                    {"deadletter", "list", "-c", "-d", "linting"}}) {
+        INFO(command[1]);
+        bench.weir(command);
+        auto after = there();
+        after.erase((bench / "empty.so").string());
+        CHECK(after == before);
+    }
+    std::filesystem::create_directories(bench / "data" / "state"); // what was there stays
+    CHECK(bench.weir({"plugin", "check", "-c", file}).code == 0);
+    CHECK(std::filesystem::exists(bench / "data" / "state"));
+    CHECK_FALSE(std::filesystem::exists(bench / "data" / "state" / "plugins"));
 }

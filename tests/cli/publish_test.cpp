@@ -86,6 +86,9 @@ TEST_CASE("messages get their key from the topic's binding, or from --key-pointe
           "20000000-0000-4000-8000-000000000001/00000000-0000-4000-8000-000000000001");
     CHECK(nlohmann::json::parse(shown.substr(end + 1))["key"] == "user2@example.org");
     CHECK(bench.weir({"publish", "-c", "--topic", "t", "-", "--key-pointer", "no-pointer"}, created(2)).code == 2);
+    const Ran keyless = bench.weir({"publish", "-c", "--topic", "identity.user.v1", "-", "--key-pointer", "/payload/nothing"}, created(3));
+    CHECK(keyless.code == 0);
+    CHECK_THAT(keyless.err, Contains("1 message has nothing at --key-pointer"));
 }
 
 TEST_CASE("publish reads files from any working directory, and names one that can't be read") {

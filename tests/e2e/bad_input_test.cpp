@@ -64,7 +64,17 @@ TEST_CASE("a wrong password of either server is said with its key, and --fail-fa
     }
     fails_fast(installation, 4, "broker.url");
     installation.set("broker.url", "redis://127.0.0.1:" + std::to_string(backends.redis->port()));
-    fails_fast(installation, 4, "broker.url"); // none at all
+    fails_fast(installation, 4, "broker.url");          // none at all
+    for (const std::string login : {":hunter2@", ""}) { // found before anything is begun, and where no domain would find it
+        Installation bare({}, backends);
+        bare.set("broker.url", "redis://" + login + "127.0.0.1:" + std::to_string(backends.redis->port()));
+        const auto refused = bare.start({"--fail-fast"});
+        REQUIRE(refused->wait(60s));
+        INFO(refused->log());
+        CHECK(refused->wait()->exit_code == 4);
+        CHECK(refused->said("host.starting").empty());
+        CHECK(refused->said("host.failed", {"broker.url (WEIR_BROKER_URL)"}));
+    }
 
     Installation other({"probe"}, on_embedded_and_postgresql());
     other.set("store.url", other.backends().postgresql->url(other.database_name(), "weir", "hunter2"));
@@ -202,6 +212,21 @@ TEST_CASE("entries without a message, with binary fields or with a field twice a
     CHECK(number(database, "select count(*) from dead_letter_queue where error_message <> ''") == 4);
     CHECK(number(database, "select count(*) from seen") == 1);
     CHECK(installation.pending(kProbeTopic, "probe_group") == 0);
+
+    // Whoever looks at one sees what it was made of.
+    const auto show = [&](int id, const std::vector<std::string> &options) {
+        std::vector<std::string> line{"deadletter", "show", "-c", installation.config().string(), "--domain", "probe", std::to_string(id)};
+        line.insert(line.end(), options.begin(), options.end());
+        const auto command = installation.command(line);
+        REQUIRE(command->wait(60s));
+        INFO(command->log());
+        CHECK(command->wait()->exit_code == 0);
+        return command->output();
+    };
+    CHECK_THAT(show(2, {"--json"}), Contains(R"("fields":[{"name_base64":"//4AYmlu","value_base64":"gAAB"}])"));
+    CHECK_THAT(show(3, {"--json"}), Contains(R"("raw_base64":"//4A")") && !Contains("\"fields\":[{"));
+    CHECK_THAT(show(4, {"--json"}), Contains(R"("fields":[{"name":"event","value":"{}"},{"name":"event","value":"[]"}])"));
+    CHECK_THAT(show(4, {}), Contains("\nevent: {}\nevent: []\n"));
 }
 
 TEST_CASE("a stream key of another type is said with the key's name, and the domain goes on once it is a stream") {

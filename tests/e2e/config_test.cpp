@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "http_host.hpp"
 #include "sample.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 using namespace weir::test;
 using namespace std::chrono_literals;
@@ -81,6 +83,36 @@ TEST_CASE("a wrong domain file is refused with its place, and the old configurat
     CHECK(host->running());
 }
 
+TEST_CASE("a configuration that is refused is told by status, over HTTP and in the metrics, until a right one is taken") {
+    Installation installation({"linting"});
+    HttpHost host(installation);
+    host.wait_ready();
+    const auto status = [&] {
+        const auto process = installation.command({"status", "-c", installation.config().string()});
+        REQUIRE(process->wait());
+        return process->output();
+    };
+    const auto refused = [&] { return nlohmann::json::parse(host.ask("GET", "/api/domains").body).at("refused_configuration"); };
+    const auto metric = [&](const std::string &value) {
+        return host.ask("GET", "/metrics").body.find("\nweir_configuration_refused " + value + "\n") != std::string::npos;
+    };
+    CHECK(refused().empty());
+    CHECK(metric("0"));
+    const auto file = installation.domains() / "accounts.json";
+    put(file, R"({"service": {"domain": "accounts"}, "consumer_grup": "other"})");
+    REQUIRE(eventually([&] { return refused().size() == 1; }, std::chrono::seconds(60)));
+    CHECK_THAT(refused()[0].at("where").get<std::string>(), Catch::Matchers::Contains("accounts.json"));
+    CHECK_THAT(refused()[0].at("reason").get<std::string>(), Catch::Matchers::Contains("consumer_grup"));
+    CHECK(metric("1"));
+    REQUIRE(eventually([&] { return status().find("accounts.json") != std::string::npos; }, std::chrono::seconds(60)));
+    CHECK_THAT(status(), Catch::Matchers::Contains("consumer_grup") && Catch::Matchers::Contains("would not start again"));
+    std::filesystem::remove(file); // as it was: right again
+    REQUIRE(eventually([&] { return refused().empty(); }, std::chrono::seconds(60)));
+    CHECK(metric("0"));
+    REQUIRE(eventually([&] { return status().find("refused") == std::string::npos; }, std::chrono::seconds(60)));
+    CHECK(host.stop() == 0);
+}
+
 TEST_CASE("a wrong configuration keeps the host from starting, says where, and exits with the code for it") {
     Installation installation({"linting"});
     write_file(installation.config(), R"({"domains_directory": "domains", "engine": {"batch_max_event": 7}})");
@@ -119,4 +151,38 @@ TEST_CASE("--max-events stops after so many, and the rest is done by the next ru
     CHECK(parse_report(host->output()).at("linting").counts.messages == 1234);
     CHECK(installation.drain().at("linting").counts.messages == 3000 - 1234);
     check_database(installation.database("linting"), expectation(), "user_prefs");
+}
+
+TEST_CASE("a change that a plugin refuses is not said to be in force, and one that fits is") {
+    Installation installation({"linting"});
+    const auto domain = [](const std::string &settings) {
+        return R"({"service": {"domain": "linting"}, "topics": ["identity.user.v1"], "settings": )" + settings + "}";
+    };
+    put(installation.domains() / "linting.json", domain("{}"));
+    const auto host = installation.start();
+    REQUIRE(eventually([&] { return installation.ready("linting"); }));
+    put(installation.domains() / "linting.json", domain(R"({"no_such_setting": 1})"));
+    REQUIRE(eventually([&] { return host->said("config.partly_taken_over", {"\"without\":\"linting\""}); }));
+    CHECK(host->said("plugin.refused", {"no_such_setting"}));
+    CHECK(host->said("config.taken_over").empty());
+    put(installation.domains() / "linting.json", domain("{}"));
+    CHECK(eventually([&] { return host->said("config.taken_over").size() == 1; }));
+    CHECK(host->said("config.partly_taken_over").size() == 1);
+}
+
+TEST_CASE("routes that another domain answers are said once, also when the plugin is replaced") {
+    Installation installation({"greeter"});
+    installation.set("http.listen", "127.0.0.1:0");
+    put(installation.domains() / "second.json", R"({"service": {"domain": "second"}, "plugin": "greeter", "topics": ["second.v1"]})");
+    const auto host = installation.start();
+    REQUIRE(eventually([&] { return installation.ready("greeter") && installation.ready("second"); }));
+    const auto said = [&] { return host->said("route.shadowed").size(); };
+    REQUIRE(eventually([&] { return said() > 0; }));
+    const std::size_t before = said();
+    CHECK(host->said("route.shadowed", {"\"level\":\"info\"", "\"domain\":\"second\"", "\"answers\":\"greeter\""}));
+    installation.place("greeter_2", "greeter");
+    REQUIRE(eventually([&] { return host->said("plugin.swapped").size() == 2; }));
+    CHECK(said() == before);
+    host->signal(15);
+    REQUIRE(host->wait());
 }

@@ -107,4 +107,23 @@ TEST_CASE("a handler that never returns is named, its domain is not ready, and t
     CHECK(end->exit_code == 3);
     CHECK(again->said("host.not_drained").size() == 1);
     CHECK(number(installation.database("probe"), "select count(*) from event_ledger") == 3); // neither the hung one nor the one behind it
+
+    // And where somebody doesn't want to wait for it: it isn't the handler that ends the host.
+    installation.set("engine.drain_timeout_ms", "60000");
+    const auto third = installation.start();
+    REQUIRE(eventually([&] {
+        const auto domains = installation.status();
+        return domains.contains("probe") && domains.at("probe").reason.find("handle_probe_thing_hung") != std::string::npos;
+    }));
+    third->signal(SIGTERM);
+    REQUIRE(eventually([&] { return !third->said("host.stopping").empty(); }));
+    const auto impatient = [&] { // the first moment is still the first signal's
+        third->signal(SIGTERM);
+        return !third->running();
+    };
+    REQUIRE(eventually(impatient));
+    installation.set("engine.drain_timeout_ms", "1000");
+    const auto last = installation.start({"--until-drained", "--drain-timeout", "2"});
+    REQUIRE(last->wait());
+    CHECK(last->said("handler.crashed").empty());
 }

@@ -3,6 +3,7 @@
 #include "exposition_text.hpp"
 #include "http_client.hpp"
 #include "sample.hpp"
+#include "table_lock.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -130,6 +131,50 @@ TEST_CASE("metrics agree with what is in the store and at the broker, and counte
         REQUIRE(host->wait(60s));
         CHECK(host->wait()->exit_code == 0);
     }
+}
+
+TEST_CASE("a domain whose plugin was removed is told of as stopped, and has no series by which an alert is raised") {
+    Installation installation({"probe", "linting"});
+    installation.set("http.listen", "127.0.0.1:0");
+    const auto host = installation.start();
+    const std::uint16_t port = port_of(*host);
+    REQUIRE(eventually([&] { return scrape(port).value("weir_domain_ready", kDomain) == 1; }, 60s));
+    std::filesystem::remove(installation.plugins() / "probe.so");
+    ExpositionText page;
+    REQUIRE(eventually(
+        [&] {
+            page = scrape(port);
+            return page.value("weir_domain_phase", {{"domain", "probe"}, {"phase", "stopped"}}) == 1;
+        },
+        60s));
+    CHECK_FALSE(page.families.at("weir_domain_ready").samples.contains(kDomain));
+    CHECK_FALSE(page.families.at("weir_domain_topics_missing").samples.contains(kDomain));
+    CHECK(page.families.at("weir_domain_ready").samples.contains({{"domain", "linting"}}));
+    CHECK(page.value("weir_ready") == 1);
+    host->signal(SIGTERM);
+    REQUIRE(host->wait(60s));
+}
+
+TEST_CASE("a host that commits nothing of what it has read tells how much that is") {
+    const Backends backends = on_embedded_and_postgresql();
+    Installation installation({"probe"}, backends);
+    installation.set("http.listen", "127.0.0.1:0");
+    installation.set("store.lock_timeout_ms", "600000");
+    installation.set("store.statement_timeout_ms", "600000");
+    installation.publish(kProbeTopic, {counted(1)});
+    const auto host = installation.start();
+    const std::uint16_t port = port_of(*host);
+    REQUIRE(eventually([&] { return scrape(port).value("weir_events_total", of("applied")) == 1; }, 60s));
+    CHECK(eventually([&] { return scrape(port).value("weir_domain_in_hand_events", kDomain) == 0; }, 60s));
+    {
+        const TableLock lock(*backends.postgresql, installation.database_name(), "probe.seen");
+        REQUIRE(eventually([&] { return lock.held(); }));
+        installation.publish(kProbeTopic, {counted(2), counted(3)});
+        CHECK(eventually([&] { return scrape(port).value("weir_domain_in_hand_events", kDomain) == 2; }, 60s));
+    }
+    CHECK(eventually([&] { return scrape(port).value("weir_domain_in_hand_events", kDomain) == 0; }, 60s));
+    host->signal(SIGTERM);
+    REQUIRE(host->wait(60s));
 }
 
 TEST_CASE("while broker and store are away, metrics are answered in time, and what can't be known is not told as if it were") {

@@ -185,6 +185,10 @@ TEST_CASE("dead letters are listed page by page without their messages, and show
         CHECK(operated.status("GET", "/api/deadletters?domain=nobody") == 404);
         CHECK(operated.status("GET", "/api/deadletters?domain=probe&staus=pending") == 400); // a mistyped filter lists everything otherwise
         CHECK(operated.status("POST", "/api/deadletters?domain=probe") == 405);
+        for (const char *path : {"/api/domains", "/api/plugins", "/api/topics"}) {
+            CHECK(operated.status("GET", std::string(path) + "?domain=probe") == 400);
+        }
+        CHECK(operated.status("GET", "/health?checked_by=balancer") == 200);
 
         std::size_t whole = 0;
         for (const json &letter : all) {
@@ -238,7 +242,19 @@ TEST_CASE("a dead letter is tried, replayed once, or given up, and the answer sa
             CHECK(operated.status(method, path_of(first, "/replay")) == 405);
             CHECK(operated.status(method, path_of(first, "/drop")) == 405);
         }
-        post(path_of(first, "/replay?dry_run=maybe"), 400);
+        const auto letters_and_rows = [&] { return operated.letters("&status=all").dump() + " " + std::to_string(seen()); };
+        const std::string untouched = letters_and_rows();
+        for (const char *verb : {"/replay", "/drop"}) {
+            for (const char *query :
+                 {"?dry_run=maybe", "?dry_run=", "?dry_run=1", "?dry_run=TRUE", "?dryrun=true", "?dry-run=true", "?dry_run%20=true",
+                  "?dry_run=true&force=true", "?dry_run=false&dry_run=true", "?dry_run=true&dry_run=true", "?domain=probe"}) {
+                INFO(verb << query);
+                CHECK_THAT(post(path_of(first, std::string(verb) + query), 400)["detail"].get<std::string>(),
+                           Contains("dry") || Contains("force") || Contains("domain"));
+            }
+        }
+        CHECK(post(path_of(first, "/drop?dry_run=true"))["outcome"] == "would_drop");
+        CHECK(letters_and_rows() == untouched);
         CHECK(post(path_of(first, "/replay?dry_run=true"))["outcome"] == "failed");
         CHECK(retries() == 0);
         const json failed = post(path_of(first, "/replay"));
@@ -263,6 +279,7 @@ TEST_CASE("a dead letter is tried, replayed once, or given up, and the answer sa
         CHECK(seen() == 4);
         CHECK(post(path_of(unwelcome_ones[2], "/drop"))["outcome"] == "dropped");
         post(path_of(unwelcome_ones[2], "/drop"), 409);
+        post(path_of(unwelcome_ones[2], "/drop?dry_run=true"), 409);
         post(path_of(unwelcome_ones[2], "/replay"), 409);
         CHECK(seen() == 4);
         CHECK(operated.letters("&status=replayed").size() == 2);
@@ -280,4 +297,54 @@ TEST_CASE("a dead letter is tried, replayed once, or given up, and the answer sa
         CHECK(unseen.empty());
         CHECK(operated.host.stop() == 0);
     }
+}
+
+TEST_CASE("while a newer generation or a change is refused, dead letters are listed, replayed and dropped with the one that serves") {
+    for (const Backends &backends : both_pairs()) {
+        INFO(backends.name());
+        Installation installation({"probe_strict"}, backends);
+        publish(installation);
+        installation.publish(kTopic, {{"subject", "{another"}});
+        const auto refused = [](Operated &operated) {
+            return eventually([&] { return operated.get("/api/domains")["domains"][0]["refused"] != ""; }, 60s);
+        };
+        const auto works = [](Operated &operated, const json &letter) {
+            CHECK(operated.letters("").size() >= 1);
+            CHECK(operated.get(path_of(letter))["id"] == letter["id"]);
+            CHECK(operated.get("/api/domains")["domains"][0]["schema"] == "probe");
+            const json tried = operated.authorized("POST", path_of(letter, "/replay"));
+            CHECK(tried["outcome"] == "failed");
+            CHECK(tried["error_type"] == "malformed_json"); // the event's own fault, and not the plugin's
+            CHECK(operated.authorized("POST", path_of(letter, "/drop"))["outcome"] == "dropped");
+        };
+        Operated operated(installation);
+        REQUIRE(eventually([&] { return operated.letters("&error_type=malformed_json").size() == 2; }, 60s));
+        const json letters = operated.letters("&error_type=malformed_json");
+
+        installation.place("probe_misfit", "probe_strict"); // the domain's thread refuses it
+        REQUIRE(refused(operated));
+        works(operated, letters[0]);
+        installation.place("probe_2", "probe_strict");
+        REQUIRE(eventually([&] { return operated.get("/api/domains")["domains"][0]["refused"] == ""; }, 60s));
+
+        write_file(installation.domains() / "probe.json",
+                   R"({"service": {"domain": "probe"}, "plugin": "nobody"})"); // the supervisor refuses it
+        const bool is_refused = refused(operated);
+        INFO(operated.host.process().log());
+        REQUIRE(is_refused);
+        works(operated, letters[1]);
+        CHECK(operated.host.stop() == 0);
+    }
+}
+
+TEST_CASE("a dead letter that came as flat fields is shown with them") {
+    Installation installation({"probe_strict"}, on_servers());
+    Operated operated(installation);
+    installation.backends().redis->command({"XADD", kTopic, "*", "vote", "cats", "voter", std::string("\x80\0", 2)});
+    REQUIRE(eventually([&] { return operated.letters("").size() == 1; }, 60s));
+    const json shown = operated.get(path_of(operated.letters("")[0]));
+    CHECK(shown["fields"] == json::parse(R"([{"name": "vote", "value": "cats"}, {"name": "voter", "value_hex": "8000"}])"));
+    CHECK_FALSE(shown.contains("raw"));
+    CHECK_FALSE(shown.contains("event"));
+    CHECK(operated.host.stop() == 0);
 }

@@ -78,6 +78,35 @@ TEST_CASE("an event whose handler is overdue is due when it has returned, not be
     CHECK(gate.due(start, 1).size() == 1);
 }
 
+TEST_CASE("an event of the gate that is behind another of its key stays there, whatever is said of it") {
+    KeyGate gate;
+    const auto start = KeyGate::Clock::now();
+    const WorkPtr first = work(1, "a");
+    const WorkPtr second = work(2, "a");
+    gate.wait_until(first, start);
+    CHECK(gate.hold(second));
+    gate.wait_for_handler(second);
+    gate.wait_until(second, start + std::chrono::hours(1));
+    CHECK(gate.events() == 2);
+    CHECK(positions(gate.due(start, 10)) == std::vector<std::uint64_t>{1, 2});
+    gate.decided(first);
+    CHECK(positions(gate.due(start, 10)) == std::vector<std::uint64_t>{2});
+    gate.decided(second);
+    CHECK(gate.events() == 0);
+    CHECK_FALSE(gate.hold(work(3, "a")));
+}
+
+TEST_CASE("handlers that are given up on leave no event behind as running, wherever it waits") {
+    KeyGate gate;
+    const WorkPtr first = work(1, "a");
+    const WorkPtr second = work(2, "a");
+    second->running_alone = true; // held behind the first after a refusal
+    gate.wait_until(first, KeyGate::Clock::now());
+    CHECK(gate.hold(second));
+    gate.give_up_handlers();
+    CHECK_FALSE(second->running_alone);
+}
+
 TEST_CASE("events without a key wait for themselves alone") {
     KeyGate gate;
     const auto start = KeyGate::Clock::now();

@@ -70,10 +70,14 @@ public:
     struct Counts {
         std::atomic<int> put_off{0};
         std::atomic<std::int64_t> patience_ms{0};
+        std::atomic<bool> fails{false};
     };
     Upkeeping(std::unique_ptr<store::Session> session, Counts &counts) : session_(std::move(session)), counts_(counts) {}
 
     store::LedgerUpkeep maintain_ledger(const store::LedgerPolicy &policy) override {
+        if (counts_.fails) {
+            throw store::SchemaWrong("the ledger is somebody else's");
+        }
         store::LedgerUpkeep done = session_->maintain_ledger(policy);
         counts_.put_off += done.in_the_way.empty() ? 0 : 1;
         counts_.patience_ms = policy.lock_patience.count();
@@ -168,7 +172,8 @@ TEST_CASE(
     holder->begin({});    // SQLite: nobody else writes
     holder->decided(ids); // PostgreSQL: a share of the young ledger, as a backup has it
     {
-        engine::LedgerKeeper keeper(spec, domain);
+        std::atomic<int> further{0};
+        engine::LedgerKeeper keeper(spec, domain, [&](event::Micros, const std::function<bool()> &) { ++further; });
         ::unsetenv("WEIR_TEST_LEDGER");
         std::uint64_t decided = 0;
         const auto look = [&] { keeper.look(decided += 1'000'000, [] { return event::kLatest; }); };
@@ -181,6 +186,7 @@ TEST_CASE(
         CHECK(domain.counts.put_off <= 10);
         CHECK(domain.counts.patience_ms > 50);
         CHECK(log.lines_with("ledger.sealed") == 0);
+        CHECK(eventually([&] { return further >= 2; }, std::chrono::seconds(60))); // meanwhile, again and again
         holder->rollback();
         CHECK(eventually(
             [&] {
@@ -190,6 +196,33 @@ TEST_CASE(
             std::chrono::seconds(60)));
         CHECK(log.lines_with("ledger.waiting") == 1);
     }
+}
+
+TEST_CASE("what else is kept is forgotten though the ledger can't be kept small, and either failure is told once") {
+    EngineFixture fixture;
+    CountingDomain domain(fixture.store->domain("items"));
+    domain.migrate({});
+    domain.counts.fails = true;
+    ::setenv("WEIR_TEST_LEDGER", "1", 1);
+    const TemporaryDirectory directory;
+    const CaughtLog log(directory / "log");
+    log::configure(log::Level::debug, log::Format::json);
+    engine::DomainSpec spec;
+    spec.name = "items";
+    std::atomic<int> further{0};
+    engine::LedgerKeeper keeper(spec, domain, [&](event::Micros, const std::function<bool()> &) {
+        if (++further <= 2) {
+            throw store::SchemaWrong("the requests are somebody else's");
+        }
+    });
+    ::unsetenv("WEIR_TEST_LEDGER");
+    std::uint64_t decided = 0;
+    CHECK(eventually([&] {
+        keeper.look(decided += 1'000'000, [] { return event::kLatest; });
+        return further >= 4;
+    }));
+    CHECK(log.lines_with("the ledger is somebody else's") == 1);
+    CHECK(log.lines_with("the requests are somebody else's") == 1);
 }
 
 TEST_CASE("what holds a pruned generation's table is told once, the ledger is kept small all the same, and the table goes when it can") {

@@ -4,6 +4,7 @@
 #include "engine/handler_lane.hpp"
 #include "engine_fixture.hpp"
 #include "redis_fixture.hpp"
+#include "watched_store.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -268,4 +269,45 @@ TEST_CASE("a parallel domain stores up to where all its hosts are done, and a lo
     CHECK(next->status().counts.applied == 1);
     CHECK(next->status().counts.duplicates == 2); // of 52: those behind the one that waited
     CHECK(hosts.attempts().empty());
+}
+
+TEST_CASE("a look at attempts that fails takes nothing from the budget of events, and one that others hold up stops nothing") {
+    const bool is_outage = GENERATE(true, false);
+    CAPTURE(is_outage);
+    EngineFixture fixture;
+    std::atomic<int> failures{0};
+    std::atomic<int> opened{0};
+    WatchedStore store(*fixture.store);
+    store.opened = [&](WatchedSession &session) {
+        ++opened;
+        session.before_attempts = [&] {
+            if (failures > 0 && failures.fetch_sub(1) > 0) {
+                if (is_outage) {
+                    throw store::Unavailable("the store is away");
+                }
+                throw store::RunAgain("others are in the way");
+            }
+        };
+    };
+    engine::EventBudget budget(50);
+    engine::Environment environment = fixture.environment();
+    environment.store = &store;
+    environment.budget = &budget;
+    engine::DomainSpec spec = EngineFixture::spec_for(items_plugin());
+    spec.parallel = true;
+    spec.options.retry_delays = {300ms};
+    fixture.publish({item(0, "item.failing.v1", 1)});
+    engine::DomainWorker worker(spec, module_of({}), environment);
+    eventually([&] { return worker.status().counts.retries == 1; });
+    const int sessions = opened;
+    failures = 1; // the look at the event that waited for its retry
+    eventually([&] { return failures <= 0; });
+    std::vector<std::string> bodies;
+    for (int number = 1; number <= 10; ++number) {
+        bodies.push_back(item(number, "item.marked.v1"));
+    }
+    fixture.publish(bodies);
+    eventually([&] { return worker.status().counts.applied >= 11; });
+    CHECK_FALSE(budget.spent());
+    CHECK((opened == sessions) == !is_outage); // else the domain has begun anew
 }

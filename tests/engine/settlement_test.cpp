@@ -4,6 +4,7 @@
 
 #include "engine_fixture.hpp"
 #include "event/decoder.hpp"
+#include "settlement_plugin.hpp"
 #include "watched_session.hpp"
 
 #include <catch2/catch.hpp>
@@ -15,91 +16,14 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <set>
+#include <thread>
 
 using namespace weir;
 using namespace weir::test;
+using namespace weir::test::settling;
 
 namespace {
-
-std::atomic<int> runs{0};
-
-weir_cell_v1 text_cell(std::uint32_t column, std::string_view text) {
-    weir_cell_v1 cell{};
-    cell.column = column;
-    cell.operation = WEIR_CELL_SET;
-    cell.text = handlers::view(text);
-    return cell;
-}
-
-weir_status state(const weir_call_v1 *call, std::uint32_t table, std::uint32_t kind, const weir_cell_v1 *cells, std::uint32_t count) {
-    weir_change_v1 change{};
-    change.size = sizeof change;
-    change.table = table;
-    change.kind = kind;
-    change.cells = cells;
-    change.cell_count = count;
-    change.cell_stride = sizeof(weir_cell_v1);
-    call->change(call, &change);
-    return WEIR_OK;
-}
-
-std::string text_at(const weir_event_v1 *event, std::string_view pointer) {
-    weir_view found{};
-    return event->text(event, handlers::view(pointer), &found) == WEIR_FOUND ? std::string(handlers::text(found)) : std::string();
-}
-
-std::optional<std::string> trail_of(const weir_call_v1 *call, const std::string &id) {
-    const weir_cell_v1 key = text_cell(0, id);
-    const weir_row_v1 *row = nullptr;
-    if (call->read(call, 0, &key, 1, sizeof key, &row) != WEIR_FOUND) {
-        return std::nullopt;
-    }
-    return std::string(handlers::text(row->cells[2].text));
-}
-
-/// /add: counts up without a look; else appends /mark to the trail, and how long the trail of /from is, whose absence is a retry; /badge
-/// goes into a row of its own.
-weir_status play(void *, const weir_event_v1 *event, const weir_call_v1 *call) {
-    ++runs;
-    const std::string id = text_at(event, "/id");
-    const std::string number = text_at(event, "/number");
-    if (const std::string badge = text_at(event, "/badge"); !badge.empty()) {
-        const weir_cell_v1 cells[] = {text_cell(0, number), text_cell(1, badge)};
-        state(call, 1, WEIR_CHANGE_INSERT, cells, 2);
-    }
-    std::int64_t add = 0;
-    if (event->integer(event, handlers::view("/add"), &add) == WEIR_FOUND) {
-        weir_cell_v1 cells[] = {text_cell(0, id), {}};
-        cells[1].column = 1;
-        cells[1].operation = WEIR_CELL_ADD;
-        cells[1].integer = add;
-        return state(call, 0, WEIR_CHANGE_UPSERT, cells, 2);
-    }
-    std::string mark = text_at(event, "/mark");
-    if (const std::string from = text_at(event, "/from"); !from.empty()) {
-        const auto other = trail_of(call, from);
-        if (!other) {
-            call->error(call, handlers::view("not_yet"), handlers::view("the other item isn't there"));
-            return WEIR_RETRY;
-        }
-        mark += std::to_string(other->size());
-    }
-    const std::string trail = trail_of(call, id).value_or("") + mark;
-    const weir_cell_v1 cells[] = {text_cell(0, id), text_cell(2, trail)};
-    return state(call, 0, WEIR_CHANGE_UPSERT, cells, 2);
-}
-
-plugin::Description played() {
-    plugin::Description description = items_plugin();
-    store::Table badges;
-    badges.name = "badges";
-    badges.columns = {{"id", store::Type::text, false, 0, 0, store::Default::none, {}},
-                      {"badge", store::Type::text, false, 0, 0, store::Default::none, {}}};
-    badges.primary_key = {0};
-    badges.indexes.push_back({"badges_badge", {1}, true});
-    description.schema.tables.push_back(badges);
-    return description;
-}
 
 /// A store whose database refuses trails with a "!" and counts above a million, and what settles batches into it.
 struct Field {
@@ -108,7 +32,7 @@ struct Field {
     std::unique_ptr<engine::HandlerLanes> lanes;
     std::unique_ptr<WatchedSession> session;
 
-    Field() {
+    explicit Field(std::chrono::milliseconds batch_time = std::chrono::minutes(10)) {
         session = std::make_unique<WatchedSession>(fixture.session(description));
         if (on_postgresql()) {
             run_in_test_store(fixture.directory / "store", "items",
@@ -128,7 +52,8 @@ struct Field {
         setup.instance = plugin::Instance::create(module, "items", "items", "{}", reason);
         setup.marks = std::make_shared<engine::CrashMarks>(fixture.directory / "marks", "items");
         setup.domain = "items";
-        setup.budget = setup.batch_time = std::chrono::minutes(10); // what is held is another test's
+        setup.budget = std::chrono::minutes(10);
+        setup.batch_time = batch_time;
         lanes = std::make_unique<engine::HandlerLanes>(std::move(setup));
     }
 
@@ -262,6 +187,83 @@ TEST_CASE("a batch of which the store refuses some comes to what its events come
     }
 }
 
+TEST_CASE("a refused batch whose time is up leaves its end to the next one, and nothing in between") {
+    std::mt19937_64 random(seed());
+    std::size_t cut = 0;
+    for (int round = 0; round < 6; ++round) {
+        Field together(std::chrono::milliseconds(15));
+        Field alone;
+        constexpr int kKeys = 4;
+        for (int key = 0; key < kKeys + 2; ++key) { // so that no event asks for a retry
+            for (Field *field : {&together, &alone}) {
+                field->settle({field->work(1000 + key, "k" + std::to_string(key), mark('_'))});
+            }
+        }
+        std::vector<engine::WorkPtr> works;
+        for (int number = 0; number < 60; ++number) {
+            const std::string id = "k" + std::to_string(random() % kKeys);
+            works.push_back(together.work(number, id, random_payload(random, 20, kKeys)));
+        }
+        const std::vector<engine::Ran> model = one_by_one(alone, works);
+        slow = {std::chrono::milliseconds(20), {}};
+        std::size_t settled = 0;
+        while (settled < works.size()) {
+            const std::vector<engine::WorkPtr> batch(works.begin() + static_cast<std::ptrdiff_t>(settled), works.end());
+            slow.ran.clear();
+            const std::vector<engine::Ran> ran = together.settle(batch);
+            const auto held =
+                std::find_if(ran.begin(), ran.end(), [](const engine::Ran &one) { return !was_applied(one) && !is_dead(one); });
+            CAPTURE(round, settled, held - ran.begin(), seed());
+            REQUIRE(held != ran.begin());
+            REQUIRE(std::none_of(held, ran.end(), [](const engine::Ran &one) { return was_applied(one) || is_dead(one); }));
+            cut += held == ran.end() ? 0 : 1;
+            for (auto one = ran.begin(); one != held; ++one, ++settled) {
+                CAPTURE(works[settled]->event->message->body, one->result.error.type, model[settled].result.error.type);
+                REQUIRE(was_applied(*one) == was_applied(model[settled]));
+            }
+        }
+        slow = {};
+        for (const std::uint32_t table : {0U, 1U}) {
+            REQUIRE(together.rows(table) == alone.rows(table));
+        }
+    }
+    CHECK(cut > 6);
+}
+
+TEST_CASE("an event whose handler is overdue is held where one of its key before it has to wait after a refusal") {
+    const std::string from_parent = R"(,"from":"parent","mark":"a")";
+    SECTION("for a retry, since the row that it needs was not written") {
+        Field field;
+        const std::vector<engine::WorkPtr> batch = {field.work(0, "parent", mark('!')), field.work(1, "child", from_parent),
+                                                    field.work(2, "child", mark('b')), field.work(3, "other", mark('c'))};
+        batch[2]->running_alone = true;
+        const std::vector<engine::Ran> ran = field.settle(batch);
+        CHECK(is_dead(ran[0]));
+        CHECK(ran[1].result.status == WEIR_RETRY);
+        CHECK(ran[2].state == engine::Ran::State::held);
+        CHECK(was_applied(ran[3]));
+    }
+    SECTION("for the next batch, since the time is up") {
+        Field field(std::chrono::milliseconds(15));
+        field.settle({field.work(1000, "parent", mark('_'))});
+        std::vector<engine::WorkPtr> batch = {field.work(0, "parent", mark('!'))};
+        for (int number = 1; number < 6; ++number) { // each runs again, and takes longer than there is time
+            batch.push_back(field.work(number, "key " + std::to_string(number), from_parent));
+        }
+        batch.push_back(field.work(6, "key 5", mark('b')));
+        batch.back()->running_alone = true;
+        batch.push_back(field.work(7, "key 7", mark('b')));
+        batch.back()->running_alone = true;
+        slow = {std::chrono::milliseconds(20), {}};
+        const std::vector<engine::Ran> ran = field.settle(batch);
+        slow = {};
+        CHECK(is_dead(ran[0]));
+        CHECK(ran[5].state == engine::Ran::State::held);
+        CHECK(ran[6].state == engine::Ran::State::held);
+        CHECK(ran[7].state == engine::Ran::State::overdue); // nothing of its key is before it
+    }
+}
+
 TEST_CASE("an event that the store refuses makes no handler run again but those that read its rows") {
     const auto thousand = [](const Field &field, int poison, const std::string &what, int keys) {
         std::vector<engine::WorkPtr> works;
@@ -303,7 +305,7 @@ TEST_CASE("where the store names the refused row, nothing is tried but the batch
             if (!named) {
                 field.session->name_row = [](std::span<const store::TableFlush>) { return std::nullopt; };
             }
-            field.session->flushes = field.session->refusals = 0;
+            field.session->flushes = field.session->refusals = field.session->trips = 0;
             const std::vector<engine::Ran> ran = field.settle(works);
             CAPTURE(what, named);
             CHECK(is_dead(ran[701]));
@@ -311,6 +313,7 @@ TEST_CASE("where the store names the refused row, nothing is tried but the batch
             if (named) {
                 CHECK(field.session->flushes == 4);
                 CHECK(field.session->refusals == 2);
+                CHECK(field.session->trips == 3); // the event together with what stands before it
             } else {
                 CHECK(field.session->flushes > 4 + 8); // it is looked for among 1,500 rows
             }

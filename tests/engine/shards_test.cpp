@@ -3,8 +3,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <random>
 
@@ -144,6 +146,145 @@ TEST_CASE("where other domains' batches take the processors, a domain's shards t
     REQUIRE(order.size() == kEvents);
     for (int i = 0; i < kEvents; ++i) { // out of place by a batch or two of each shard
         REQUIRE(std::abs(order[static_cast<std::size_t>(i)] - i) <= 25);
+    }
+}
+
+TEST_CASE("where one batch of each domain is all that is worth running, one shard takes all keys, in the partition's order") {
+    EngineFixture fixture;
+    constexpr int kEvents = 300;
+    fixture.publish(marks(kEvents, "item.marked.v1"));
+    engine::DomainSpec spec = sharded();
+    spec.options.batch_max_events = 10;
+    engine::Environment environment = fixture.environment();
+    environment.under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    engine::BatchesUnderWay::Busy one(environment.under_way);
+    engine::BatchesUnderWay::Busy other(environment.under_way);
+    one.say(true);
+    other.say(true);
+    static std::mutex mutex;
+    static std::vector<int> order; // of the events' numbers
+    order.clear();
+    const weir_handler_v1 noted = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) {
+        weir_view number{};
+        if (event->text(event, {"/mark", 5}, &number) == WEIR_FOUND) {
+            const std::lock_guard lock(mutex);
+            order.push_back(std::stoi(std::string(number.data, number.size)));
+        }
+        return handlers::append(instance, event, call);
+    };
+    engine::DomainWorker worker(spec, module_of(items_plugin(), {{"item.marked.v1", noted}}), environment);
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    CHECK(worker.status().counts.applied == kEvents);
+    REQUIRE(order.size() == kEvents);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_CASE("that one key waits doesn't keep the others from one shard, nor its later events from their order") {
+    EngineFixture fixture;
+    constexpr int kEvents = 300;
+    std::vector<std::string> bodies = marks(kEvents, "item.marked.v1");
+    bodies.front() = item_event(0, "item.failing.v1", R"({"id":"k1","mark":"a","times":1})");
+    bodies.push_back(item_event(kEvents, "item.failing.v1", R"({"id":"k1","mark":"z","times":0})"));
+    fixture.publish(bodies);
+    engine::DomainSpec spec = sharded();
+    spec.options.batch_max_events = 10;
+    spec.options.retry_delays = {std::chrono::milliseconds(1500)};
+    engine::Environment environment = fixture.environment();
+    environment.under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    static struct Seen {
+        std::mutex mutex;
+        std::unique_ptr<engine::BatchesUnderWay::Busy> one;
+        std::unique_ptr<engine::BatchesUnderWay::Busy> other;
+        std::vector<int> order; // of the events' numbers, once others are busy
+        std::size_t events = 0;
+    } seen;
+    seen.one = std::make_unique<engine::BatchesUnderWay::Busy>(environment.under_way);
+    seen.other = std::make_unique<engine::BatchesUnderWay::Busy>(environment.under_way);
+    seen.order.clear();
+    seen.events = 0;
+    const weir_handler_v1 noted = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) {
+        weir_view number{};
+        if (event->text(event, {"/mark", 5}, &number) == WEIR_FOUND) {
+            const std::lock_guard lock(seen.mutex);
+            if (++seen.events == 60) {
+                seen.one->say(true);
+                seen.other->say(true);
+            } else if (seen.events > 150 && number.size > 1) {
+                seen.order.push_back(std::stoi(std::string(number.data, number.size)));
+            }
+        }
+        return handlers::append(instance, event, call);
+    };
+    engine::DomainWorker worker(spec, module_of(items_plugin(), {{"item.marked.v1", noted}}), environment);
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    CHECK(worker.status().counts.applied == kEvents + 1);
+    CHECK(worker.status().counts.retries == 1);
+    CHECK(std::is_sorted(seen.order.begin(), seen.order.end()));
+    CHECK(fixture.trail(items_plugin(), "k1") == "a1z");
+    seen.one.reset();
+    seen.other.reset();
+}
+
+TEST_CASE("every key keeps its order while others become busy and idle again, and shards are used and not") {
+    EngineFixture fixture;
+    std::mt19937_64 random(seed());
+    std::vector<std::string> bodies;
+    std::map<std::string, std::string> expected;
+    for (int i = 0; i < 2000; ++i) {
+        const std::string id = "k" + std::to_string(random() % 41);
+        const std::string letter(1, static_cast<char>('a' + i % 26));
+        const bool fails = random() % 200 == 0;
+        bodies.push_back(fails ? item_event(i, "item.failing.v1", R"({"id":")" + id + R"(","mark":")" + letter + R"(","times":1})")
+                               : item_event(i, "item.marked.v1", mark(id, letter)));
+        expected[id] += letter;
+    }
+    fixture.publish(bodies);
+    engine::Environment environment = fixture.environment();
+    environment.under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    static struct Others {
+        std::mutex mutex;
+        std::unique_ptr<engine::BatchesUnderWay::Busy> one;
+        std::unique_ptr<engine::BatchesUnderWay::Busy> other;
+        int events = 0;
+    } others;
+    others.one = std::make_unique<engine::BatchesUnderWay::Busy>(environment.under_way);
+    others.other = std::make_unique<engine::BatchesUnderWay::Busy>(environment.under_way);
+    const weir_handler_v1 amid = [](void *instance, const weir_event_v1 *event, const weir_call_v1 *call) {
+        {
+            const std::lock_guard lock(others.mutex);
+            if (++others.events % 50 == 0) {
+                others.one->say(others.events % 100 == 0);
+                others.other->say(others.events % 100 == 0);
+            }
+        }
+        return handlers::append(instance, event, call);
+    };
+    engine::DomainWorker worker(sharded(), module_of(items_plugin(), {{"item.marked.v1", amid}}), environment);
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    for (const auto &[id, trail] : expected) {
+        CHECK(fixture.trail(items_plugin(), id) == trail);
+    }
+    CHECK(worker.status().counts.applied == 2000);
+    others.one.reset();
+    others.other.reset();
+}
+
+TEST_CASE("where other domains' batches take the processors, batches are half as large as they may be") {
+    EngineFixture fixture;
+    fixture.publish(marks(300, "item.marked.v1"));
+    engine::DomainSpec spec = sharded();
+    spec.options.batch_max_events = 60;
+    engine::Environment environment = fixture.environment();
+    environment.under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    environment.under_way->begin(); // those of two others
+    environment.under_way->begin();
+    engine::DomainWorker worker(spec, module_of(items_plugin()), environment);
+    REQUIRE(EngineFixture::drain(worker, std::chrono::seconds(120)));
+    const engine::Counts counts = worker.status().counts;
+    CHECK(counts.applied == 300);
+    for (std::size_t bucket = 1; bucket < engine::Histogram::kBuckets; ++bucket) {
+        CAPTURE(bucket);
+        CHECK((counts.batch_events.bound(bucket - 1) < 30 || counts.batch_events.count(bucket) == 0));
     }
 }
 

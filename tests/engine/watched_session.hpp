@@ -17,26 +17,53 @@ public:
 
     std::size_t flushes = 0;
     std::size_t refusals = 0;
+    std::size_t trips = 0; ///< in which something is flushed; a store may need more for two flushes at once
+    /// Called before a transaction begins, on the caller's thread; it may throw.
+    std::function<void()> before_begin;
     /// Which row a refused flush is said to be refused for, instead of the store's guess; nothing: it can't be told.
     std::function<std::optional<store::RefusedRow>(std::span<const store::TableFlush>)> name_row;
 
+    /// Called before each look at the attempts of events.
+    std::function<void()> before_attempts;
+
+    std::vector<store::Attempts> attempts_of(std::span<const event::Uuid> ids) override {
+        if (before_attempts) {
+            before_attempts();
+        }
+        return session_->attempts_of(ids);
+    }
+    store::LedgerUpkeep maintain_ledger(const store::LedgerPolicy &policy) override { return session_->maintain_ledger(policy); }
+
     void flush(std::span<const store::TableFlush> tables) override {
+        ++trips;
         ++flushes;
         try {
             session_->flush(tables);
         } catch (const store::DataRefused &refused) {
-            ++refusals;
-            if (!name_row) {
-                throw;
-            }
-            if (auto row = name_row(tables)) {
-                throw store::RowRefused(refused.what(), std::move(*row));
-            }
-            throw store::DataRefused(refused.what());
+            throw_refusal(refused, tables);
         }
     }
 
-    void begin(std::span<const store::Lease> leases) override { session_->begin(leases); }
+    std::optional<store::DataRefused> flush_both(std::span<const store::TableFlush> first, std::span<const store::TableFlush> second,
+                                                 int depth) override {
+        ++trips;
+        flushes += 2;
+        try {
+            auto refusal = session_->flush_both(first, second, depth);
+            refusals += refusal ? 1 : 0;
+            return refusal;
+        } catch (const store::DataRefused &refused) {
+            --flushes;
+            throw_refusal(refused, first);
+        }
+    }
+
+    void begin(std::span<const store::Lease> leases) override {
+        if (before_begin) {
+            before_begin();
+        }
+        session_->begin(leases);
+    }
     void begin_reading() override { session_->begin_reading(); }
     void commit() override { session_->commit(); }
     void rollback() noexcept override { session_->rollback(); }
@@ -45,6 +72,7 @@ public:
     void release(int depth) override { session_->release(depth); }
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override { return session_->decided(ids); }
     const std::vector<store::PrunedRange> &pruned() override { return session_->pruned(); }
+    std::vector<store::UnappliedEvent> unapplied(std::span<const event::Uuid> ids) override { return session_->unapplied(ids); }
     void record(std::span<const store::LedgerEntry> entries) override { session_->record(entries); }
     std::vector<std::optional<store::Row>> fetch(std::uint32_t table, std::span<const store::Key> keys) override {
         return session_->fetch(table, keys);
@@ -82,6 +110,18 @@ public:
     std::vector<store::Row> scan(const Scan &scan) override { return session_->scan(scan); }
 
 private:
+    // Called from within a handler of the refusal.
+    [[noreturn]] void throw_refusal(const store::DataRefused &refused, std::span<const store::TableFlush> tables) {
+        ++refusals;
+        if (!name_row) {
+            throw;
+        }
+        if (auto row = name_row(tables)) {
+            throw store::RowRefused(refused.what(), std::move(*row));
+        }
+        throw store::DataRefused(refused.what());
+    }
+
     std::unique_ptr<store::Session> session_;
 };
 

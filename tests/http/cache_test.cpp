@@ -19,6 +19,8 @@ using weir::test::eventually;
 
 namespace {
 
+constexpr auto later = ResponseCache::Clock::time_point::max();
+
 RouteOptions kept_for(std::chrono::milliseconds time) {
     RouteOptions how;
     how.max_age = time;
@@ -131,7 +133,7 @@ TEST_CASE("Queries made up at random take a bounded place, and not that of an an
     const auto body = std::make_shared<const Response>(Response::json(200, "{}"));
     const auto nobody = [](const KeptResponse *) {};
     const auto ask = [&](const ResponseCache::Key &one) {
-        const ResponseCache::Asked asked = cache.ask(one, ResponseCache::Clock::now(), nobody);
+        const ResponseCache::Asked asked = cache.ask(one, ResponseCache::Clock::now(), ResponseCache::Clock::time_point::max(), nobody);
         if (asked.fill) {
             cache.put(*asked.fill, one, body, std::chrono::hours(1));
         }
@@ -146,6 +148,26 @@ TEST_CASE("Queries made up at random take a bounded place, and not that of an an
     CHECK(ask(key("/popular", "")));
 }
 
+TEST_CASE("What nobody has filled in time is filled by who asks next, and whoever waits gets the first answer that comes") {
+    ResponseCache cache;
+    int handed = 0;
+    const auto waiter = [&](const KeptResponse *) { ++handed; };
+    const auto now = ResponseCache::Clock::now();
+    const auto until = now + std::chrono::seconds(1);
+    const auto hangs = cache.ask(key("/a", ""), now, until, waiter);
+    REQUIRE(hangs.fill);
+    CHECK_FALSE(cache.ask(key("/a", ""), now, until, waiter).fill);
+    const auto next = cache.ask(key("/a", ""), until, until + std::chrono::seconds(1), waiter);
+    REQUIRE(next.fill);
+    CHECK_FALSE(cache.ask(key("/a", ""), until, until, waiter).fill);
+    const auto answer = std::make_shared<const Response>(Response::json(200, "1"));
+    cache.put(*next.fill, key("/a", ""), answer, std::chrono::seconds(10));
+    CHECK(handed == 4);
+    cache.put(*hangs.fill, key("/a", ""), answer, std::chrono::seconds(10)); // it comes too late, and does no harm
+    CHECK(handed == 4);
+    CHECK(cache.ask(key("/a", ""), ResponseCache::Clock::now(), until, waiter).kept);
+}
+
 TEST_CASE("A failure is handed to all who wait and not kept, for any query as for one") {
     ResponseCache cache;
     Response failure = problem(503, "away");
@@ -154,14 +176,14 @@ TEST_CASE("A failure is handed to all who wait and not kept, for any query as fo
     int sent_back = 0;
     const auto waiter = [&](const KeptResponse *kept) { ++(kept != nullptr ? handed : sent_back); };
     const auto now = ResponseCache::Clock::now();
-    const auto first = cache.ask(key("/a", "1"), now, waiter);
+    const auto first = cache.ask(key("/a", "1"), now, later, waiter);
     REQUIRE(first.fill);
-    CHECK_FALSE(cache.ask(key("/a", "1"), now, waiter).fill);
+    CHECK_FALSE(cache.ask(key("/a", "1"), now, later, waiter).fill);
     cache.put(*first.fill, key("/a", "1"), std::make_shared<const Response>(failure), std::chrono::milliseconds(0));
     CHECK(handed == 2);
     CHECK(sent_back == 0);
     CHECK(cache.entries() == 0);
-    const auto second = cache.ask(key("/a", "1"), now, waiter);
+    const auto second = cache.ask(key("/a", "1"), now, later, waiter);
     CHECK(second.fill);
     CHECK_FALSE(second.kept);
 }

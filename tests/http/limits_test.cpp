@@ -2,7 +2,10 @@
 #include "serving.hpp"
 
 #include "gate.hpp"
+#include "http/worker_pool.hpp"
 #include "support.hpp"
+
+#include <atomic>
 
 using namespace weir::http;
 using namespace weir::http::test;
@@ -179,7 +182,7 @@ TEST_CASE("http.handler_timeout_ms counts where a route has no time of its own")
     CHECK(late.body.find("200 ms") != std::string::npos);
 }
 
-TEST_CASE("A 504 names the key that is in effect for its route") {
+TEST_CASE("A 504 names the key that is in effect for its route, and where no worker was free, that is said instead") {
     Gate gate;
     ServerOptions how = options();
     how.workers = 1;
@@ -195,13 +198,17 @@ TEST_CASE("A 504 names the key that is in effect for its route") {
         CHECK(answer.status == 504);
         return answer.body;
     };
-    for (int count = 0; count < 2; ++count) { // the second time no worker is free
-        CHECK(late("/plain").find(" ms (http.handler_timeout_ms)") != std::string::npos);
-        const std::string domain = late("/domain");
-        CHECK(domain.find("100 ms (engine.handler_budget_ms of domain votes)") != std::string::npos);
-        CHECK(domain.find("http.handler_timeout_ms") == std::string::npos);
-        CHECK(late("/fixed").find("100 ms (the route's own time)") != std::string::npos);
-    }
+    CHECK(late("/plain").find(" ms (http.handler_timeout_ms)") != std::string::npos);
+    const std::string domain = late("/domain");
+    CHECK(domain.find("100 ms (engine.handler_budget_ms of domain votes)") != std::string::npos);
+    CHECK(domain.find("http.handler_timeout_ms") == std::string::npos);
+    CHECK(late("/fixed").find("100 ms (the route's own time)") != std::string::npos);
+    // Now no worker is free, which is no fault of the route that is asked for, nor of its key.
+    const HttpAnswer waited = http(serving.port, "GET", "/domain");
+    CHECK(waited.status == 503);
+    CHECK(waited.body.find("No worker was free within 100 ms") != std::string::npos);
+    CHECK(waited.body.find("http.workers") != std::string::npos);
+    CHECK(waited.body.find("votes") == std::string::npos);
 }
 
 TEST_CASE("Requests beyond the queue are 503 with Retry-After, and routes of operations are answered all the same") {
@@ -277,4 +284,81 @@ TEST_CASE("A body's limit changes while the server runs") {
     how.limits.max_body_bytes = 5;
     serving.server.reconfigure(how.limits, how.listeners);
     CHECK(http(serving.port, "POST", "/echo", "0123456789").status == 413);
+}
+
+namespace {
+
+/// Watches handlers that share an allowance, which never ends.
+class Watch : public HandlerWatch {
+public:
+    void left_behind(const Route &) override { ++left; }
+    void returned(const Route &) override { --left; }
+    bool full() const override { return false; }
+    Response refusal() const override { return {}; }
+    const void *group() const noexcept override { return this; }
+
+    std::atomic<int> left{0};
+};
+
+/// Four workers, and jobs that wait until the gate opens.
+struct Pool {
+    ~Pool() {
+        gate.set_value();
+        CHECK(eventually([&] { return pool.running() + pool.queued() == 0; }));
+        CHECK(pool.stop(WorkerPool::Clock::now() + std::chrono::seconds(60)));
+    }
+
+    /// @param from_now when it is overdue
+    void submit(const std::shared_ptr<Watch> &watch, std::chrono::seconds from_now) {
+        const auto run = [this, open = open] {
+            ++running;
+            open.wait();
+        };
+        REQUIRE(pool.submit({run, WorkerPool::Clock::now() + from_now, {}, watch, std::make_shared<const Route>()}));
+    }
+    bool answers(const std::shared_ptr<Watch> &watch) {
+        const auto done = std::make_shared<std::promise<void>>();
+        REQUIRE(pool.submit(
+            {[done] { done->set_value(); }, WorkerPool::Clock::now() + std::chrono::hours(1), {}, watch, std::make_shared<const Route>()}));
+        return done->get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    }
+
+    std::promise<void> gate;
+    std::shared_future<void> open = gate.get_future().share();
+    std::atomic<int> running{0}; // until the gate opens
+    WorkerPool pool{4, 100};
+};
+
+} // namespace
+
+TEST_CASE("handlers of a group that has left none behind get all workers") {
+    const auto group = std::make_shared<Watch>();
+    Pool jobs;
+    for (int i = 0; i < 6; ++i) {
+        jobs.submit(group, std::chrono::hours(1));
+    }
+    CHECK(eventually([&] { return jobs.running == 4; }));
+    CHECK(group->left == 0);
+}
+
+TEST_CASE("while a handler of a group is left behind, others of the group get half of the workers, and other groups the rest") {
+    const auto group = std::make_shared<Watch>();
+    const auto other = std::make_shared<Watch>();
+    Pool jobs;
+    jobs.submit(group, std::chrono::seconds(0));
+    REQUIRE(eventually([&] { return jobs.running == 1; }));
+    jobs.pool.relieve(WorkerPool::Clock::now());
+    REQUIRE(group->left == 1);
+    for (int i = 0; i < 6; ++i) {
+        jobs.submit(group, std::chrono::hours(1));
+    }
+    REQUIRE(eventually([&] { return jobs.running == 3; })); // the one that was left behind, and two
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(jobs.answers(other));
+    }
+    CHECK(jobs.running == 3);
+    jobs.submit(other, std::chrono::hours(1));
+    jobs.submit(other, std::chrono::hours(1));
+    CHECK(eventually([&] { return jobs.running == 5; })); // in the place of the one left behind there is another thread
+    CHECK(jobs.pool.queued() == 4);
 }

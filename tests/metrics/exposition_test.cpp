@@ -32,6 +32,8 @@ metrics::Figures everything() {
         domain.status.phase = engine::Phase::serving;
         domain.status.ready = true;
         domain.status.held = 7;
+        domain.in_hand = 8;
+        domain.unread = 40;
         domain.status.counts.retries = 5;
         engine::TopicCounts &topic = domain.status.counts.of("identity.user.v1");
         topic.applied = 90;
@@ -82,6 +84,8 @@ TEST_CASE("a page with everything in it is right to the strictest reader, and ke
         CHECK(page.value("weir_events_total", {{"domain", domain}, {"topic", "identity.user.v1"}, {"outcome", "applied"}}) == 90);
         CHECK(page.value("weir_events_total", {{"domain", domain}, {"topic", "identity.user.v1"}, {"outcome", "dead_letter"}}) == 0);
         CHECK(page.value("weir_topic_lag_messages", {{"domain", domain}, {"topic", "identity.user.v1"}, {"partition", "0"}}) == 40);
+        CHECK(page.value("weir_domain_in_hand_events", {{"domain", domain}}) == 8);
+        CHECK(page.value("weir_domain_unread_messages", {{"domain", domain}}) == 40);
         CHECK(page.value("weir_ledger_events", {{"domain", domain}}) == 123456789);
         CHECK(page.value("weir_domain_phase", {{"domain", domain}, {"phase", "serving"}}) == 1);
         CHECK(page.value("weir_domain_phase", {{"domain", domain}, {"phase", "waiting"}}) == 0);
@@ -99,15 +103,50 @@ TEST_CASE("what can't be known is left out, and not told as zero") {
     figures.http.reset();
     for (metrics::DomainFigures &domain : figures.domains) {
         domain.lag.reset();
+        domain.unread.reset();
         domain.store.reset();
     }
     const ExpositionText page = test::read_exposition(metrics::exposition(figures));
     CHECK(page.problems.empty());
-    for (const char *name :
-         {"weir_topic_lag_messages", "weir_dead_letters_pending", "weir_store_pool_connections", "weir_http_connections"}) {
+    for (const char *name : {"weir_topic_lag_messages", "weir_domain_unread_messages", "weir_dead_letters_pending",
+                             "weir_store_pool_connections", "weir_http_connections"}) {
         CHECK_FALSE(page.families.contains(name));
     }
     CHECK(test::read_exposition(metrics::exposition({})).problems.empty());
+}
+
+TEST_CASE("a domain that has stopped keeps its counters, and nothing by which anybody could be alarmed") {
+    metrics::Figures figures = everything();
+    engine::DomainStatus &stopped = figures.domains[0].status;
+    stopped.phase = engine::Phase::stopped;
+    stopped.ready = false;
+    stopped.refused = "a newer generation";
+    stopped.missing_topics = {"identity.user.v1"};
+    stopped.overdue = 1;
+    const ExpositionText page = test::read_exposition(metrics::exposition(figures));
+    CHECK(page.problems.empty());
+    const ExpositionText::Labels gone{{"domain", "linting"}};
+    const ExpositionText::Labels there{{"domain", "od\"d\\\nname"}};
+    int looked = 0;
+    for (const auto &[name, family] : page.families) {
+        if (name.starts_with("weir_domain_") && family.type == "gauge") {
+            CAPTURE(name);
+            CHECK_FALSE(family.samples.contains(gone));
+            looked += family.samples.contains(there) ? 1 : 0;
+        }
+    }
+    CHECK(looked >= 9);
+    CHECK(page.value("weir_domain_phase", {{"domain", "linting"}, {"phase", "stopped"}}) == 1);
+    CHECK(page.value("weir_events_total", {{"domain", "linting"}, {"topic", "identity.user.v1"}, {"outcome", "applied"}}) == 90);
+    CHECK(page.value("weir_event_retries_total", gone) == 5);
+}
+
+TEST_CASE("alerts are sound, and tell of what they are for, and of nothing else") {
+    if (!test::has_promtool()) {
+        test::left_out("what alerts tell: promtool isn't installed (scripts/install-dependencies.sh --lint)");
+    }
+    CHECK(test::promtool("check rules '" + (test::source_directory() / "deploy/alerts.yaml").string() + "'") == "");
+    CHECK(test::promtool("test rules '" + (test::source_directory() / "tests/metrics/alerts_test.yaml").string() + "'") == "");
 }
 
 TEST_CASE("figures of the process are the process's own") {

@@ -240,6 +240,20 @@ std::set<std::string> metrics_named_in(const std::string &text, const std::set<s
 
 bool has_promtool() { return std::system("command -v promtool >/dev/null 2>&1") == 0; }
 
+std::string promtool(const std::string &arguments) {
+    std::string said;
+    FILE *out = has_promtool() ? popen(("promtool " + arguments + " 2>&1").c_str(), "r") : nullptr;
+    if (out != nullptr) {
+        char part[512];
+        while (std::fgets(part, sizeof part, out) != nullptr) {
+            said += part;
+        }
+        const int status = pclose(out);
+        said = status == 0 ? "" : said + " (status " + std::to_string(status) + ")";
+    }
+    return said;
+}
+
 std::string said_by_promtool(const std::string &text) {
     if (!has_promtool()) {
         return {};
@@ -251,15 +265,7 @@ std::string said_by_promtool(const std::string &text) {
     }
     close(made);
     std::ofstream(file) << text;
-    std::string said;
-    if (FILE *out = popen(("promtool check metrics < " + file + " 2>&1").c_str(), "r")) {
-        char part[512];
-        while (std::fgets(part, sizeof part, out) != nullptr) {
-            said += part;
-        }
-        const int status = pclose(out);
-        said = status == 0 ? "" : said + " (status " + std::to_string(status) + ")";
-    }
+    std::string said = promtool("check metrics < " + file);
     std::filesystem::remove(file);
     return said;
 }

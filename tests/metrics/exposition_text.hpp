@@ -33,6 +33,9 @@ std::set<std::string> metrics_named_in(const std::string &text, const std::set<s
 
 bool has_promtool();
 
+/// Runs promtool. @return what it says where it isn't content; empty where it is, or isn't installed
+std::string promtool(const std::string &arguments);
+
 /// What `promtool check metrics` says of a page; empty where it is content, or isn't installed.
 std::string said_by_promtool(const std::string &text);
 

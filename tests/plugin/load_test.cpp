@@ -182,6 +182,15 @@ TEST_CASE("a plugin whose handlers have names that no event leads to is refused,
     CHECK(mentions(refusal.message, "handle_good_<event type>"));
 }
 
+TEST_CASE("a plugin of routes alone may call their functions what handlers are called") {
+    test::Directories directories;
+    plugin::PluginRefusal refusal;
+    const auto module = load(directories, "routes_only", refusal);
+    INFO(refusal.message);
+    REQUIRE(module);
+    CHECK(module->description().routes.size() == 1);
+}
+
 TEST_CASE("a trial that can't be started is a refusal that names the command") {
     test::Directories directories;
     plugin::LoadOptions options = directories.loading();

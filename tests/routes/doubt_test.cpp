@@ -7,7 +7,10 @@
 #include "proxy.hpp"
 
 #include <catch2/catch.hpp>
+#include <condition_variable>
 #include <deque>
+#include <mutex>
+#include <thread>
 
 using namespace weir;
 using namespace weir::test;
@@ -18,6 +21,7 @@ namespace {
 enum class Fate {
     committed,  ///< as it should be
     reply_lost, ///< committed, and the connection ends before anybody hears of it
+    late,       ///< the connection ends while the store has it, and is not done with it
     cut         ///< the connection ends before the store hears of it
 };
 struct Plan {
@@ -25,6 +29,9 @@ struct Plan {
     bool is_away_after{false}; ///< once a connection has ended, none can be opened
     bool is_away{false};
     std::function<void()> meanwhile; ///< after each end of a connection
+    std::unique_ptr<store::Session> late;
+    std::function<void()> before_record;                                  ///< on any thread, as the next one
+    std::function<void(std::span<const store::TableFlush>)> before_flush; ///< it may throw
 };
 
 /// A session of a store, whose connection ends when it is planned to.
@@ -36,6 +43,10 @@ public:
         const Fate fate = plan_.fates.empty() ? Fate::committed : plan_.fates.front();
         if (!plan_.fates.empty()) {
             plan_.fates.pop_front();
+        }
+        if (fate == Fate::late) {
+            plan_.late = std::move(real_);
+            throw store::InDoubt("the connection ended");
         }
         if (fate != Fate::cut) {
             real_->commit();
@@ -52,16 +63,30 @@ public:
 
     void begin(std::span<const store::Lease> leases) override { real_->begin(leases); }
     void begin_reading() override { real_->begin_reading(); }
-    void rollback() noexcept override { real_->rollback(); }
+    void rollback() noexcept override {
+        if (real_) {
+            real_->rollback();
+        }
+    }
     void savepoint(int depth) override { real_->savepoint(depth); }
     void rollback_to(int depth) override { real_->rollback_to(depth); }
     void release(int depth) override { real_->release(depth); }
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override { return real_->decided(ids); }
-    void record(std::span<const store::LedgerEntry> entries) override { real_->record(entries); }
+    void record(std::span<const store::LedgerEntry> entries) override {
+        if (plan_.before_record) {
+            plan_.before_record();
+        }
+        real_->record(entries);
+    }
     std::vector<std::optional<store::Row>> fetch(std::uint32_t table, std::span<const store::Key> keys) override {
         return real_->fetch(table, keys);
     }
-    void flush(std::span<const store::TableFlush> tables) override { real_->flush(tables); }
+    void flush(std::span<const store::TableFlush> tables) override {
+        if (plan_.before_flush) {
+            plan_.before_flush(tables);
+        }
+        real_->flush(tables);
+    }
     void add_outbox(std::span<const store::OutboxEntry> entries) override { real_->add_outbox(entries); }
     void note_route_change(std::uint32_t table) override { real_->note_route_change(table); }
     std::vector<store::Row> scan(const Scan &scan) override { return real_->scan(scan); }
@@ -129,10 +154,11 @@ engine::RouteRequest request(std::string_view path, std::string_view body) {
 }
 
 /// What is answered before `answer` returns; status 0: nothing is.
-engine::RouteAnswer ask(engine::RouteService &service, const engine::RouteRequest &asked) {
+engine::RouteAnswer ask(engine::RouteService &service, const engine::RouteRequest &asked, const std::string &route = {},
+                        std::uint32_t method = WEIR_HTTP_POST) {
     const auto answer = std::make_shared<engine::RouteAnswer>();
     answer->status = 0;
-    service.answer(route_at(service, std::string(asked.path), WEIR_HTTP_POST), asked,
+    service.answer(route_at(service, route.empty() ? std::string(asked.path) : route, method), asked,
                    [answer](engine::RouteAnswer given) { *answer = std::move(given); });
     return *answer;
 }
@@ -263,4 +289,104 @@ TEST_CASE("a request without a key is not published where a commit of it was in 
     CHECK(answer.status == 503);
     CHECK(answer.code == "in_doubt");
     CHECK(desk.published("desk.told") == 0);
+}
+
+TEST_CASE("what came too late to be seen is no reason to refuse the request that it is the effect of") {
+    if (!on_postgresql()) {
+        return; // nobody else begins a change there while a commit is under way
+    }
+    const bool waits = GENERATE(false, true);
+    Desk desk;
+    REQUIRE(desk.ask("POST", "/desk/notes", save_body("a")).status == 201); // version 1
+    Plan plan;
+    const auto service = routes_on(desk, std::make_shared<DoubtfulStore>(desk.store->domain("desk"), plan));
+    std::thread store_works;
+    int looks = 0;
+    plan.before_record = [&] {
+        if (++looks == 1) { // of the run whose commit is late
+            plan.fates = {Fate::late};
+        } else if (plan.late) { // when the ledger has been looked at
+            store_works = std::thread([late = std::shared_ptr<store::Session>(std::move(plan.late)), waits] {
+                if (waits) {
+                    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+                    eventually([&] { return std::chrono::steady_clock::now() > end; });
+                }
+                late->commit();
+            });
+            if (!waits) {
+                store_works.join();
+            }
+        }
+    };
+    engine::RouteRequest replace = request("/desk/notes/a", R"({"words":"changed"})");
+    replace.variables = {{"id", "a"}};
+    replace.headers = {{"If-Match", "\"1\""}};
+    const engine::RouteAnswer answer = ask(*service, replace, "/desk/notes/{id}", WEIR_HTTP_PUT);
+    if (store_works.joinable()) {
+        store_works.join();
+    }
+    CHECK(looks >= 2);
+    CHECK(answer.status == 200);
+    CHECK(answer.body == R"({"version":2})");
+    CHECK(desk.note("a") == R"({"id":"a","words":"changed","version":2})");
+}
+
+TEST_CASE("a request that the store doesn't take under its key is alone with it, and those that are noted with it are answered as ever") {
+    Desk desk;
+    Plan plan;
+    const auto service = routes_on(desk, std::make_shared<DoubtfulStore>(desk.store->domain("desk"), plan));
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool is_held = false;
+    bool is_released = false;
+    std::size_t most_at_once = 0;
+    plan.before_flush = [&](std::span<const store::TableFlush> tables) {
+        std::unique_lock lock(mutex);
+        is_held = true;
+        changed.notify_all();
+        changed.wait(lock, [&] { return is_released; });
+        most_at_once = std::max(most_at_once, tables[0].created.size());
+        for (const store::Row &row : tables[0].created) {
+            for (const store::Value &cell : row) {
+                if (const auto *text = std::get_if<std::string>(&cell); text && text->find("not to be kept") != std::string::npos) {
+                    throw store::DataRefused("a value that the store doesn't take");
+                }
+            }
+        }
+    };
+    constexpr std::size_t kRequests = 8;
+    std::vector<std::string> bodies;
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < kRequests; ++i) {
+        bodies.push_back(i == 3 || i == 6 ? R"({"words":"not to be kept"})" : R"({"words":"x"})");
+        keys.push_back("key " + std::to_string(i));
+        keys.back()[3] = '-';
+    }
+    std::vector<engine::RouteAnswer> answers(kRequests);
+    std::size_t answered = 0;
+    for (std::size_t i = 0; i < kRequests; ++i) {
+        engine::RouteRequest tell = request("/desk/tell", bodies[i]);
+        tell.headers = {{"Idempotency-Key", keys[i]}};
+        service->answer(route_at(*service, "/desk/tell", WEIR_HTTP_POST), tell, [&, i](engine::RouteAnswer answer) {
+            const std::lock_guard lock(mutex);
+            answers[i] = std::move(answer);
+            ++answered;
+            changed.notify_all();
+        });
+        std::unique_lock lock(mutex);
+        REQUIRE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return is_held; })); // the first goes alone
+    }
+    {
+        std::unique_lock lock(mutex);
+        is_released = true;
+        changed.notify_all();
+        REQUIRE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return answered == kRequests; }));
+    }
+    CHECK(most_at_once == kRequests - 1);
+    for (std::size_t i = 0; i < kRequests; ++i) {
+        INFO(i);
+        CHECK(answers[i].status == (i == 3 || i == 6 ? 500 : 202));
+        CHECK(answers[i].code == (i == 3 || i == 6 ? "plugin_error" : ""));
+    }
+    CHECK(desk.published("desk.told") == kRequests - 2);
 }

@@ -74,6 +74,20 @@ TEST_CASE("the OpenAPI document tells of each route what it may be answered with
     CHECK(answers("/desk/private/{id}", "put") == Statuses{"2XX", "400", "401", "403", "404", "406", "409", "412", "413", "415", "422",
                                                            "428", "500", "502", "503", "504", "default"});
     CHECK(answers("/desk/counts", "get") == Statuses{"200", "406", "500", "503", "default"});
+    const auto headers = [&](const char *path, const char *method) {
+        std::vector<std::string> names;
+        for (const auto &parameter : document.at("paths").at(path).at(method).at("parameters")) {
+            if (parameter.at("in") == "header") {
+                names.push_back(parameter.at("name"));
+            }
+        }
+        return names;
+    };
+    CHECK(headers("/desk/notes", "get") == Statuses{"If-None-Match"});
+    CHECK(headers("/desk/notes", "post") == Statuses{"Idempotency-Key"});
+    CHECK(headers("/desk/notes/{id}", "delete") == Statuses{"If-Match"});
+    CHECK(headers("/desk/private/{id}", "put") == Statuses{"If-Match"});
+    CHECK(document.at("paths").at("/desk/private/{id}").at("put").at("requestBody").at("content").contains("application/json"));
     CHECK(document.at("paths").at("/desk/private").at("get").contains("security"));
     CHECK_FALSE(document.at("paths").at("/desk/notes").at("get").contains("security"));
 }

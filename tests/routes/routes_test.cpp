@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "desk.hpp"
 
+#include "engine/overdue_routes.hpp"
+#include "test_module.hpp"
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <deque>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -90,6 +94,8 @@ TEST_CASE("what a route does wrong is an answer, changes nothing, and tells nobo
                                                                               {"refused", 403},
                                                                               {"header", 500},
                                                                               {"split", 500},
+                                                                              {"foreign-header", 500},
+                                                                              {"foreign-type", 500},
                                                                               {"bad-value", 422},
                                                                               {"both", 500},
                                                                               {"well-after-all", 200},
@@ -217,4 +223,77 @@ TEST_CASE("where routes leave while one of them hangs, nobody waits for it: not 
     ::unsetenv("WEIR_TEST_DESK_GATE");
     ::close(gate[0]);
     ::close(gate[1]);
+}
+
+namespace {
+
+const std::string kRoute = "GET /dawdle";
+
+/// What one generation of a domain has left behind; all of it returns with the test, since a process counts.
+class Left {
+public:
+    explicit Left(const std::string &domain) { spec_.name = domain; }
+    ~Left() { back(times_); }
+    Left(const Left &) = delete;
+    Left &operator=(const Left &) = delete;
+
+    void behind(int times) {
+        for (times_ += times; times > 0; --times) {
+            routes.left_behind(kRoute);
+        }
+    }
+    void back(int times) {
+        for (times_ -= times; times > 0; --times) {
+            routes.returned(kRoute);
+        }
+    }
+
+private:
+    weir::engine::DomainSpec spec_;
+    TestModule module_{items_plugin(), {}};
+    int times_ = 0;
+
+public:
+    weir::engine::OverdueRoutes routes{spec_, module_};
+};
+
+} // namespace
+
+TEST_CASE("a domain's routes are refused once eight requests hang, until one returns, and a new generation begins anew") {
+    Left first("first");
+    first.behind(7);
+    CHECK_FALSE(first.routes.full());
+    first.behind(1);
+    CHECK(first.routes.full());
+    CHECK_FALSE(Left("first").routes.full());
+    CHECK_FALSE(Left("other").routes.full());
+    first.back(1);
+    CHECK_FALSE(first.routes.full());
+    CHECK(first.routes.count() == 7);
+}
+
+TEST_CASE("once 64 requests of the process hang, a domain may have one, whichever generation it is of, until there are fewer") {
+    REQUIRE(weir::engine::OverdueRoutes::left_in_process().empty());
+    std::deque<Left> others;
+    for (int domain = 0; domain < 8; ++domain) {
+        others.emplace_back("other" + std::to_string(domain)).behind(domain == 0 ? 7 : 8);
+    }
+    Left late("late");
+    late.behind(1);
+    CHECK(late.routes.full()); // the 64th
+    CHECK_FALSE(late.routes.reason().empty());
+    const Left next("late"); // another generation, whose predecessor's one still hangs
+    CHECK(next.routes.full());
+    Left fresh("fresh"); // which has none yet
+    CHECK_FALSE(fresh.routes.full());
+    CHECK(fresh.routes.reason().empty());
+    fresh.behind(1);
+    CHECK(fresh.routes.full());
+    others.back().back(1);
+    CHECK(fresh.routes.full()); // 64 once more
+    others.back().back(1);
+    CHECK_FALSE(fresh.routes.full());
+    CHECK_FALSE(late.routes.full());
+    CHECK_FALSE(next.routes.full());
+    CHECK(weir::engine::OverdueRoutes::left_in_process().size() == 10);
 }

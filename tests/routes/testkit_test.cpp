@@ -88,6 +88,8 @@ TEST_CASE("the test kit notes what a route may not do") {
     weir::testkit::Host kit(file);
     CHECK_THROWS_AS(kit.request("GET", "/desk/change"), weir::testkit::Misuse);
     CHECK_THROWS_AS(kit.request("POST", "/desk/misbehave/both"), weir::testkit::Misuse);
+    CHECK(kit.request("POST", "/desk/misbehave/foreign-header").status == 500);
+    CHECK(kit.request("POST", "/desk/misbehave/foreign-type").status == 500);
     CHECK(kit.rows("notes").empty());
     const weir::testkit::Answer told = kit.request("POST", "/desk/tell", {.body = R"({"words":"x"})"}).expect(202);
     REQUIRE(told.published.size() == 1);

@@ -36,6 +36,7 @@ for script in demo browser services chaos votes fuzz test bench build format lin
     expect 2 "$scripts/$script.sh" --no-such-argument
 done
 expect 2 "$scripts/test.sh" no-such-step
+expect 0 "$scripts/build.sh" --help
 expect 2 "$scripts/build.sh" no-such-preset
 expect 1 "$scripts/demo.sh" --no-build /usr
 

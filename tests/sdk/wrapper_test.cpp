@@ -64,6 +64,9 @@ TEST_CASE("sums, extremes, kept cells and defaults come out as stated") {
               .expect_rejected("invalid_field")
               .error_message == "/payload/visits: must be a whole number");
     host.handle("account.seen.v1", R"({"email": "a@b", "visits": 1, "at": "yesterday"})").expect_rejected("invalid_field");
+    CHECK(host.handle("account.seen.v1", R"({"email": "a@b", "visits": 1, "at": "2025-01-01T00:00:00Z", "paid": 12.505})")
+              .expect_rejected("invalid_field")
+              .error_message == "/payload/paid: must be a decimal number of up to 18 digits, at most 2 of them behind the point");
     host.handle("account.seen.v1", R"({"email": "a@b", "visits": 1, "at": "2025-01-01T00:00:00Z", "open": null})")
         .expect_rejected("missing_field");
 }

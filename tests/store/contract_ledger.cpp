@@ -51,6 +51,59 @@ std::vector<Promise> ledger_promises() {
              session->rollback();
              CHECK(session->ledger_counts().applied == 2);
          }},
+        {"requests to routes are counted apart from events, and stand in the ledger and its whole count with them",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto session = contract_domain(*store)->open();
+             auto all = entries(0, 9, Outcome::applied);
+             for (const std::size_t request : {1, 2, 4, 8}) {
+                 all[request].is_request = true;
+             }
+             all[0].outcome = all[1].outcome = Outcome::stale;
+             all[5].outcome = Outcome::ignored;
+             transact(*session, [&] { session->record(std::span(all).first(6)); });
+             transact(*session, [&] { session->record(std::span(all).subspan(6)); });
+             const LedgerCounts counts = session->ledger_counts();
+             CHECK(counts.requests == 4);
+             CHECK(counts.applied == 4);
+             CHECK(counts.stale == 1);
+             CHECK(counts.ignored == 1);
+             CHECK(counts.undivided == 0);
+             CHECK(session->figures().ledger_events == 9);
+             CHECK(session->decided(std::vector{id_of(1), id_of(8), id_of(9)}).size() == 2);
+         }},
+        {"counts of a time when requests were counted as events are undivided, before and after a host migrates them, and no later ones "
+         "are",
+         [](StorePlace &place) {
+             {
+                 auto store = place.open();
+                 auto session = contract_domain(*store)->open();
+                 auto all = entries(0, 5, Outcome::applied);
+                 all[0].is_request = all[1].is_request = true;
+                 all[2].outcome = Outcome::stale;
+                 all[3].outcome = Outcome::ignored;
+                 transact(*session, [&] { session->record(all); });
+             }
+             place.as_another("contract", "alter table event_ledger_counts drop column requests");
+             place.as_another("contract", "alter table event_ledger_counts drop column undivided");
+             auto store = place.open();
+             const auto check = [](const LedgerCounts &counts, std::uint64_t more) {
+                 CHECK(counts.applied == 4 + more);
+                 CHECK(counts.stale == 1);
+                 CHECK(counts.ignored == 1);
+                 CHECK(counts.undivided == 4);
+                 CHECK(counts.requests == more);
+             };
+             check(store->domain("contract")->open()->ledger_counts(), 0);
+             auto session = contract_domain(*store)->open();
+             check(session->ledger_counts(), 0);
+             auto later = entries(5, 9, Outcome::applied);
+             later[0].is_request = later[1].is_request = true;
+             transact(*session, [&] { session->record(later); });
+             check(session->ledger_counts(), 2);
+             CHECK(contract_domain(*store)->migrate(contract_schema()).empty());
+             check(session->ledger_counts(), 2);
+         }},
         {"outcomes are counted, the stale ones among the applied",
          [](StorePlace &place) {
              auto store = place.open();

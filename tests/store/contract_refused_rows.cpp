@@ -38,6 +38,13 @@ struct Opened {
         return row;
     }
 
+    bool has(const std::string &name) {
+        const std::vector<Key> keys = {{name}};
+        bool found = false;
+        transact(*session, [&] { found = session->fetch(people::kTable, keys).front().has_value(); });
+        return found;
+    }
+
     std::unique_ptr<Store> store;
     std::unique_ptr<DomainStore> domain;
     std::unique_ptr<Session> session;
@@ -144,6 +151,77 @@ std::vector<Promise> refused_row_promises() {
              erased.table = people::kTable;
              erased.erased = {{std::string("ada")}, {std::string("bob")}, {std::string("m101")}, {std::string("odd")}};
              CHECK(is_row(on.refused({erased}, "odd"), people::kTable, {std::string("odd")}));
+         }},
+        {"of two flushes at once the second leaves nothing where it is refused, and the first and what comes behind them stay",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> first = {created(people::kTable, many_with(person("eve", "eve@x.org", 5)))};
+             const std::vector<TableFlush> second = {
+                 created(people::kTable, {person("odd", "odd@x.org", 1), person("zoe", "ADA@x.org", 6)})};
+             on.session->begin({});
+             on.session->savepoint(1);
+             const auto refusal = on.session->flush_both(first, second, 2);
+             REQUIRE(refusal);
+             CHECK(std::string(refusal->what()).find("@") == std::string::npos);
+             on.session->release(1);
+             on.session->flush(std::vector<TableFlush>{created(people::kTable, {person("fay", "odd@x.org", 1)})});
+             on.session->commit();
+             CHECK(on.has("eve"));
+             CHECK(on.has("fay"));
+             CHECK_FALSE(on.has("odd"));
+             CHECK_FALSE(on.has("zoe"));
+         }},
+        {"two flushes at once are both there where neither is refused, the second upon the first, and both go where they are rolled back",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> first = {created(people::kTable, {person("eve", "eve@x.org", 5)})};
+             const std::vector<TableFlush> second = {created(pets::kTable, {{std::string("rex"), std::string("eve")}})};
+             for (const bool kept : {false, true}) {
+                 on.session->begin({});
+                 on.session->savepoint(1);
+                 CHECK_FALSE(on.session->flush_both(first, second, 2));
+                 if (!kept) {
+                     on.session->rollback_to(1);
+                 }
+                 on.session->release(1);
+                 on.session->commit();
+                 CHECK(on.has("eve") == kept);
+                 CHECK(on.session->count_rows(pets::kTable) == (kept ? 1 : 0));
+             }
+         }},
+        {"of two flushes at once the first is refused as one alone is, with its row",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> first = {created(people::kTable, many_with(person("odd", "ADA@x.org", 5)))};
+             const std::vector<TableFlush> second = {created(people::kTable, {person("zoe", "zoe@x.org", 6)})};
+             std::optional<RefusedRow> row;
+             on.session->begin({});
+             on.session->savepoint(1);
+             try {
+                 on.session->flush_both(first, second, 2);
+                 FAIL_CHECK("nothing was refused");
+             } catch (const RowRefused &refused) {
+                 row = refused.row();
+             }
+             on.session->rollback_to(1);
+             on.session->flush(second);
+             on.session->commit();
+             CHECK(is_row(row, people::kTable, {std::string("odd")}));
+             CHECK(on.has("zoe"));
+             CHECK_FALSE(on.has("m100"));
+         }},
+        {"that somebody has made a row of the first of two flushes is seen, also where the second is refused",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> first = {created(people::kTable, {person("bob", "bobby@x.org", 5)})};
+             for (const char *email : {"ADA@x.org", "zoe@x.org"}) {
+                 on.session->begin({});
+                 CHECK_THROWS_AS(
+                     on.session->flush_both(first, std::vector<TableFlush>{created(people::kTable, {person("zoe", email, 6)})}, 2),
+                     RunAgain);
+                 on.session->rollback();
+             }
+             CHECK_FALSE(on.has("zoe"));
          }},
         {"a sum that leaves the range of its type names no row but its own",
          [](StorePlace &place) {

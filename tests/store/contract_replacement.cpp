@@ -129,6 +129,105 @@ std::vector<Promise> replacement_promises() {
              }
              CHECK(domain->route_tables(contract_schema()) == std::vector<std::string>{"people"});
          }},
+        {"a replacement keeps rows to which rows of tables that stay refer, also by way of others, and removes what only refers to itself",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto live = contract_domain(*store)->open();
+             transact(*live, [&] { live->note_route_change(pets::kTable); });
+             write(*live, {created(people::kTable, {person("ada", {}, 1), person("eve", {}, 1, "mid"), person("lone", {}, 1, "mid"),
+                                                    person("mid", {}, 1, "top"), person("own", {}, 1, "own"), person("top", {}, 1, "top"),
+                                                    person("zoe", {}, 1, "ada")}),
+                           created(pets::kTable, {pet("kit", "zoe"), pet("rex", "eve"), pet("tom", "eve")})});
+             auto shadow = shadow_domain(*store)->open();
+             write(*shadow, {created(people::kTable, {person("ada", {}, 2), person("new", {}, 1)}),
+                             created(pets::kTable, {pet("kit", "new"), pet("pip", "new")})});
+             shadow.reset();
+             for (int time = 0; time < 2; ++time) {
+                 const ReplacementCounts counts = store->replace_by_shadow("contract", contract_schema())->commit();
+                 CHECK(counts.rows_kept == 4);
+                 CHECK(counts.rows_removed == (time == 0 ? 2 : 0));
+                 CHECK(all_rows(*live, people::kTable) == std::vector<Row>{person("ada", {}, 2), person("eve", {}, 1, "mid"),
+                                                                           person("mid", {}, 1, "top"), person("new", {}, 1),
+                                                                           person("top", {}, 1, "top"), person("zoe", {}, 1, "ada")});
+                 CHECK(all_rows(*live, pets::kTable) ==
+                       std::vector<Row>{pet("kit", "zoe"), pet("pip", "new"), pet("rex", "eve"), pet("tom", "eve")});
+             }
+         }},
+        {"a replacement that would leave a reference open says between which tables",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto live = contract_domain(*store)->open();
+             transact(*live, [&] { live->note_route_change(people::kTable); });
+             write(*live, {created(people::kTable, {person("eve", "taken@x.org", 50)})});
+             auto shadow = shadow_domain(*store)->open();
+             write(*shadow, {created(people::kTable, {person("zoe", "taken@x.org", 1)}), created(pets::kTable, {pet("tom", "zoe")})});
+             shadow.reset();
+             try {
+                 store->replace_by_shadow("contract", contract_schema())->commit();
+                 FAIL("it was made");
+             } catch (const DataRefused &refused) {
+                 CHECK_THAT(refused.what(), Catch::Contains("pets") && Catch::Contains("people"));
+             }
+             CHECK(all_rows(*live, people::kTable).size() == 1);
+             CHECK(all_rows(*live, pets::kTable).empty());
+         }},
+        {"letters that a replacement makes say which rows have their event's effect all the same, where the event was applied",
+         [](StorePlace &place) {
+             auto store = place.open();
+             auto live = contract_domain(*store)->open();
+             transact(*live, [&] { live->note_route_change(pets::kTable); });
+             write(*live,
+                   {created(people::kTable, {person("eve", {}, 50), person("sam", {}, 50)}), created(pets::kTable, {pet("rex", "eve")})});
+             decide(*live,
+                    {{1, Outcome::applied},
+                     {2, Outcome::stale},
+                     {3, Outcome::ignored},
+                     {4, Outcome::dead},
+                     {5, Outcome::dead},
+                     {6, Outcome::dead},
+                     {7, Outcome::dead}},
+                    "old");
+             settle(*live, 5, DeadLetterStatus::replayed);
+             settle(*live, 6, DeadLetterStatus::dropped);
+             const auto unapplied = live->unapplied(std::vector{id_of(1), id_of(2), id_of(3), id_of(4), id_of(5), id_of(6), id_of(9)});
+             REQUIRE(unapplied.size() == 3);
+             CHECK(unapplied[0].event_id == id_of(3));
+             CHECK(unapplied[0].context.empty());
+             CHECK(unapplied[1].event_id == id_of(4));
+             CHECK(unapplied[1].context == "{}");
+             CHECK(unapplied[2].event_id == id_of(6));
+             auto shadow = shadow_domain(*store)->open();
+             decide(*shadow,
+                    {{1, Outcome::dead},
+                     {2, Outcome::dead},
+                     {3, Outcome::dead},
+                     {4, Outcome::dead},
+                     {5, Outcome::dead},
+                     {7, Outcome::applied},
+                     {8, Outcome::dead}},
+                    "new");
+             shadow.reset();
+             const std::string said = R"({"kept_tables":["pets"],"kept_rows_of":["people"]})";
+             for (int time = 0; time < 2; ++time) {
+                 const ReplacementCounts counts = store->replace_by_shadow("contract", contract_schema())->commit();
+                 CHECK(counts.rows_kept == 1);
+                 CHECK(counts.letters_added == (time == 0 ? 4 : 0));
+                 CHECK(counts.letters_resolved == (time == 0 ? 1 : 0));
+                 const auto context = [&](std::uint64_t number) { return live->dead_letter(id_of(number))->context; };
+                 CHECK(context(1) == said);
+                 CHECK(context(2) == said);
+                 CHECK(context(3) == "{}");
+                 CHECK(context(4) == "{}");
+                 CHECK(context(5) == said);
+                 CHECK(context(6) == "{}");
+                 CHECK(context(8) == said); // decided and forgotten, as far as anybody knows
+                 CHECK(live->dead_letter(id_of(5))->status == DeadLetterStatus::pending);
+             }
+             const auto again = live->unapplied(std::vector{id_of(1), id_of(5)});
+             REQUIRE(again.size() == 2);
+             CHECK(again[0].context == said);
+             CHECK(again[1].context == said);
+         }},
         {"a replacement that isn't committed changes nothing",
          [](StorePlace &place) {
              auto store = place.open();

@@ -21,7 +21,7 @@ constexpr std::size_t kStretch = 500; // of a batch, for whose rows one statemen
 std::vector<Key> people_keys(std::size_t from, std::size_t to) {
     std::vector<Key> keys;
     for (std::size_t i = from; i < to; ++i) {
-        char name[16];
+        char name[24];
         std::snprintf(name, sizeof name, "p%04zu", i);
         keys.push_back({std::string(name)});
     }

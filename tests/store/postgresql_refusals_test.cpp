@@ -249,6 +249,30 @@ TEST_CASE("what a trigger can't do at all is taken for a plan that is out of dat
     CHECK(session->count_rows(people::kTable) == 1);
 }
 
+TEST_CASE(
+    "what the server can't do with a statement for any row is the schema's fault, also where it is told in a way that may mean a row") {
+    PostgresPlace place;
+    const auto store = place.open();
+    const auto domain = contract_domain(*store);
+    place.query("create rule noted as on update to contract.people do also notify people_changed");
+    const auto session = domain->open();
+    TableFlush flush;
+    flush.table = people::kTable;
+    BlindWrite write;
+    write.rows = {person("ada", Value(), 1), person("eve", Value(), 1)};
+    write.shape.kind = ChangeKind::insert;
+    for (std::uint32_t column = 0; column < write.rows.front().size(); ++column) {
+        write.shape.columns.push_back(column);
+        write.shape.operations.push_back(CellOperation::set);
+    }
+    flush.blind.push_back(std::move(write));
+    CHECK(meaning_of(*session, {flush}, "0A000") == Meant::again); // the connection may have served before
+    CHECK(meaning_of(*session, {flush}, "0A000") == Meant::schema);
+    place.query("drop rule noted on contract.people");
+    transact(*session, [&] { session->flush(std::vector{flush}); });
+    CHECK(session->count_rows(people::kTable) == 2);
+}
+
 TEST_CASE("a constraint on Weir's own tables that refuses, at once or at the commit, is the schema's fault and told as such") {
     PostgresPlace place;
     const auto store = place.open();

@@ -118,6 +118,11 @@ for library, package in (("hiredis", "libhiredis0.14"), ("soci_postgresql", "lib
     if package not in container:
         faults.append(f"deploy/Containerfile: {package} is missing, which weir needs for {library}")
 
+# A network of its own cuts a host off from servers on the same machine, and everybody from its HTTP.
+if re.search(r"^PrivateNetwork=(?!no$)", service, re.M):
+    faults.append("deploy/weir.service: PrivateNetwork cuts off http.listen, /metrics, and a Redis or PostgreSQL on this machine")
+if not re.search(r"^RestrictAddressFamilies=(?=.*\bAF_INET\b)(?=.*\bAF_INET6\b)", service, re.M):
+    faults.append("deploy/weir.service: RestrictAddressFamilies leaves out AF_INET or AF_INET6, which http.listen and servers need")
 if shutil.which("systemd-analyze"):
     with tempfile.TemporaryDirectory() as directory:
         unit = pathlib.Path(directory) / "weir.service"

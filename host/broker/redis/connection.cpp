@@ -19,7 +19,7 @@ namespace weir::broker::redis {
 
 namespace {
 
-constexpr std::size_t kReceiveBytes = 128u << 10;
+constexpr std::size_t kReceiveBytes = 32u << 10;
 
 /// Milliseconds for poll, rounded up so that it does not spin before the deadline.
 int until_ms(Clock::time_point deadline) {
@@ -274,9 +274,10 @@ bool Connection::transfer() {
         unsent_.clear();
         sent_ = 0;
     }
-    static thread_local std::vector<char> buffer(kReceiveBytes);
+    // Of each thread that speaks with the server: most get short answers only, and so touch little of it.
+    static thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(kReceiveBytes);
     while (awaits_answers()) {
-        const auto size = ::recv(file_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+        const auto size = ::recv(file_, buffer.get(), kReceiveBytes, MSG_DONTWAIT);
         if (size < 0 && errno == EINTR) {
             continue;
         }
@@ -292,7 +293,7 @@ bool Connection::transfer() {
             fail(size == 0 ? "the server closed the connection" : "the connection was lost: " + system_message(errno));
         }
         any = true;
-        reader_->feed(buffer.data(), static_cast<std::size_t>(size));
+        reader_->feed(buffer.get(), static_cast<std::size_t>(size));
         bool broken = false;
         while (const Reply *reply = reader_->next(broken)) {
             demoted_ = demoted_ || reply->is_error("READONLY");

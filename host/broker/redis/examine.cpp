@@ -140,6 +140,8 @@ std::vector<Finding> examine_redis(const RedisOptions &options, const std::vecto
         for (Finding &finding : redis::examine_rights(connection, topics)) {
             findings.push_back(std::move(finding));
         }
+    } catch (const Misconfigured &failure) { // it runs
+        findings.push_back({"redis", Health::fault, failure.what(), "change that on the server, or in " + options.key});
     } catch (const std::exception &failure) {
         findings.push_back({"redis", Health::fault, failure.what(), "start it, or correct " + options.key});
     }

@@ -246,9 +246,10 @@ void RedisConsumer::take_fresh(std::span<const Reply *const> answers) {
                                        [&](const Asked::Part &candidate) { return candidate.key == stream[0].text; });
         Share *share = part == asked_.parts.end() ? nullptr : share_of(*part);
         if (!share) {
-            // They are pending under our name, and come with the history where the partition is still ours.
+            // They are pending under our name, and come with the history where the partition is still ours. Also where the history is read
+            // anew already, for something that somebody else was given: that may stand behind these.
             const auto known = part == asked_.parts.end() ? shares_.end() : shares_.find(part->partition);
-            if (known != shares_.end() && known->second.epoch == part->epoch) {
+            if (known != shares_.end()) {
                 read_history_from(known->second, known->second.newest.value_or(Position{}));
             }
             continue;

@@ -215,7 +215,7 @@ void RedisConsumer::take_left(const Partition &partition, std::chrono::milliseco
         key = share->second.key;
     }
     const std::string own = name();
-    const std::set<std::string> alive = living(key, idle);
+    std::optional<std::set<std::string>> alive; // asked for where it matters, which is seldom: a group may have very many names
     for (std::size_t turn = 0; turn < pages; ++turn) {
         Position cursor;
         {
@@ -223,7 +223,7 @@ void RedisConsumer::take_left(const Partition &partition, std::chrono::milliseco
             cursor = shares_[partition].left_cursor;
         }
         const auto page = pending_after(control_, key, subscription_.group, cursor);
-        std::vector<Left> idle_ones;
+        std::vector<const Pending *> idle_ones;
         std::vector<Left> former;
         std::vector<Left> known;
         {
@@ -233,15 +233,24 @@ void RedisConsumer::take_left(const Partition &partition, std::chrono::milliseco
                 const bool in_hand = share.in_hand.contains(entry.position);
                 if (entry.consumer != own && is_ours(entry.consumer)) {
                     (in_hand ? known : former).push_back({entry.position, entry.deliveries, in_hand});
-                } else if (entry.consumer != own && entry.idle >= idle && !in_hand && !alive.contains(entry.consumer)) {
-                    idle_ones.push_back({entry.position, entry.deliveries, false});
+                } else if (entry.consumer != own && entry.idle >= idle && !in_hand) {
+                    idle_ones.push_back(&entry);
                 }
             }
             share.left_cursor = page.size() < kPage ? Position{} : page.back().position;
         }
         give_to_us(partition, key, existing(partition, key, known), false, std::chrono::milliseconds(0));
         give_to_us(partition, key, existing(partition, key, former), true, std::chrono::milliseconds(0));
-        give_to_us(partition, key, existing(partition, key, idle_ones), true, idle);
+        if (!idle_ones.empty() && !alive) {
+            alive = living(key, idle);
+        }
+        std::vector<Left> orphaned;
+        for (const Pending *entry : idle_ones) {
+            if (!alive->contains(entry->consumer)) {
+                orphaned.push_back({entry->position, entry->deliveries, false});
+            }
+        }
+        give_to_us(partition, key, existing(partition, key, orphaned), true, idle);
         const std::lock_guard state(state_mutex_);
         fetch_gone(shares_[partition], kEnd);
         constexpr std::size_t kEnough = 2000;

@@ -105,13 +105,18 @@ void Connection::fail(const std::string &state, const std::string &message, Mean
     throw_failure(error, meaning, place_);
 }
 
-void Connection::fail(const Reply &reply, Meaning meaning) {
+void Connection::fail(const Reply &reply, Meaning meaning, bool of_statement) {
     const auto field = [&](int code) {
         const char *text = PQresultErrorField(reply.get(), code);
         return std::string(text ? text : "");
     };
-    ServerError error{field(PG_DIAG_SQLSTATE),    field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_TABLE_NAME),
-                      field(PG_DIAG_COLUMN_NAME), field(PG_DIAG_CONSTRAINT_NAME), is_new_};
+    ServerError error{field(PG_DIAG_SQLSTATE),
+                      field(PG_DIAG_MESSAGE_PRIMARY),
+                      field(PG_DIAG_TABLE_NAME),
+                      field(PG_DIAG_COLUMN_NAME),
+                      field(PG_DIAG_CONSTRAINT_NAME),
+                      is_new_,
+                      of_statement};
     if (error.state == "2BP01") { // which names objects, and no row
         const std::string detail = field(PG_DIAG_MESSAGE_DETAIL);
         error.message = error.message.substr(0, error.message.find('\n')) + ": " + detail.substr(0, detail.find('\n'));

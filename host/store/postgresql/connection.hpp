@@ -108,7 +108,7 @@ private:
     class Flight;
 
     [[noreturn]] void fail(const std::string &state, const std::string &message, Meaning meaning);
-    [[noreturn]] void fail(const Reply &reply, Meaning meaning);
+    [[noreturn]] void fail(const Reply &reply, Meaning meaning, bool of_statement = false);
     [[noreturn]] void lost(bool commits, const std::string &why);
 
     std::string place_;

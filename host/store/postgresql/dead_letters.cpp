@@ -119,7 +119,9 @@ void PostgresqlSession::settle_dead_letter(const DeadLetter &letter, DeadLetterS
             Array added(Form::int8);
             named.text(outcome_name(counted));
             added.integer(difference);
-            defer(count_outcomes(named.take(), added.take()));
+            Array requests(Form::int8);
+            requests.integer(0);
+            defer(count_outcomes(named.take(), added.take(), requests.take()));
         };
         if (change_outcome(letter.event_id, outcome)) {
             count(Outcome::dead, -1);

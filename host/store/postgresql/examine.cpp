@@ -131,6 +131,8 @@ std::vector<Finding> examine_postgresql(const PostgresqlOptions &options, const 
         for (const std::string &schema : schemas) {
             findings.push_back(rights(*connection, pool, schema));
         }
+    } catch (const Misconfigured &failure) { // it runs
+        findings.push_back({"postgresql", Health::fault, failure.what(), "change that on the server, or in store.url (WEIR_STORE_URL)"});
     } catch (const std::exception &failure) {
         findings.push_back({"postgresql", Health::fault, failure.what(), "start it, or correct store.url (WEIR_STORE_URL)"});
     }

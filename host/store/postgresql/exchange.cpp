@@ -2,6 +2,8 @@
 #include "connection.hpp"
 #include "refusal.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <poll.h>
 
 namespace weir::store::postgresql {
@@ -159,7 +161,7 @@ private:
             }
         }
         if (failed) {
-            end_failed(*failure, *failed);
+            end_failed(*failure, *failed, replies);
         }
         const Reply synchronised(next());
         if (!synchronised.get() || PQresultStatus(synchronised.get()) != PGRES_PIPELINE_SYNC) {
@@ -172,7 +174,7 @@ private:
         return replies;
     }
 
-    [[noreturn]] void end_failed(const Reply &failure, const Step &failed) {
+    [[noreturn]] void end_failed(const Reply &failure, const Step &failed, const std::vector<Reply> &done) {
         const char *severity = PQresultErrorField(failure.get(), PG_DIAG_SEVERITY_NONLOCALIZED);
         const bool is_over = PQstatus(handle()) != CONNECTION_OK || !severity || std::string_view(severity) != "ERROR";
         if (!is_over) {
@@ -189,15 +191,17 @@ private:
             connection_.lost(commits_ && (!was_told || is_commit(*failed.command)), PQresultErrorMessage(failure.get()));
         }
         try {
-            connection_.fail(failure, failed.command->meaning);
+            connection_.fail(failure, failed.command->meaning, failed.kind == Step::Kind::prepare);
         } catch (const DataRefused &refused) {
             const auto field = [&](int code) {
                 const char *text = PQresultErrorField(failure.get(), code);
                 return std::string(text ? text : "");
             };
             const auto behind = static_cast<std::size_t>(&commands_.back() - failed.command);
-            throw RefusedByServer(refused.what(),
-                                  {field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL), behind});
+            std::vector<std::uint64_t> touched;
+            std::transform(done.begin(), done.end(), std::back_inserter(touched), [](const Reply &reply) { return reply.touched(); });
+            throw RefusedByServer(refused.what(), {field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL),
+                                                   behind, std::move(touched)});
         }
     }
 

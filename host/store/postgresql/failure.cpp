@@ -75,6 +75,11 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     if (is_one_of(state, kAgain) || is_stale_plan(error)) {
         throw RunAgain("another transaction was in the way in " + place + ": " + said);
     }
+    if (error.of_statement && meaning == Meaning::rows && !is_one_of(group, kOutageGroups)) {
+        throw SchemaWrong(place +
+                          " can't do for any row what the domain's tables need: drop the rule or whatever else stands in the way, or " +
+                          "let `weir run` migrate it. " + said);
+    }
     const bool is_data = is_one_of(group, kDataGroups) || is_one_of(state, kData);
     const bool is_known = is_data || is_one_of(group, kSchemaGroups) || is_one_of(group, kOutageGroups);
     const bool is_own = meaning == Meaning::standard || meaning == Meaning::creation;

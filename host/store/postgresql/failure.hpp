@@ -31,6 +31,7 @@ struct ServerError {
     std::string column;
     std::string constraint;
     bool on_new_connection = false; ///< which has served no transaction before: nothing that it holds prepared can be out of date
+    bool of_statement = false;      ///< it was said when the statement was prepared: of any row, not of those that were sent
 };
 
 /// Throws what a failure means for the caller: RunAgain, Unavailable, DataRefused or SchemaWrong. [PostgreSQL, appendix A; what of it is

@@ -19,12 +19,14 @@ namespace weir::store::postgresql {
 class FlushStatements {
 public:
     void add(Command command) { put(std::move(command), {}, {}); }
+    void add_unprepared(std::string sql) { put({std::move(sql), {}, false}, {}, {}); }
     void erase(const TableLayout &table, const TableFlush &flush);
     void change(const TableLayout &table, const TableFlush &flush);
     void create(const TableLayout &table, const TableFlush &flush);
     void write_blind(const TableLayout &table, const TableFlush &flush, const BlindWrite &write);
 
     bool empty() const noexcept { return commands_.empty(); }
+    std::size_t size() const noexcept { return written_.size(); } ///< also after `take`
     std::vector<Command> take() { return std::move(commands_); }
 
     /// What it means that a statement touched another number of rows than it should have: the batch is to be run again. Also after `take`.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <utility>
 
 namespace weir::store::postgresql {
@@ -157,6 +158,42 @@ std::vector<event::Uuid> PostgresqlSession::decided(std::span<const event::Uuid>
     return found;
 }
 
+std::vector<UnappliedEvent> PostgresqlSession::unapplied(std::span<const event::Uuid> ids) {
+    std::map<event::Uuid, std::string> found; // and the contexts of their letters
+    if (!ids.empty()) {
+        within_transaction([&] {
+            in_ledger(ids, false); // whatever holds one of them stays until the transaction ends
+            Command command{"select event_id, cast(context as text) from " + qualified("dead_letter_queue") +
+                                " where event_id = any($1) and cast(status as text) <> 'replayed'",
+                            {array_of(ids)}};
+            for (std::int64_t generation = oldest_; generation <= young_; ++generation) {
+                const bool young = generation == young_;
+                const std::vector<event::Uuid> some =
+                    young ? std::vector<event::Uuid>(ids.begin(), ids.end()) : candidates(generation, ids);
+                if (!some.empty()) {
+                    command.parameters.push_back(array_of(some));
+                    command.sql += " union all select event_id, '' from " +
+                                   qualified((young ? std::string(kYoungLedger) : generation_table(generation)).c_str()) +
+                                   " where event_id = any($" + std::to_string(command.parameters.size()) +
+                                   ") and cast(outcome as text) = 'ignored'";
+                }
+            }
+            command.prepared = false;
+            std::vector<Command> commands;
+            commands.push_back(std::move(command));
+            const std::vector<Reply> replies = exchange(std::move(commands));
+            for (int i = 0; i < replies[0].rows(); ++i) {
+                found.try_emplace(id_from(replies[0].bytes(i, 0)), replies[0].bytes(i, 1));
+            }
+        });
+    }
+    std::vector<UnappliedEvent> result;
+    for (auto &[id, context] : found) {
+        result.push_back({id, std::move(context)});
+    }
+    return result;
+}
+
 // The row of a dead letter that was replayed, in whatever generation it is.
 bool PostgresqlSession::change_outcome(const event::Uuid &id, Outcome outcome) {
     in_ledger(std::span(&id, 1), false);
@@ -186,11 +223,14 @@ void PostgresqlSession::record(std::span<const LedgerEntry> entries) {
         Array outcomes(Form::text);
         ids.reserve(entries.size());
         std::array<std::int64_t, kOutcomes.size()> counts{};
+        std::array<std::int64_t, kOutcomes.size()> requests{};
         for (const LedgerEntry &entry : entries) {
             ids.uuid(entry.event_id);
             times.integer(entry.received_at);
             outcomes.text(outcome_name(entry.outcome));
-            ++counts[static_cast<std::size_t>(std::find(kOutcomes.begin(), kOutcomes.end(), entry.outcome) - kOutcomes.begin())];
+            const auto outcome = static_cast<std::size_t>(std::find(kOutcomes.begin(), kOutcomes.end(), entry.outcome) - kOutcomes.begin());
+            ++counts[outcome];
+            requests[outcome] += entry.is_request ? 1 : 0;
         }
         constexpr Form kForms[] = {Form::uuid, Form::timestamptz, Form::text};
         std::vector<Command> commands;
@@ -205,25 +245,29 @@ void PostgresqlSession::record(std::span<const LedgerEntry> entries) {
         commands.push_back({std::move(insert), std::move(parameters), true, Meaning::creation});
         Array named(Form::text);
         Array added(Form::int8);
+        Array of_routes(Form::int8);
         for (std::size_t i = 0; i < counts.size(); ++i) {
             if (counts[i] > 0) {
                 named.text(outcome_name(kOutcomes[i]));
                 added.integer(counts[i]);
+                of_routes.integer(requests[i]);
             }
         }
-        commands.push_back(count_outcomes(named.take(), added.take()));
+        commands.push_back(count_outcomes(named.take(), added.take(), of_routes.take()));
         if (exchange(std::move(commands))[0].touched() != entries.size()) {
             throw RunAgain("the ledger's young generation was sealed meanwhile");
         }
     });
 }
 
-Command PostgresqlSession::count_outcomes(Parameter outcomes, Parameter differences) const {
-    constexpr Form kForms[] = {Form::text, Form::int8};
+// @param requests that are among the differences
+Command PostgresqlSession::count_outcomes(Parameter outcomes, Parameter differences, Parameter requests) const {
+    constexpr Form kForms[] = {Form::text, Form::int8, Form::int8};
     return {"insert into " + qualified("event_ledger_counts") +
-                " as counts (outcome, shard, events) select c0, pg_backend_pid() % 16, c1 from " + given(kForms) +
-                " on conflict (outcome, shard) do update set events = counts.events + excluded.events",
-            {std::move(outcomes), std::move(differences)}};
+                " as counts (outcome, shard, events, requests) select c0, pg_backend_pid() % 16, c1, c2 from " + given(kForms) +
+                " on conflict (outcome, shard) do update set events = counts.events + excluded.events, requests = counts.requests + "
+                "excluded.requests",
+            {std::move(outcomes), std::move(differences), std::move(requests)}};
 }
 
 LedgerCounts PostgresqlSession::ledger_counts() {
@@ -231,26 +275,18 @@ LedgerCounts PostgresqlSession::ledger_counts() {
     within_transaction([&] {
         Connection &connection = live();
         connection.guard([&] {
-            std::int64_t dead = 0;
+            // Both columns are missing until a host has migrated the table.
             connection
-                .query("select outcome, cast(sum(events) as bigint) from " + qualified("event_ledger_counts") + " group by outcome", 0, 2)
+                .query("select outcome, cast(sum(events) as bigint), cast(sum(coalesce(cast(to_jsonb(c) ->> 'requests' as bigint), 0)) as "
+                       "bigint), cast(sum(coalesce(cast(to_jsonb(c) ->> 'undivided' as bigint), events)) as bigint) from " +
+                           qualified("event_ledger_counts") + " as c group by outcome",
+                       0, 4)
                 .each([&](Query &row) {
-                    const std::string outcome = row.take_text(0);
-                    const auto count = static_cast<std::uint64_t>(row.take_integer(1));
-                    if (outcome == outcome_name(Outcome::stale)) {
-                        counts.stale = count;
-                        counts.applied += count;
-                    } else if (outcome == outcome_name(Outcome::ignored)) {
-                        counts.ignored = count;
-                    } else if (outcome == outcome_name(Outcome::dead)) {
-                        dead = row.take_integer(1);
-                    } else {
-                        counts.applied += count;
-                    }
+                    add_count(counts, row.take_text(0), row.take_integer(1), row.take_integer(2), row.take_integer(3));
                 });
+            balance(counts);
             connection.query("select count(*) from " + qualified("dead_letter_queue") + " where status = 'dropped'", 0, 1)
-                .each([&](Query &row) { dead -= row.take_integer(0); });
-            counts.dead = static_cast<std::uint64_t>(std::max<std::int64_t>(0, dead));
+                .each([&](Query &row) { counts.dead -= std::min(counts.dead, static_cast<std::uint64_t>(row.take_integer(0))); });
         });
     });
     return counts;

@@ -104,6 +104,9 @@ void apply(Connection &connection, const Place &place, const std::vector<Step> &
         connection.execute("insert into " + place.qualified("event_ledger_counts") + " (outcome, events) select outcome, count(*) from " +
                            place.qualified("event_ledger") + " group by outcome"); // of a ledger that another program kept
     }
+    if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == kCountsDivided; })) {
+        connection.execute("update " + place.qualified("event_ledger_counts") + " set undivided = events");
+    }
     if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_generations"; })) {
         make_ledger_view(connection, place);
     }

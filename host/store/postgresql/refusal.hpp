@@ -4,9 +4,11 @@
 #include "store/store.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace weir::store::postgresql {
 
@@ -14,10 +16,11 @@ namespace weir::store::postgresql {
 class RefusedByServer : public DataRefused {
 public:
     struct Said {
-        std::string state;         ///< SQLSTATE
-        std::string message;       ///< its first part
-        std::string detail;        ///< with values of the row
-        std::size_t from_last = 0; ///< which command of the exchange was refused; 0: the last one
+        std::string state;                    ///< SQLSTATE
+        std::string message;                  ///< its first part
+        std::string detail;                   ///< with values of the row
+        std::size_t from_last = 0;            ///< which command of the exchange was refused; 0: the last one
+        std::vector<std::uint64_t> touched{}; ///< how many rows each command before it did, which has yet to be rolled back
     };
     RefusedByServer(const std::string &what, Said said) : DataRefused(what), said_(std::make_shared<const Said>(std::move(said))) {}
     const Said &said() const noexcept { return *said_; }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "replacement.hpp"
 
+#include "kept_rows.hpp"
 #include "migration.hpp"
+#include "store/ledger_generations.hpp"
 
 #include <algorithm>
 
@@ -82,13 +84,7 @@ ReplacementCounts PostgresqlReplacement::commit() {
     session_.connection().execute("set constraints all deferred"); // until this commit: references hold at its end
     ReplacementCounts counts;
     const std::vector<bool> stays = tables_of_routes();
-    for (std::size_t i = 0; i < ours_->tables.size(); ++i) {
-        if (stays[i]) {
-            continue;
-        }
-        counts.rows_removed += write("delete from " + ours_->tables[i].name + " as t where not exists (select from " +
-                                     theirs_->tables[i].name + " as s where " + same_key(ours_->tables[i], theirs_->tables[i]) + ")");
-    }
+    const LeftAsTheyAre left = remove_rows(stays, counts);
     for (std::size_t i = 0; i < ours_->tables.size(); ++i) {
         if (stays[i]) {
             add_rows(i, counts, " on conflict do nothing");
@@ -97,12 +93,70 @@ ReplacementCounts PostgresqlReplacement::commit() {
         replace_rows(i, counts);
         note_rebuilt(ours_->tables[i]);
     }
+    replace_letters(counts, left); // while the ledger still says what the domain came to
     replace_ledger(counts);
-    replace_letters(counts);
-    write("set constraints all immediate"); // while what they refuse is still known for data
+    check_references();
     session_.restore_reply_timeout(reply_timeout_);
     session_.commit();
     return counts;
+}
+
+// While what is refused is still known for data. The server names one of the two tables.
+void PostgresqlReplacement::check_references() {
+    Connection &connection = session_.connection();
+    connection.execute("savepoint rows");
+    try {
+        write("set constraints all immediate");
+    } catch (const DataRefused &refused) {
+        connection.execute("rollback to savepoint rows");
+        std::string message = refused.what();
+        for (const TableLayout &from : ours_->tables) {
+            for (const Reference &reference : from.table->references) {
+                const TableLayout &to = ours_->tables[reference.target_table];
+                std::string given;
+                for (const std::uint32_t column : reference.columns) {
+                    given += "c." + from.columns[column].name + " is not null and ";
+                }
+                connection.guard([&] {
+                    connection
+                        .query("select 1 from " + from.name + " as c where " + given + "not exists (select from " + to.name +
+                                   " as t where " + refers(from, reference, to) + ") limit 1",
+                               0, 1)
+                        .each([&](Query &) { message += "; " + open_reference(*from.table, *to.table); });
+                });
+            }
+        }
+        throw DataRefused(message);
+    }
+}
+
+LeftAsTheyAre PostgresqlReplacement::remove_rows(const std::vector<bool> &stays, ReplacementCounts &counts) {
+    LeftAsTheyAre left;
+    std::vector<std::string> missing;
+    for (std::size_t i = 0; i < ours_->tables.size(); ++i) {
+        missing.push_back("not exists (select from " + theirs_->tables[i].name + " as s where " +
+                          same_key(ours_->tables[i], theirs_->tables[i]) + ")");
+    }
+    const KeptRows kept(session_.connection(), *ours_, stays, missing);
+    for (std::size_t i = 0; i < ours_->tables.size(); ++i) {
+        const TableLayout &table = ours_->tables[i];
+        if (stays[i]) {
+            left.tables.push_back(table.plain);
+            continue;
+        }
+        const std::string remove = "delete from " + table.name + " as t where " + missing[i];
+        if (kept.count(i) == 0) {
+            counts.rows_removed += write(remove);
+            continue;
+        }
+        counts.rows_kept += kept.count(i);
+        left.rows_of.push_back(table.plain);
+        Connection &connection = session_.connection();
+        connection.guard(
+            [&] { counts.rows_removed += connection.query(remove + " and " + KeptRows::isnt_kept(), 1, 0).text(0, kept.list(i)).run(); },
+            Meaning::rows);
+    }
+    return left;
 }
 
 // Rows are changed where they stand. Where unique values have moved between rows, no order of changes may do: then they are made anew.
@@ -254,7 +308,7 @@ bool PostgresqlReplacement::is_pruned() {
     return is_there;
 }
 
-void PostgresqlReplacement::replace_letters(ReplacementCounts &counts) {
+void PostgresqlReplacement::replace_letters(ReplacementCounts &counts, const LeftAsTheyAre &left) {
     const std::string ours = place_.qualified("dead_letter_queue");
     const std::string shadow = shadow_.qualified("dead_letter_queue");
     std::string undone;
@@ -264,6 +318,16 @@ void PostgresqlReplacement::replace_letters(ReplacementCounts &counts) {
     }
     undone += ")";
     counts.letters_resolved = write("delete from " + ours + " as t where t.status = 'pending' and " + undone);
+    std::string unapplied;
+    for (const std::string &ledger : ledgers_of(place_.schema)) {
+        unapplied += (unapplied.empty() ? "exists (select from " : " or exists (select from ") + ledger +
+                     " as l where l.event_id = s.event_id and cast(l.outcome as text) in ('ignored', 'dead'))";
+    }
+    const std::string context = left.context_of("s.context", unapplied, "json");
+    if (!left.tables.empty()) {
+        write("update " + ours + " as t set context = " + context + " from " + shadow +
+              " as s where s.event_id = t.event_id and t.status = 'replayed'");
+    }
     const auto clip = [&](const char *column) { return clipped(std::string("s.") + column, column, ours_->letter_limits); };
     counts.letters_renewed =
         write("update " + ours + " as t set status = 'pending', error_type = " + clip("error_type") +
@@ -276,8 +340,8 @@ void PostgresqlReplacement::replace_letters(ReplacementCounts &counts) {
               " (event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, created_at, "
               "updated_at, context, status) select event_id, topic, partition, position, " +
               clip("event_type") + ", event_data, raw, " + clip("error_type") + ", " + clip("error_message") +
-              ", retry_count, created_at, updated_at, context, 'pending' from " + shadow + " as s where not exists (select from " + ours +
-              " as t where t.event_id = s.event_id) order by s.id");
+              ", retry_count, created_at, updated_at, " + context + ", 'pending' from " + shadow + " as s where not exists (select from " +
+              ours + " as t where t.event_id = s.event_id) order by s.id");
 }
 
 void PostgresqlReplacement::note_rebuilt(const TableLayout &table) {

@@ -3,6 +3,8 @@
 
 #include "session.hpp"
 
+#include "store/left_as_they_are.hpp"
+
 namespace weir::store::postgresql {
 
 /**
@@ -19,6 +21,7 @@ public:
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override { return session_.decided(ids); }
     const std::vector<PrunedRange> &pruned() override { return session_.pruned(); }
+    std::vector<UnappliedEvent> unapplied(std::span<const event::Uuid> ids) override { return session_.unapplied(ids); }
     std::vector<StoredPosition> positions() override { return session_.positions(); }
     LedgerCounts ledger_counts() override { return session_.ledger_counts(); }
     ReplacementCounts commit() override;
@@ -30,8 +33,10 @@ private:
     void replace_rows(std::size_t table, ReplacementCounts &counts);
     void replace_ledger(ReplacementCounts &counts);
     std::uint64_t change_outcomes(const std::string &ledger, const std::string &shadow);
+    void check_references();
     void count_outcome(const std::string &outcome, std::int64_t difference);
-    void replace_letters(ReplacementCounts &counts);
+    void replace_letters(ReplacementCounts &counts, const LeftAsTheyAre &left);
+    LeftAsTheyAre remove_rows(const std::vector<bool> &stays, ReplacementCounts &counts);
     void add_rows(std::size_t table, ReplacementCounts &counts, const std::string &where_taken);
     std::vector<bool> tables_of_routes();
     void note_rebuilt(const TableLayout &table);

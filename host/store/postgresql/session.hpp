@@ -12,6 +12,8 @@
 
 namespace weir::store::postgresql {
 
+class FlushStatements;
+
 /**
  * A session on one schema. It borrows a connection for each transaction, takes on the domain's role in it, and gives it back. What needs no
  * answer waits for the next statement that does, and travels with it. Where its parts are: session.cpp transactions, ledger.cpp,
@@ -42,6 +44,7 @@ public:
     void release(int depth) override;
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    std::vector<UnappliedEvent> unapplied(std::span<const event::Uuid> ids) override;
     const std::vector<PrunedRange> &pruned() override { return pruned_; }
     void record(std::span<const LedgerEntry> entries) override;
     LedgerUpkeep maintain_ledger(const LedgerPolicy &policy) override;
@@ -50,6 +53,7 @@ public:
 
     std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) override;
     void flush(std::span<const TableFlush> tables) override;
+    std::optional<DataRefused> flush_both(std::span<const TableFlush> first, std::span<const TableFlush> second, int depth) override;
     std::uint64_t count_rows(std::uint32_t table) override;
     std::vector<Row> scan(const Scan &scan) override;
 
@@ -79,6 +83,7 @@ public:
 private:
     void open_transaction(const char *begin);
     const TableLayout &table_of(std::uint32_t table) const;
+    void write(std::span<const TableFlush> tables, FlushStatements &statements);
     std::string qualified(const char *table) const { return place_.qualified(table); }
 
     /// Keeps a command that needs no answer for the next exchange.
@@ -124,7 +129,7 @@ private:
     std::vector<event::Uuid> candidates(std::int64_t generation, std::span<const event::Uuid> ids) const;
     std::vector<event::Uuid> in_ledger(std::span<const event::Uuid> ids, bool letters);
     bool change_outcome(const event::Uuid &id, Outcome outcome);
-    Command count_outcomes(Parameter outcomes, Parameter differences) const;
+    Command count_outcomes(Parameter outcomes, Parameter differences, Parameter requests) const;
     std::vector<DeadLetter> read_dead_letters(const std::string &condition, const std::vector<std::string> &values);
 
     std::shared_ptr<void> owner_; // first: goes last

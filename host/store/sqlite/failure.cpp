@@ -32,12 +32,12 @@ void throw_failure(int code, const std::string &message, const std::string &plac
     case SQLITE_PERM:
         throw Unavailable(place +
                           " can't be written: make the directory and its files writable for the user that runs Weir, or name another in "
-                          "WEIR_STORE_URL. " +
+                          "store.url (WEIR_STORE_URL). " +
                           said);
     case SQLITE_CANTOPEN:
         throw Unavailable(place +
                           " can't be opened: see that the directory exists and is writable for the user that runs Weir, or name another in "
-                          "WEIR_STORE_URL. " +
+                          "store.url (WEIR_STORE_URL). " +
                           said);
     case SQLITE_IOERR:
     case SQLITE_NOMEM:

@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.hpp"
 #include "standard_rows.hpp"
+#include "store/ledger_generations.hpp"
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace weir::store::sqlite {
 
 namespace {
 
 constexpr std::array kOutcomes = {Outcome::applied, Outcome::stale, Outcome::ignored, Outcome::dead};
+
+std::string json_of(std::span<const event::Uuid> ids) {
+    std::string array = "[";
+    array.reserve(ids.size() * 39 + 2);
+    for (const event::Uuid &id : ids) {
+        array += array.size() == 1 ? "\"" : ",\"";
+        array += id.text();
+        array += '"';
+    }
+    return array + ']';
+}
 
 } // namespace
 
@@ -50,19 +63,11 @@ void SqliteSession::find_in(std::string_view table, std::span<const event::Uuid>
     if (ids.empty()) {
         return;
     }
-    std::string array = "[";
-    array.reserve(ids.size() * 39 + 2);
-    for (const event::Uuid &id : ids) {
-        array += array.size() == 1 ? "\"" : ",\"";
-        array += id.text();
-        array += '"';
-    }
-    array += ']';
     connection_
         .query("select ledger.event_id from json_each(?) given cross join " + connection_.qualified(std::string(table)) +
                    " ledger on ledger.event_id = given.value",
                {Storage::text}, {Storage::text})
-        .text(0, std::move(array))
+        .text(0, json_of(ids))
         .each([&](Query &row) {
             if (const auto id = event::Uuid::parse(row.take_text(0))) {
                 found.push_back(*id);
@@ -122,6 +127,41 @@ std::vector<event::Uuid> SqliteSession::decided(std::span<const event::Uuid> ids
     return found;
 }
 
+std::vector<UnappliedEvent> SqliteSession::unapplied(std::span<const event::Uuid> ids) {
+    std::map<event::Uuid, std::string> found; // and the contexts of their letters
+    const auto look = [&](const std::string &columns, const std::string &table, const std::string &which) {
+        connection_
+            .query("select e.event_id, " + columns + " from json_each(?) given cross join " + connection_.qualified(table) +
+                       " e on e.event_id = given.value where " + which,
+                   {Storage::text}, {Storage::text, Storage::text})
+            .text(0, json_of(ids))
+            .each([&](Query &row) {
+                if (const auto id = event::Uuid::parse(row.take_text(0))) {
+                    found.try_emplace(*id, row.take_text(1));
+                }
+            });
+    };
+    if (!ids.empty()) {
+        connection_.guard([&] {
+            connection_.within_snapshot([&] {
+                see_generations();
+                look("e.context", "dead_letter_queue", "e.status <> 'replayed'");
+                look("''", std::string(kYoungLedger), "e.outcome = 'ignored'");
+                for (std::int64_t generation = oldest_; generation < young_; ++generation) {
+                    if (!candidates(generation, ids).empty()) {
+                        look("''", generation_table(generation), "e.outcome = 'ignored'");
+                    }
+                }
+            });
+        });
+    }
+    std::vector<UnappliedEvent> result;
+    for (auto &[id, context] : found) {
+        result.push_back({id, std::move(context)});
+    }
+    return result;
+}
+
 // The row of a dead letter that was replayed, in whatever generation it is.
 bool SqliteSession::change_outcome(const event::Uuid &id, Outcome outcome) {
     see_generations();
@@ -155,21 +195,25 @@ void SqliteSession::record(std::span<const LedgerEntry> entries) {
             const auto of_it =
                 std::count_if(entries.begin(), entries.end(), [&](const LedgerEntry &entry) { return entry.outcome == outcome; });
             if (of_it > 0) {
-                count_outcome(outcome, of_it);
+                count_outcome(outcome, of_it, std::count_if(entries.begin(), entries.end(), [&](const LedgerEntry &entry) {
+                                  return entry.outcome == outcome && entry.is_request;
+                              }));
             }
         }
     });
 }
 
-void SqliteSession::count_outcome(Outcome outcome, std::int64_t difference) {
+// @param requests that are among the difference
+void SqliteSession::count_outcome(Outcome outcome, std::int64_t difference, std::int64_t requests) {
     connection_.guard([&] {
         connection_
             .query("insert into " + connection_.qualified("event_ledger_counts") +
-                       " as counts (outcome, events) values (?, ?) on conflict (outcome) do update set events = counts.events + "
-                       "excluded.events",
-                   {Storage::text, Storage::integer}, {})
+                       " as counts (outcome, events, requests) values (?, ?, ?) on conflict (outcome) do update set events = "
+                       "counts.events + excluded.events, requests = counts.requests + excluded.requests",
+                   {Storage::text, Storage::integer, Storage::integer}, {})
             .text(0, std::string(outcome_name(outcome)))
             .integer(1, difference)
+            .integer(2, requests)
             .run();
     });
 }
@@ -177,22 +221,18 @@ void SqliteSession::count_outcome(Outcome outcome, std::int64_t difference) {
 LedgerCounts SqliteSession::ledger_counts() {
     LedgerCounts counts;
     connection_.guard([&] {
+        bool divided = false; // a host has migrated the table since requests are counted apart
         connection_
-            .query("select outcome, events from " + connection_.qualified("event_ledger_counts"), {}, {Storage::text, Storage::integer})
-            .each([&](Query &row) {
-                const std::string outcome = row.take_text(0);
-                const auto count = static_cast<std::uint64_t>(row.take_integer(1));
-                if (outcome == outcome_name(Outcome::stale)) {
-                    counts.stale = count;
-                    counts.applied += count;
-                } else if (outcome == outcome_name(Outcome::ignored)) {
-                    counts.ignored = count;
-                } else if (outcome == outcome_name(Outcome::dead)) {
-                    counts.dead += count;
-                } else {
-                    counts.applied += count;
-                }
-            });
+            .query("select 1 from pragma_table_info('event_ledger_counts', ?) where name = 'undivided'", {Storage::text},
+                   {Storage::integer})
+            .text(0, connection_.place().schema)
+            .each([&](Query &) { divided = true; });
+        connection_
+            .query("select outcome, events, " + std::string(divided ? "requests, undivided" : "0, events") + " from " +
+                       connection_.qualified("event_ledger_counts"),
+                   {}, {Storage::text, Storage::integer, Storage::integer, Storage::integer})
+            .each([&](Query &row) { add_count(counts, row.take_text(0), row.take_integer(1), row.take_integer(2), row.take_integer(3)); });
+        balance(counts);
         connection_
             .query("select count(*) from " + connection_.qualified("dead_letter_queue") + " where status = 'dropped'", {},
                    {Storage::integer})

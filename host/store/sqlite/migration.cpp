@@ -306,8 +306,12 @@ void apply(Connection &connection, const std::vector<Step> &steps) {
         }
     }
     if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_counts"; })) {
-        connection.execute("insert into " + connection.qualified("event_ledger_counts") + " select outcome, count(*) from " +
-                           connection.qualified("event_ledger") + " group by outcome"); // of a ledger that another program kept
+        connection.execute("insert into " + connection.qualified("event_ledger_counts") +
+                           " (outcome, events) select outcome, count(*) from " + connection.qualified("event_ledger") +
+                           " group by outcome"); // of a ledger that another program kept
+    }
+    if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == kCountsDivided; })) {
+        connection.execute("update " + connection.qualified("event_ledger_counts") + " set undivided = events");
     }
     if (std::any_of(steps.begin(), steps.end(), [](const Step &step) { return step.text == "created table event_ledger_generations"; })) {
         connection.guard([&] { make_ledger_view(connection); });

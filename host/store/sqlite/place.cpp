@@ -30,7 +30,7 @@ private:
 
 [[noreturn]] void cannot(const Place &place, const std::string &what, int error) {
     throw Unavailable(place.name() + ": " + what + ": " + std::strerror(error) +
-                      "; see that WEIR_STORE_URL names the right directory, and that the user that runs Weir may write there");
+                      "; see that store.url (WEIR_STORE_URL) names the right directory, and that the user that runs Weir may write there");
 }
 
 void refuse_if_writable_by_others(const Place &place, const std::filesystem::path &path, const struct stat &status) {

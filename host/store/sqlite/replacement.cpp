@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "replacement.hpp"
 
+#include "kept_rows.hpp"
 #include "migration.hpp"
 
 #include <algorithm>
@@ -80,15 +81,9 @@ ReplacementCounts SqliteReplacement::commit() {
     attach_shadow();
     connection_.execute("pragma defer_foreign_keys = on"); // until this commit: references hold at its end
     ReplacementCounts counts;
-    const std::vector<std::string> kept = route_tables(connection_, tables_);
-    const auto stays = [&](const Table &table) { return std::find(kept.begin(), kept.end(), table.name) != kept.end(); };
-    for (const Table &table : tables_.tables) {
-        if (stays(table)) {
-            continue;
-        }
-        counts.rows_removed += write("delete from " + connection_.qualified(table.name) + " as t where not exists (select 1 from " +
-                                     theirs(table.name) + " as s where " + same_key(table) + ")");
-    }
+    const std::vector<std::string> of_routes = route_tables(connection_, tables_);
+    const auto stays = [&](const Table &table) { return std::find(of_routes.begin(), of_routes.end(), table.name) != of_routes.end(); };
+    const LeftAsTheyAre left = remove_rows(stays, counts);
     for (const Table &table : tables_.tables) {
         if (stays(table)) {
             add_rows(table, counts, " on conflict do nothing");
@@ -97,10 +92,75 @@ ReplacementCounts SqliteReplacement::commit() {
         replace_rows(table, counts);
         note_rebuilt(connection_, table.name);
     }
+    replace_letters(counts, left); // while the ledger still says what the domain came to
     replace_ledger(counts);
-    replace_letters(counts);
+    check_references();
     session_.commit();
     return counts;
+}
+
+LeftAsTheyAre SqliteReplacement::remove_rows(const std::function<bool(const Table &)> &stays, ReplacementCounts &counts) {
+    LeftAsTheyAre left;
+    const std::function<std::string(const Table &)> missing = [this](const Table &table) {
+        return "not exists (select 1 from " + theirs(table.name) + " as s where " + same_key(table) + ")";
+    };
+    const auto remove = [&](const Table &table) {
+        return "delete from " + connection_.qualified(table.name) + " as t where " + missing(table);
+    };
+    if (std::none_of(tables_.tables.begin(), tables_.tables.end(), stays)) {
+        for (const Table &table : tables_.tables) {
+            counts.rows_removed += write(remove(table));
+        }
+        return left;
+    }
+    KeptRows kept(connection_, tables_, stays, missing);
+    for (std::size_t i = 0; i < tables_.tables.size(); ++i) {
+        const Table &table = tables_.tables[i];
+        if (stays(table)) {
+            left.tables.push_back(table.name);
+            continue;
+        }
+        counts.rows_removed += write(remove(table) + " and not " + kept.is_kept(i));
+        counts.rows_kept += kept.count(i);
+        if (kept.count(i) > 0) {
+            left.rows_of.push_back(table.name);
+        }
+    }
+    kept.forget();
+    return left;
+}
+
+// The commit would only say that there are open references.
+void SqliteReplacement::check_references() {
+    int unresolved = 0;
+    int highest = 0;
+    sqlite_api::sqlite3_db_status(connection_.handle(), SQLITE_DBSTATUS_DEFERRED_FKS, &unresolved, &highest, 0);
+    if (unresolved == 0) {
+        return;
+    }
+    std::string message;
+    for (const Table &table : tables_.tables) {
+        for (const Reference &reference : table.references) {
+            const Table &target = tables_.tables[reference.target_table];
+            std::string refers;
+            std::string matches;
+            for (std::size_t i = 0; i < reference.columns.size(); ++i) {
+                const std::string from = "c." + quote_name(table.columns[reference.columns[i]].name);
+                refers += from + " is not null and ";
+                matches += (i ? " and t." : "t.") + quote_name(target.columns[reference.target_columns[i]].name) + " = " + from;
+            }
+            connection_.guard([&] {
+                connection_
+                    .query("select 1 from " + connection_.qualified(table.name) + " as c where " + refers + "not exists (select 1 from " +
+                               connection_.qualified(target.name) + " as t where " + matches + ") limit 1",
+                           {}, {Storage::integer})
+                    .each([&](Query &) { message += (message.empty() ? "" : "; ") + open_reference(table, target); });
+            });
+        }
+    }
+    if (!message.empty()) {
+        throw DataRefused(message);
+    }
 }
 
 // Rows are changed where they stand. Where unique values have moved between rows, no order of changes may do: then they are made anew.
@@ -220,7 +280,7 @@ bool SqliteReplacement::is_pruned() {
     return pruned;
 }
 
-void SqliteReplacement::replace_letters(ReplacementCounts &counts) {
+void SqliteReplacement::replace_letters(ReplacementCounts &counts, const LeftAsTheyAre &left) {
     const std::string ours = connection_.qualified("dead_letter_queue");
     const std::string shadow = theirs("dead_letter_queue");
     std::string undone;
@@ -230,6 +290,16 @@ void SqliteReplacement::replace_letters(ReplacementCounts &counts) {
     }
     undone += ")";
     counts.letters_resolved = write("delete from " + ours + " as t where t.status = 'pending' and " + undone);
+    std::string unapplied;
+    for (const std::string &ledger : ledgers_of(connection_.place().schema)) {
+        unapplied += (unapplied.empty() ? "exists (select 1 from " : " or exists (select 1 from ") + ledger +
+                     " as l where l.event_id = s.event_id and l.outcome in ('ignored', 'dead'))";
+    }
+    const std::string context = left.context_of("s.context", unapplied, "text");
+    if (!left.tables.empty()) {
+        write("update " + ours + " as t set context = " + context + " from " + shadow +
+              " as s where s.event_id = t.event_id and t.status = 'replayed'");
+    }
     counts.letters_renewed =
         write("update " + ours +
               " as t set status = 'pending', error_type = s.error_type, error_message = s.error_message, retry_count = s.retry_count, "
@@ -238,8 +308,8 @@ void SqliteReplacement::replace_letters(ReplacementCounts &counts) {
     counts.letters_overtaken = write("update " + ours + " as t set status = 'replayed' where t.status = 'dropped' and " + undone);
     const std::string columns =
         "event_id, topic, partition, position, event_type, event_data, raw, error_type, error_message, retry_count, "
-        "status, created_at, updated_at, context";
-    counts.letters_added = write("insert into " + ours + " (" + columns + ") select " + columns + " from " + shadow +
+        "status, created_at, updated_at, ";
+    counts.letters_added = write("insert into " + ours + " (" + columns + "context) select " + columns + context + " from " + shadow +
                                  " as s where not exists (select 1 from " + ours + " as t where t.event_id = s.event_id) order by s.id");
 }
 

@@ -3,7 +3,10 @@
 
 #include "session.hpp"
 
+#include "store/left_as_they_are.hpp"
 #include "store/store.hpp"
+
+#include <functional>
 
 namespace weir::store::sqlite {
 
@@ -16,6 +19,7 @@ public:
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
     const std::vector<PrunedRange> &pruned() override { return session_.pruned(); }
+    std::vector<UnappliedEvent> unapplied(std::span<const event::Uuid> ids) override { return session_.unapplied(ids); }
     std::vector<StoredPosition> positions() override;
     LedgerCounts ledger_counts() override;
     ReplacementCounts commit() override;
@@ -31,7 +35,9 @@ private:
     std::uint64_t change_outcomes(const std::string &ledger, const std::string &shadow);
     void count_outcome(const std::string &outcome, std::int64_t difference);
     bool is_pruned();
-    void replace_letters(ReplacementCounts &counts);
+    void replace_letters(ReplacementCounts &counts, const LeftAsTheyAre &left);
+    LeftAsTheyAre remove_rows(const std::function<bool(const Table &)> &stays, ReplacementCounts &counts);
+    void check_references();
 
     const Place shadow_;
     const Schema tables_;

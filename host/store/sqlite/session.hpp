@@ -28,6 +28,7 @@ public:
     void release(int depth) override;
 
     std::vector<event::Uuid> decided(std::span<const event::Uuid> ids) override;
+    std::vector<UnappliedEvent> unapplied(std::span<const event::Uuid> ids) override;
     const std::vector<PrunedRange> &pruned() override { return pruned_; }
     void record(std::span<const LedgerEntry> entries) override;
     LedgerUpkeep maintain_ledger(const LedgerPolicy &policy) override;
@@ -68,7 +69,7 @@ private:
     /// Whether the stored lease is the one given; for that transaction.
     bool holds(const Lease &lease);
     void sweep_holders();
-    void count_outcome(Outcome outcome, std::int64_t difference);
+    void count_outcome(Outcome outcome, std::int64_t difference, std::int64_t requests = 0);
 
     void see_generations();
     std::vector<event::Uuid> in_ledger(std::span<const event::Uuid> ids);

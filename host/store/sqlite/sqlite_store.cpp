@@ -39,9 +39,8 @@ public:
         }
         std::error_code error;
         if (!std::filesystem::exists(place_.file(), error)) { // opening would make an empty one
-            throw Unavailable(
-                place_.name() +
-                " isn't there: see that WEIR_STORE_URL and the domain's \"schema\" name the right file, and that `weir run` has made it");
+            throw Unavailable(place_.name() + " isn't there: see that store.url (WEIR_STORE_URL) and the domain's \"schema\" name the "
+                                              "right file, and that `weir run` has made it");
         }
         prepare_file(place_);
         return std::make_unique<SqliteSession>(place_, std::move(schema), holders_, filters_);
@@ -81,7 +80,12 @@ public:
 
     bool has_domain(const std::string &schema_name) override {
         std::error_code error;
-        return std::filesystem::is_regular_file(Place{options_, schema_name}.file(), error);
+        const std::filesystem::path file = Place{options_, schema_name}.file();
+        const auto status = std::filesystem::status(file, error);
+        if (status.type() == std::filesystem::file_type::none) { // perhaps there, perhaps not
+            throw Unavailable(file.string() + " can't be looked at: " + error.message() + "; ask as the user that runs Weir, or as root");
+        }
+        return std::filesystem::is_regular_file(status);
     }
 
     std::unique_ptr<Replacement> replace_by_shadow(const std::string &schema_name, const Schema &tables) override {

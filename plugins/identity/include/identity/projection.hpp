@@ -27,7 +27,12 @@ inline weir::Binding binding() {
 }
 
 /// Declares the rows that the functions below read.
-inline void declare_reads(weir::Plugin &plugin) { plugin.reads("user.updated.v1", projection, "/tenant_id", "/payload/user_id"); }
+inline void declare_reads(weir::Plugin &plugin) {
+    // Guards look at the row as well as handlers that read it: so said, all rows of a batch come in one statement.
+    for (const char *type : {"user.created.v1", "user.updated.v1", "user.disabled.v1"}) {
+        plugin.reads(type, projection, "/tenant_id", "/payload/user_id");
+    }
+}
 
 /// user.created.v1 sets the whole row, on a known user as well.
 inline void user_created(const weir::Event &event, weir::Call &call) {

@@ -122,6 +122,7 @@ public:
         descriptor_.size = sizeof(descriptor_);
         descriptor_.name = detail::view(name);
         descriptor_.version = detail::view(version);
+        descriptor_.settings = detail::view("{}"); // empty would mean: any
     }
     Plugin(const Plugin &) = delete;
     Plugin &operator=(const Plugin &) = delete;
@@ -194,7 +195,8 @@ public:
         return *this;
     }
 
-    /// The settings that it takes, with their default values: a JSON object. Others are refused by the host.
+    /// The settings that it takes, with their default values: a JSON object. Others are refused by the host; without this, all are. An
+    /// empty text takes any.
     Plugin &settings(std::string_view json) {
         descriptor_.settings = detail::view(json);
         return *this;

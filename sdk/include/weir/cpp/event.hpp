@@ -217,7 +217,14 @@ template <class T> weir_answer Event::get(std::string_view pointer, std::optiona
         } else if (found == WEIR_JSON_ABSENT || found == WEIR_JSON_NULL) {
             answer = found == WEIR_JSON_NULL ? WEIR_NULL : WEIR_ABSENT;
         }
-        return take(answer, raw, pointer, "a decimal number", out, [](weir_view v) { return T::parse(detail::text(v)); });
+        if (answer == WEIR_FOUND) {
+            out = T::parse(detail::text(raw));
+        }
+        if (answer != WEIR_ABSENT && answer != WEIR_NULL && !out) {
+            wrong(pointer,
+                  ("a decimal number of up to 18 digits, at most " + std::to_string(T::kScale) + " of them behind the point").c_str());
+        }
+        return answer;
     }
 }
 

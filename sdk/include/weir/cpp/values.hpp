@@ -36,14 +36,20 @@ public:
         if (text.size() != uuid.text_.size()) {
             return std::nullopt;
         }
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            const char c = text[i] >= 'A' && text[i] <= 'F' ? static_cast<char>(text[i] - 'A' + 'a') : text[i];
-            const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-            const bool hexadecimal = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-            if (dash ? c != '-' : !hexadecimal) {
-                return std::nullopt;
-            }
-            uuid.text_[i] = c;
+        // Without branches on the digits, which are random: keys are read several times an event.
+        std::uint8_t wrong = 0;
+        std::uint8_t hyphens = 0;
+        for (std::size_t i = 0; i < uuid.text_.size(); ++i) {
+            const auto c = static_cast<std::uint8_t>(text[i]);
+            const bool hyphen = c == '-';
+            const bool number = static_cast<std::uint8_t>(c - '0') <= 9;
+            const bool letter = static_cast<std::uint8_t>((c | 0x20) - 'a') <= 5;
+            wrong = static_cast<std::uint8_t>(wrong | !(hyphen | number | letter));
+            hyphens = static_cast<std::uint8_t>(hyphens + hyphen);
+            uuid.text_[i] = static_cast<char>(c | 0x20); // hyphens and digits have that bit already
+        }
+        if (wrong || hyphens != 4 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') {
+            return std::nullopt;
         }
         return uuid;
     }
@@ -61,7 +67,8 @@ private:
 /// An exact decimal number with `Scale` digits after the point, as the integer `unscaled` = value × 10^Scale.
 template <unsigned Scale> struct Decimal {
     static_assert(Scale <= 18, "a decimal has up to 18 digits");
-    std::int64_t unscaled = 0; ///< 12.50 with Scale 2 is 1250
+    static constexpr unsigned kScale = Scale; ///< digits after the point
+    std::int64_t unscaled = 0;                ///< 12.50 with Scale 2 is 1250
 
     /// Reads decimal notation ("-12.5"); nothing where it is none, has more than `Scale` digits after the point or doesn't fit.
     static constexpr std::optional<Decimal> parse(std::string_view text) noexcept {

@@ -160,8 +160,8 @@ public:
         reply_.header = [](const weir_http_reply_v1 *r, weir_view name, weir_view value) { return of(r).set_header(name, value); };
         reply_.body = [](const weir_http_reply_v1 *r, weir_view content_type, weir_view bytes) {
             RouteRun &self = of(r);
-            if (!self.run_.in_use("reply->body") || string(content_type).find('/') == std::string::npos) {
-                return self.run_.refuse("reply->body: \"" + string(content_type) + "\" is no media type");
+            if (!self.run_.in_use("reply->body") || string(content_type).find('/') == std::string::npos || !is_utf8(string(content_type))) {
+                return self.run_.refuse("reply->body: \"" + string(content_type) + "\" is no media type in UTF-8");
             }
             self.run_.watch(bytes);
             self.answer.content_type = string(content_type);
@@ -220,9 +220,11 @@ private:
         const std::string wanted = lower(string(name));
         const std::string text = string(value);
         const bool right = run_.in_use("reply->header") && std::find(std::begin(allowed), std::end(allowed), wanted) != std::end(allowed) &&
+                           is_utf8(text) &&
                            std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F; });
         if (!right) {
-            return run_.refuse("reply->header: " + string(name) + " is the host's own, or its value has a control character");
+            return run_.refuse("reply->header: " + string(name) +
+                               " is the host's own, or its value has a control character or isn't UTF-8");
         }
         std::erase_if(answer.headers, [&](const auto &field) { return lower(field.first) == wanted; });
         answer.headers.emplace_back(string(name), text);
