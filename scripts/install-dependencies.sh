@@ -7,7 +7,7 @@ build_packages=(
     g++ cmake ninja-build ccache pkg-config
     libsoci-dev libboost-dev libboost-filesystem-dev libboost-system-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libvalijson-dev libsqlite3-dev libjemalloc-dev prometheus-cpp-dev
-    libhiredis-dev libpq-dev
+    libhiredis-dev libpq-dev libssl-dev
     sqlite3 ca-certificates
 )
 # With the tests come servers, which the tests start themselves on ports of their own (Debian's, which may start at installation, are left alone),

@@ -16,7 +16,8 @@ struct Scheme {
     bool escapes; ///< whether the adapter reads %XX in the path
 };
 
-constexpr std::string_view kRedisShape = "redis://USER:PASSWORD@HOST:PORT/DATABASE or redis+unix://SOCKET?db=DATABASE";
+constexpr std::string_view kRedisShape =
+    "redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss://... for TLS, or redis+unix://SOCKET?db=DATABASE";
 constexpr std::string_view kPostgresqlShape = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE";
 
 bool names_redis(std::string_view url) {

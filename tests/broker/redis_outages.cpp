@@ -3,6 +3,8 @@
 #include "contract_support.hpp"
 #include "proxy.hpp"
 #include "redis_fixture.hpp"
+#include "server_process.hpp"
+#include "tls_files.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -109,10 +111,19 @@ TEST_CASE("what a killed server kept is read on, in order, and nothing acknowled
     until_it_works([&] { CHECK(consumer->lag().at(0).pending + consumer->lag().at(1).pending == 0); });
 }
 
-TEST_CASE("a proxy that cuts, stalls and half-closes loses nothing and keeps the order") {
-    test::RedisServer server;
-    test::TcpProxy proxy(server.port());
-    const auto broker = through(proxy, "timeout_ms=300&connect_timeout_ms=300&partitions=2");
+TEST_CASE("a proxy that cuts, stalls and half-closes loses nothing and keeps the order, with TLS and without") {
+    const bool tls = GENERATE(false, true);
+    CAPTURE(tls);
+    const test::TlsFiles files;
+    const std::uint16_t tls_port = test::free_port();
+    test::RedisOptions options;
+    options.settings = files.settings(tls_port);
+    test::RedisServer server(options);
+    test::TcpProxy proxy(tls ? tls_port : server.port());
+    const std::string parameters = "timeout_ms=300&connect_timeout_ms=300&partitions=2";
+    const auto broker = tls ? broker::open_redis_broker(test::redis_options("rediss://127.0.0.1:" + std::to_string(proxy.port()),
+                                                                            parameters + "&ssl_ca_certs=" + files.file("ca.crt")))
+                            : through(proxy, parameters);
     const auto direct = test::open_redis(server, "partitions=2");
     std::atomic<bool> stop{false};
     std::atomic<int> published{0};

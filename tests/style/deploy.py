@@ -114,7 +114,7 @@ for name in ("weir.json", "weir.servers.json"):
         if path not in container:
             faults.append(f"deploy/Containerfile: does not make {path}, which deploy/{name} names")
 # What the program is linked with and the image must have: one package for each client library.
-for library, package in (("hiredis", "libhiredis0.14"), ("soci_postgresql", "libsoci-postgresql4.0"), ("soci_sqlite3", "libsoci-sqlite3-4.0")):
+for library, package in (("hiredis", "libhiredis0.14"), ("ssl", "libssl3"), ("soci_postgresql", "libsoci-postgresql4.0"), ("soci_sqlite3", "libsoci-sqlite3-4.0")):
     if package not in container:
         faults.append(f"deploy/Containerfile: {package} is missing, which weir needs for {library}")
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connection.hpp"
+#include "channel.hpp"
 #include "failure.hpp"
 
 #include <algorithm>
@@ -119,6 +120,7 @@ Connection::~Connection() { close(); }
 void Connection::close() noexcept {
     file_ = -1;
     demoted_ = false;
+    channel_.reset();
     socket_.reset();
     unsent_.clear();
     sent_ = 0;
@@ -132,12 +134,17 @@ void Connection::fail(const std::string &what) {
     throw Unavailable(options_.key + ": " + options_.place() + ": " + what);
 }
 
+// Of a channel that has failed, perhaps because somebody has to mend something.
+void Connection::lose(const std::string &what) {
+    const std::unique_ptr<Channel> failed = std::move(channel_);
+    close();
+    failed->check();
+    fail(what);
+}
+
 bool Connection::open(const Bell *bell) {
-    if (file_ >= 0) {
-        pollfd idle{file_, POLLIN, 0};
-        if (awaits_answers() || (poll(&idle, 1, 0) == 0 && !demoted_)) {
-            return true;
-        }
+    if (file_ >= 0 && (awaits_answers() || (channel_->is_quiet() && !demoted_))) {
+        return true;
     }
     close(); // while nothing is asked, anything to be read is the end of it
     redisContext *context = options_.unix_socket.empty() ? redisConnectNonBlock(options_.host.c_str(), options_.port)
@@ -150,19 +157,8 @@ bool Connection::open(const Bell *bell) {
         fail(std::string("can't be connected to: ") + context->errstr);
     }
     const auto deadline = Clock::now() + options_.connect_timeout;
-    for (;;) {
-        std::array<pollfd, 2> files{{{context->fd, POLLOUT, 0}, {bell ? bell->file() : -1, POLLIN, 0}}};
-        const int ready = poll(files.data(), files.size(), until_ms(deadline));
-        if (files[0].revents != 0) {
-            break;
-        }
-        if (bell && files[1].revents != 0) {
-            close();
-            return false;
-        }
-        if (ready == 0 && Clock::now() >= deadline) {
-            fail("can't be connected to within " + std::to_string(options_.connect_timeout.count()) + " ms (connect_timeout_ms)");
-        }
+    if (!wait_for(context->fd, POLLOUT, deadline, bell)) {
+        return false;
     }
     int error = 0;
     socklen_t size = sizeof error;
@@ -175,10 +171,40 @@ bool Connection::open(const Bell *bell) {
     if (options_.unix_socket.empty()) {
         setsockopt(context->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
+    try {
+        channel_ = open_channel(options_, context->fd);
+        while (!channel_->begin()) {
+            if (!wait_for(context->fd, channel_->wanted(), deadline, bell)) {
+                return false;
+            }
+        }
+    } catch (...) {
+        close();
+        throw;
+    }
     file_ = context->fd;
     reader_ = std::make_unique<ReplyReader>();
     log_in(deadline);
     return true;
+}
+
+// While connecting. @return false where the bell rang first
+bool Connection::wait_for(int file, short events, Clock::time_point deadline, const Bell *bell) {
+    for (;;) {
+        std::array<pollfd, 2> files{{{file, events, 0}, {bell ? bell->file() : -1, POLLIN, 0}}};
+        const int ready = poll(files.data(), files.size(), until_ms(deadline));
+        if (files[0].revents != 0) {
+            return true;
+        }
+        if (bell && files[1].revents != 0) {
+            close();
+            return false;
+        }
+        if (ready == 0 && Clock::now() >= deadline) {
+            fail("can't be connected to within " + std::to_string(options_.connect_timeout.count()) + " ms (connect_timeout_ms)" +
+                 (channel_ ? "; perhaps this port does not speak TLS" : ""));
+        }
+    }
 }
 
 void Connection::log_in(Clock::time_point deadline) {
@@ -257,7 +283,7 @@ void Connection::send(const Commands &commands) {
 bool Connection::transfer() {
     bool any = false;
     while (sent_ < unsent_.size()) {
-        const auto size = ::send(file_, unsent_.data() + sent_, unsent_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto size = channel_->send(unsent_.data() + sent_, unsent_.size() - sent_);
         if (size < 0 && errno == EINTR) {
             continue;
         }
@@ -277,7 +303,7 @@ bool Connection::transfer() {
     // Of each thread that speaks with the server: most get short answers only, and so touch little of it.
     static thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(kReceiveBytes);
     while (awaits_answers()) {
-        const auto size = ::recv(file_, buffer.get(), kReceiveBytes, MSG_DONTWAIT);
+        const auto size = channel_->receive(buffer.get(), kReceiveBytes);
         if (size < 0 && errno == EINTR) {
             continue;
         }
@@ -290,7 +316,7 @@ bool Connection::transfer() {
             refuse(options_, last_words, "HELLO");
         }
         if (size <= 0) {
-            fail(size == 0 ? "the server closed the connection" : "the connection was lost: " + system_message(errno));
+            lose(size == 0 ? "the server closed the connection" : "the connection was lost: " + channel_->problem());
         }
         any = true;
         reader_->feed(buffer.get(), static_cast<std::size_t>(size));
@@ -300,7 +326,8 @@ bool Connection::transfer() {
             answers_.push_back(reply);
         }
         if (broken) {
-            fail("what answers there does not speak Redis's protocol; check host and port");
+            fail("what answers there does not speak Redis's protocol; check host and port" +
+                 std::string(options_.tls ? "" : ", and write rediss:// where it wants TLS"));
         }
     }
     return any;

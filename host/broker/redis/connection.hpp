@@ -16,6 +16,8 @@ namespace weir::broker::redis {
 
 using Clock = std::chrono::steady_clock;
 
+class Channel;
+
 /// Commands in the server's protocol, to be sent in one go.
 class Commands {
 public:
@@ -86,14 +88,17 @@ public:
 private:
     void log_in(Clock::time_point deadline);
     void check_server(const Reply &hello);
+    bool wait_for(int file, short events, Clock::time_point deadline, const Bell *bell);
     bool transfer(); ///< false where nothing could be sent or received
     [[noreturn]] void fail(const std::string &what);
+    [[noreturn]] void lose(const std::string &what);
 
     const RedisOptions options_;
     const std::string name_;
     int file_ = -1;
     struct Socket;
     std::unique_ptr<Socket> socket_;
+    std::unique_ptr<Channel> channel_; ///< on the socket, and gone before it
     std::unique_ptr<ReplyReader> reader_;
     std::string unsent_;
     std::size_t sent_ = 0;

@@ -120,6 +120,11 @@ void look_at_server(Connection &connection, const RedisOptions &options, std::ve
                            ? Finding{"redis", Health::good, options.place() + " can be reached, Redis " + version}
                            : Finding{"redis", Health::fault, options.place() + " is Redis " + version + "; Weir needs 6.2 or later",
                                      "upgrade it, or name another: " + options.key});
+    if (options.tls && !options.tls_verify) {
+        findings.push_back({"redis_tls", Health::warning,
+                            "ssl_cert_reqs is none: whoever stands between this machine and the server can read and change what they say",
+                            "name the file of the authority that signed its certificate: ssl_ca_certs in " + options.key});
+    }
     if (info_line(info, "role") == "slave") {
         findings.push_back(
             {"redis_role", Health::fault, options.place() + " is a replica and takes no writes",

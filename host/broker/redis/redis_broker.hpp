@@ -23,6 +23,13 @@ struct RedisOptions {
     std::chrono::milliseconds connect_timeout{2000}; ///< connecting and logging in
     std::chrono::milliseconds timeout{5000};         ///< for each answer; a server that says nothing for so long counts as gone
 
+    bool tls = false;            ///< "rediss://"
+    std::string tls_ca;          ///< file or directory of those whose signatures are trusted; empty: the system's
+    std::string tls_certificate; ///< a file; empty: none is shown
+    std::string tls_key;         ///< its key's file; empty: in the same
+    bool tls_verify = true;      ///< the server's certificate has to be trusted,
+    bool tls_check_host = true;  ///< and to be for its host
+
     std::uint32_t partitions = 1; ///< of topics that `publish` makes; 1..1024
     /// What a partition keeps beyond what its groups have not acknowledged; 0: everything.
     std::uint64_t max_messages = 0;
@@ -31,13 +38,16 @@ struct RedisOptions {
 
     std::string key = "broker.url"; ///< what messages call the configuration key that named this server
 
-    /// "redis://HOST:PORT/DATABASE" or "redis+unix://PATH?db=DATABASE", without user and password: what messages name the server by.
+    /// "redis://HOST:PORT/DATABASE", "rediss://HOST:PORT/DATABASE" or "redis+unix://PATH?db=DATABASE", without user and password: what
+    /// messages name the server by.
     std::string place() const;
 };
 
-/// Reads `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE][?PARAMETERS]` or `redis+unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE&...]`, with
-/// the parameters partitions, max_messages, max_age_s, trim=acknowledged|always, connect_timeout_ms, timeout_ms. User, password and path
-/// may hold %XX escapes; an IPv6 address stands in brackets. @return what is wrong, naming the key `broker.url` and never the password;
+/// Reads `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE][?PARAMETERS]`, the same with `rediss://` for TLS, or
+/// `redis+unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE&...]`, with the parameters partitions, max_messages, max_age_s,
+/// trim=acknowledged|always, connect_timeout_ms, timeout_ms, and for TLS those that redis-py has: ssl_ca_certs, ssl_certfile, ssl_keyfile,
+/// ssl_cert_reqs=required|none, ssl_check_hostname=true|false. User, password and paths may hold %XX escapes; an IPv6 address stands in
+/// brackets. @return what is wrong, naming the key `broker.url` and never the password;
 /// `out` is then unchanged
 std::optional<std::string> parse_redis_url(std::string_view url, RedisOptions &out);
 

@@ -9,6 +9,7 @@ namespace weir::broker {
 namespace {
 
 constexpr std::uint64_t kMostPartitions = 1024;
+constexpr std::string_view kTlsParameters = ", ssl_ca_certs, ssl_certfile, ssl_keyfile, ssl_cert_reqs, ssl_check_hostname";
 constexpr std::uint64_t kMostMessages = std::uint64_t{1} << 53;
 
 std::optional<std::string> unescape(std::string_view text) {
@@ -38,6 +39,9 @@ public:
     std::optional<std::string> read(RedisOptions &out) {
         if (!read_scheme() || !read_query() || !read_login() || !(unix_ ? read_path() : read_host() && read_database())) {
             return "broker.url: " + problem_;
+        }
+        if (options_.tls_certificate.empty() && !options_.tls_key.empty()) {
+            return "broker.url: ssl_keyfile is the key of a certificate; name that with ssl_certfile";
         }
         out = options_;
         return std::nullopt;
@@ -71,12 +75,10 @@ private:
     bool read_scheme() {
         if (take("redis+unix://")) {
             unix_ = true;
-        } else if (rest_.starts_with("rediss://")) {
-            return refuse(
-                "rediss:// asks for TLS, which the Redis client library of this build (hiredis 0.14) does not have; run a TLS proxy "
-                "such as stunnel on this machine and write redis://127.0.0.1:PORT of the proxy");
+        } else if (take("rediss://")) {
+            options_.tls = true;
         } else if (!take("redis://")) {
-            return refuse("a Redis broker's url is redis://HOST[:PORT][/DATABASE] or redis+unix:///PATH[?db=DATABASE]");
+            return refuse("a Redis broker's url is redis://HOST[:PORT][/DATABASE], rediss:// for TLS, or redis+unix:///PATH[?db=DATABASE]");
         }
         if (rest_.find('#') != std::string_view::npos) {
             return refuse("'#' has no meaning there; in a password or path it is written %23");
@@ -121,14 +123,51 @@ private:
             options_.database = static_cast<std::uint32_t>(n);
         } else if (name == "trim" && (value == "acknowledged" || value == "always")) {
             options_.trim_unread = value == "always";
+        } else if (options_.tls && name.starts_with("ssl_")) {
+            return tls_parameter(name, value);
+        } else if (name.starts_with("ssl_")) {
+            return refuse("'" + std::string(name) + "' is for TLS; write rediss://HOST");
         } else if (name == "trim") {
             return refuse("trim must be acknowledged or always, not '" + std::string(value) + "'");
         } else if (problem_.empty()) {
             return refuse("there is no parameter '" + std::string(name) +
                           "'; known are partitions, max_messages, max_age_s, trim, connect_timeout_ms, timeout_ms" +
-                          (unix_ ? ", db" : "; the database is written redis://HOST/DATABASE"));
+                          (unix_          ? ", db"
+                           : options_.tls ? std::string(kTlsParameters) + "; the database is written rediss://HOST/DATABASE"
+                                          : "; the database is written redis://HOST/DATABASE"));
         }
         return problem_.empty();
+    }
+
+    // Named as redis-py names them, whose urls are about to be used here.
+    bool tls_parameter(std::string_view name, std::string_view value) {
+        const auto is_one_of = [&](std::string_view one, std::string_view other, bool &out) {
+            if (value != one && value != other) {
+                return refuse(std::string(name) + " must be " + std::string(one) + " or " + std::string(other) + ", not '" +
+                              std::string(value) + "'");
+            }
+            out = value == one;
+            return true;
+        };
+        if (name == "ssl_cert_reqs") {
+            return is_one_of("required", "none", options_.tls_verify);
+        }
+        if (name == "ssl_check_hostname") {
+            return is_one_of("true", "false", options_.tls_check_host);
+        }
+        std::string *const path = name == "ssl_ca_certs"   ? &options_.tls_ca
+                                  : name == "ssl_certfile" ? &options_.tls_certificate
+                                  : name == "ssl_keyfile"  ? &options_.tls_key
+                                                           : nullptr;
+        if (path == nullptr) {
+            return refuse("there is no parameter '" + std::string(name) + "'; known for TLS are " + std::string(kTlsParameters.substr(2)));
+        }
+        const auto given = unescape(value);
+        if (!given || given->empty() || given->front() != '/' || given->find('\0') != std::string::npos) {
+            return refuse(std::string(name) + " must be a file's absolute path; a '%' in it is written %25, a '&' %26, a '@' %40");
+        }
+        *path = *given;
+        return true;
     }
 
     bool read_login() {
@@ -231,7 +270,7 @@ std::string RedisOptions::place() const {
         return "redis+unix://" + unix_socket + (database == 0 ? "" : "?db=" + std::to_string(database));
     }
     const std::string name = host.find(':') == std::string::npos ? host : "[" + host + "]";
-    return "redis://" + name + ":" + std::to_string(port) + (database == 0 ? "" : "/" + std::to_string(database));
+    return (tls ? "rediss://" : "redis://") + name + ":" + std::to_string(port) + (database == 0 ? "" : "/" + std::to_string(database));
 }
 
 std::optional<std::string> parse_redis_url(std::string_view url, RedisOptions &out) { return UrlReader(url).read(out); }
