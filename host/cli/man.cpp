@@ -98,10 +98,10 @@ Stopped by SIGINT or SIGTERM before the work was done.
 Every key of the configuration is overridden by the variable \fBWEIR_\fR and the key\(aqs path in capitals, with \fB_\fR between the levels.
 .TP
 \fBWEIR_BROKER_URL\fR
-Where topics live: \fBembedded://\fIFILE\fR.
+Where topics live: \fBredis://\fIHOST\fR, \fBrediss://\fIHOST\fR with TLS, \fBredis+unix://\fISOCKET\fR or \fBembedded://\fIFILE\fR.
 .TP
 \fBWEIR_STORE_URL\fR
-Where state lives: \fBsqlite://\fIDIRECTORY\fR.
+Where state lives: \fBpostgresql://\fIHOST\fB/\fIDATABASE\fR or \fBsqlite://\fIDIRECTORY\fR.
 .TP
 \fBWEIR_PLUGINS_DIRECTORY\fR
 Where plugins are looked for.

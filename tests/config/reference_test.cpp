@@ -27,7 +27,7 @@ std::string type_text(const config::Key &key) {
     case config::Type::path:
         return "directory";
     case config::Type::broker_url:
-        return "`redis://...`, `redis+unix://...` or `embedded://FILE`";
+        return "`redis://...`, `rediss://...`, `redis+unix://...` or `embedded://FILE`";
     case config::Type::store_url:
         return "`postgresql://...` or `sqlite://DIRECTORY`";
     case config::Type::redis_url:
