@@ -121,7 +121,8 @@ const std::vector<Key> &host_keys() {
              "Where the host keeps what it writes, unless broker.url, store.url or state_directory name another place."},
             {"broker.url", Type::broker_url, "embedded://",
              "Where topics live: redis://USER:PASSWORD@HOST:PORT/DATABASE (rediss:// with TLS), redis+unix://SOCKET?db=DATABASE, or "
-             "embedded://FILE (without a FILE: broker.db in data_directory). Parameters may follow (embedded://FILE?synchronous=normal). Where it is set, it stands "
+             "embedded://FILE (without a FILE: broker.db in data_directory). Parameters may follow (embedded://FILE?synchronous=normal). "
+             "Where it is set, it stands "
              "above every domain's redis.url; where it is not, and domains have one, theirs counts."},
             {"store.url", Type::store_url, "sqlite://",
              "Where domains keep their state: postgresql://USER:PASSWORD@HOST:PORT/DATABASE (also as SQLAlchemy writes it, "

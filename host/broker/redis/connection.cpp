@@ -120,6 +120,7 @@ Connection::~Connection() { close(); }
 void Connection::close() noexcept {
     file_ = -1;
     demoted_ = false;
+    greeted_ = false;
     channel_.reset();
     socket_.reset();
     unsent_.clear();
@@ -137,9 +138,10 @@ void Connection::fail(const std::string &what) {
 // Of a channel that has failed, perhaps because somebody has to mend something.
 void Connection::lose(const std::string &what) {
     const std::unique_ptr<Channel> failed = std::move(channel_);
+    const bool may_want_tls = !greeted_ && !options_.tls && options_.unix_socket.empty();
     close();
     failed->check();
-    fail(what);
+    fail(what + (may_want_tls ? "; where it wants TLS, write rediss://" : ""));
 }
 
 bool Connection::open(const Bell *bell) {
@@ -231,6 +233,7 @@ void Connection::log_in(Clock::time_point deadline) {
             throw Misconfigured(options_.key + ": " + options_.place() +
                                 " is older than Redis 6.2, which is the oldest that Weir can use; upgrade it");
         }
+        greeted_ = true;
         check(options_, *answers_[0], "HELLO");
         check_server(*answers_[0]);
         if (options_.database != 0) {

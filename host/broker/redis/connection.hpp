@@ -104,6 +104,7 @@ private:
     std::size_t sent_ = 0;
     std::vector<const Reply *> answers_;
     std::size_t awaited_ = 0;
+    bool greeted_ = false; ///< something that speaks the protocol has answered
     bool demoted_ = false; ///< a replica by now: the next call connects anew, perhaps to the master
     std::int64_t client_id_ = 0;
     int major_version_ = 0;
