@@ -62,7 +62,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-[ "$build_first" = no ] || "$root/scripts/build.sh" release weir linting chaos_plugin test_chaos test_chaos_hold_up
+[ "$build_first" = no ] || "$root/scripts/build.sh" release weir linting chaos_plugin chaos_unique_plugin test_chaos test_chaos_hold_up
 for program in test_chaos test_chaos_hold_up; do
     [ -x "$build/tests/$program" ] || {
         echo "chaos.sh: $build holds no $program; leave out --no-build" >&2

@@ -5,12 +5,15 @@
 #include "harm.hpp"
 #include "installation.hpp"
 #include "model.hpp"
+#include "overlap.hpp"
 #include "publisher.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <random>
 
 using namespace weir::test;
 using namespace std::chrono_literals;
@@ -37,6 +40,7 @@ public:
     }
 
     void run() {
+        watch_batches(field_.postgres);
         publish(piece_);
         for (int host = 0; host < ChaosField::kHosts; ++host) {
             start(host);
@@ -122,14 +126,35 @@ public:
         const bool is_long = kills_wanted_ >= 100;
         CHECK(lost + before + refused + rolled_back > 0);
         CHECK(kills_at_point_ > 0);
+        if (kills_wanted_ >= Harm::kKinds) {
+            for (const std::string server : {" of the broker", " of the store"}) {
+                for (const std::string what : {"cut", "half close", "refuse", "delay"}) {
+                    INFO(what << server);
+                    CHECK(harm_.done(what + server) > 0);
+                }
+                CHECK(harm_.done("stall" + server) + harm_.done("stall beyond patience" + server) > 0);
+            }
+        }
         if (is_long) {
             CHECK(std::min({lost, before, refused, rolled_back, acks}) > 0);
             CHECK(at_point_.size() == kPoints.size());
-            CHECK(harm_.done().count("stall beyond patience") == 1);
+            CHECK(harm_.done("stall beyond patience of the broker") > 0);
+            CHECK(harm_.done("stall beyond patience of the store") > 0);
             CHECK(field_.said("batch.in_doubt") > 0);
         }
         std::printf("  hosts said batch.in_doubt %zu times, event.retry %zu times\n", field_.said("batch.in_doubt"),
                     field_.said("event.retry"));
+        for (const auto &[domain, overlap] : overlap_by_domain(field_.postgres)) {
+            std::printf("  %s: %zu batches wrote rows, %zu of them beside another of the same host\n", domain.c_str(), overlap.batches,
+                        overlap.side_by_side);
+            INFO(domain);
+            CHECK(overlap.batches > 0);
+            if (domain == "knot") { // keys depend on each other: one shard
+                CHECK(overlap.side_by_side == 0);
+            } else if (is_long) {
+                CHECK(overlap.side_by_side > 0);
+            }
+        }
         for (const char *domain : ChaosField::kDomains) {
             const auto generations = field_.generations(domain);
             std::printf("  ledger of %s: %zu generations sealed, %zu of them pruned\n", domain, generations.sealed, generations.pruned);
@@ -171,7 +196,14 @@ private:
 
     void start(int host) {
         const bool at_point = random_() % 10 < 7;
-        const std::string &point = kPoints[random_() % kPoints.size()];
+        if (points_.empty()) { // each comes once before any comes twice
+            points_.assign(kPoints.begin(), kPoints.end());
+            std::shuffle(points_.begin(), points_.end(), random_);
+        }
+        const std::string point = points_.back();
+        if (at_point) {
+            points_.pop_back();
+        }
         const std::uint64_t passes = 1 + random_() % (point == "handler" ? 200 : 6);
         armed_[host] = at_point ? point : "";
         field_.start(host, at_point ? point + ":" + std::to_string(passes) : "");
@@ -218,7 +250,7 @@ private:
     const int kills_wanted_;
     const int minutes_;
     std::size_t piece_ = 0;
-    ChaosField field_;
+    ChaosField field_{true};
     ChaosEvents events_;
     ChaosModel model_;
     StreamPublisher publisher_;
@@ -227,6 +259,7 @@ private:
     int kills_ = 0;
     int kills_at_point_ = 0;
     std::map<std::string, int> at_point_;
+    std::vector<std::string> points_; ///< not dealt out yet
     std::string armed_[ChaosField::kHosts];
     const Clock::time_point began_ = Clock::now();
 };

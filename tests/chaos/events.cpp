@@ -60,7 +60,7 @@ std::string failing(const ChaosEvent &event) {
 
 } // namespace
 
-ChaosEvents::ChaosEvents(std::uint64_t seed, std::size_t count) : random_(seed) {
+ChaosEvents::ChaosEvents(std::uint64_t seed, std::size_t count) : random_(seed), spell_(std::max<std::size_t>(100, count / 30)) {
     for (int i = 0; i < 3; ++i) {
         tenants_.push_back(uuid());
     }
@@ -72,7 +72,7 @@ ChaosEvents::ChaosEvents(std::uint64_t seed, std::size_t count) : random_(seed) 
 
 std::vector<std::string> ChaosEvents::streams() {
     std::vector<std::string> result;
-    for (const char *topic : {"identity.user.v1", "chaos.chain.v1", "chaos.count.v1"}) {
+    for (const char *topic : {"identity.user.v1", "chaos.chain.v1", "chaos.count.v1", "chaos.knot.v1"}) {
         for (int i = 0; i < kPartitions; ++i) {
             result.push_back(std::string(topic) + "." + std::to_string(i));
         }
@@ -91,12 +91,20 @@ std::string ChaosEvents::uuid() {
 }
 
 ChaosEvents::Next ChaosEvents::next() {
+    if (made_ % spell_ == 0) {
+        constexpr Kind kMost[] = {Kind::created, Kind::stepped, Kind::counted, Kind::tied, Kind::tied, Kind::tied};
+        most_ = kMost[below(std::size(kMost))];
+    }
     ++made_;
     if (!recent_.empty() && chance(50)) {
         return recent_[below(recent_.size())];
     }
-    const std::uint64_t dice = below(10);
-    Next made = dice < 4 ? identity() : dice < 7 ? step() : count();
+    Kind kind = most_;
+    if (most_ == Kind::tied || chance(100)) { // some of all, and few of those with one shard
+        const std::uint64_t dice = below(10);
+        kind = dice < 3 ? Kind::created : dice < 6 ? Kind::stepped : dice < 8 ? Kind::counted : Kind::tied;
+    }
+    Next made = kind == Kind::created ? identity() : kind == Kind::counted ? count() : step(kind);
     if (made.event.kind != Kind::cut_off && made.event.kind != Kind::stepped) { // each delivery of one without an id is an event of its own
         recent_.push_back(made);
         if (recent_.size() > kRecent) {
@@ -161,19 +169,20 @@ ChaosEvents::Next ChaosEvents::identity() {
     return {event, {stream_of("identity.user.v1", user.tenant + user.id), body}};
 }
 
-ChaosEvents::Next ChaosEvents::step() {
+ChaosEvents::Next ChaosEvents::step(Kind kind) {
+    const std::string domain = kind == Kind::tied ? "knot" : "chain";
     ChaosEvent event;
-    event.kind = Kind::stepped;
+    event.kind = kind;
     event.id = uuid();
     event.occurred_at = kBegin + static_cast<std::int64_t>(made_);
-    event.subject = "chain " + std::to_string(chance(100) ? below(3) : below(200));
+    event.subject = domain + " " + std::to_string(chance(100) ? below(3) : below(200));
     event.number = ++steps_[event.subject];
     event.retries = chance(2) ? 9 : chance(4) ? 2 : 0;
     event.reject = chance(5);
     event.clash = chance(5) && event.retries == 0;
     const std::string payload = member("key", event.subject) + ",\"number\":" + std::to_string(event.number) + failing(event) +
                                 (event.clash ? ",\"clash\":true" : "");
-    return {event, {stream_of("chaos.chain.v1", event.subject), envelope(event, "step.taken.v1", payload)}};
+    return {event, {stream_of("chaos." + domain + ".v1", event.subject), envelope(event, "step.taken.v1", payload)}};
 }
 
 ChaosEvents::Next ChaosEvents::count() {

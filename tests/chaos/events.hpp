@@ -24,6 +24,7 @@ struct ChaosEvent {
         cut_off,       ///< no JSON: it has no id
         stepped,       ///< of the ordered domain "chain"
         counted,       ///< of the parallel domain "tally"
+        tied,          ///< of the ordered domain "knot": a step where keys depend on each other
     };
     Kind kind = Kind::created;
     std::string id;
@@ -45,9 +46,10 @@ struct ChaosMessage {
     std::string body;
 };
 
-/// Events of three topics, the same for the same seed: identities, chains and counts with repeated deliveries, late events, poison, and
-/// handlers that fail. Events of one key are of one stream. Steps of chains are published once: their domain's ledger has a horizon, and an
-/// id that is used again behind it is a new one.
+/// Events of four topics, the same for the same seed: identities, chains, counts and knots with repeated deliveries, late events, poison,
+/// and handlers that fail. Events of one key are of one stream. Now all topics have some, now nearly all events are of one: a domain that is
+/// busy alone has batches side by side, of several each has one at a time. Steps of chains are published once: their domain's ledger has a
+/// horizon, and an id that is used again behind it is a new one.
 class ChaosEvents {
 public:
     static constexpr int kPartitions = 4;
@@ -76,7 +78,7 @@ private:
     bool chance(unsigned per_mille) { return below(1000) < per_mille; }
     std::string uuid();
     Next identity();
-    Next step();
+    Next step(ChaosEvent::Kind kind);
     Next count();
 
     std::mt19937_64 random_;
@@ -85,6 +87,8 @@ private:
     std::map<std::string, std::int64_t> steps_;
     std::deque<Next> recent_;
     std::uint64_t made_ = 0;
+    const std::uint64_t spell_; ///< so long one topic may be most of what comes
+    ChaosEvent::Kind most_ = ChaosEvent::Kind::tied;
 };
 
 } // namespace weir::test

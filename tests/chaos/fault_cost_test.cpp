@@ -83,6 +83,7 @@ double processor_seconds(pid_t process) {
 struct Case {
     const char *name;
     std::function<void(std::vector<ChaosMessage> &)> add; ///< puts faults among the steps of others
+    bool is_entangled = false;                            ///< the domain has a unique index, and with it one shard
 };
 
 void every_thousandth(std::vector<ChaosMessage> &messages, const std::function<ChaosMessage(int)> &made) {
@@ -129,6 +130,7 @@ public:
         for (const char *domain : ChaosField::kDomains) {
             field_.postgres.query("SET client_min_messages = warning; DROP SCHEMA IF EXISTS " + std::string(domain) + " CASCADE");
         }
+        field_.entangle_chain(what.is_entangled);
         StreamPublisher publisher(field_.redis.socket());
         publisher.publish({on_chain(event_text(id_of("owner", 0), "owner", 0, R"(,"badge":"gold")"))});
         publisher.publish(counts("first", 1));
@@ -202,7 +204,9 @@ TEST_CASE("What faults cost other keys and domains", "[.measure]") {
             every_thousandth(messages, [&](int i) { return poison_step(i, "poison", of_kind); });
         };
     };
-    const Case quiet = {"nothing is wrong", [](auto &) {}};
+    const auto quiet = [](bool is_entangled) {
+        return Case{is_entangled ? "nothing is wrong (unique index)" : "nothing is wrong", [](auto &) {}, is_entangled};
+    };
     std::vector<Case> cases = {
         {"1 in 1,000 always fails (3 retries)", failing(R"(,"retries":99)")},
         {"1 in 1,000 fails twice, then succeeds", failing(R"(,"retries":2)")},
@@ -214,13 +218,14 @@ TEST_CASE("What faults cost other keys and domains", "[.measure]") {
         {"1 in 1,000 is no JSON", poison(0)},
         {"1 in 1,000 is refused by its handler", poison(1)},
         {"1 in 1,000 is refused by the store", poison(3)},
+        {"1 in 1,000 is refused by a unique index", poison(kTakenBadge), true},
         {"nothing is wrong either", [](auto &) {}}, // what the machine makes of two equal runs
     };
     if (const int only = knob("WEIR_TEST_COST_ONLY", 0); only > 0) {
         cases = {cases.at(static_cast<std::size_t>(only - 1))};
     }
     CostField field(count);
-    field.run(quiet); // the first one is never like those behind it
+    field.run(quiet(false)); // the first one is never like those behind it
     struct Ratios {
         std::vector<double> chain;
         std::vector<double> tally;
@@ -236,7 +241,7 @@ TEST_CASE("What faults cost other keys and domains", "[.measure]") {
             if (faults_first) {
                 with = field.run(cases[which]);
             }
-            const Measured without = field.run(quiet);
+            const Measured without = field.run(quiet(cases[which].is_entangled));
             if (!faults_first) {
                 with = field.run(cases[which]);
             }

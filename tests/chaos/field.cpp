@@ -28,29 +28,34 @@ PostgresOptions durable_postgres() {
     return options;
 }
 
-constexpr const char *kTally = R"({
-    "service": {"name": "tally", "domain": "tally", "schema": "tally"},
-    "plugin": "chaos",
-    "consumer_group": "tally_group",
-    "topics": ["chaos.count.v1"],
-    "order": "parallel",
-    "bindings": {"chaos.count.v1": {"envelope_required": true, "keys": ["/payload/subject"]}}
-})";
+std::string domain_file(const std::string &domain, const std::string &plugin, const std::string &topic, const std::string &key,
+                        const std::string &order) {
+    return R"({"service": {"name": ")" + domain + R"(", "domain": ")" + domain + R"(", "schema": ")" + domain + R"("}, "plugin": ")" +
+           plugin + R"(", "consumer_group": ")" + domain + R"(_group", "order": ")" + order + R"(", "topics": [")" + topic +
+           R"("], "bindings": {")" + topic + R"(": {"envelope_required": true, "keys": [")" + key + R"("]}}})";
+}
+std::string chain_file(const std::string &domain, bool has_unique_index) {
+    return domain_file(domain, has_unique_index ? "chaos_unique" : "chaos", "chaos." + domain + ".v1", "/payload/key", "ordered");
+}
 
 } // namespace
 
-ChaosField::ChaosField() : redis(durable_redis()), postgres(durable_postgres()) {
+ChaosField::ChaosField(bool with_knots) : redis(durable_redis()), postgres(durable_postgres()) {
     namespace fs = std::filesystem;
     const fs::path root = directory_.path();
     fs::create_directory(root / "plugins");
     fs::create_directory(root / "domains");
     fs::permissions(root / "plugins", fs::perms::owner_all);
-    fs::copy_file(build_directory() / "plugins/linting.so", root / "plugins/linting.so");
-    fs::copy_file(build_directory() / "tests/chaos_plugins/chaos.so", root / "plugins/chaos.so");
-    for (const char *name : {"linting.so", "chaos.so"}) {
-        fs::permissions(root / "plugins" / name, fs::perms::owner_all);
+    for (const char *name : {"plugins/linting.so", "tests/chaos_plugins/chaos.so", "tests/chaos_plugins/chaos_unique.so"}) {
+        const fs::path there = root / "plugins" / fs::path(name).filename();
+        fs::copy_file(build_directory() / name, there);
+        fs::permissions(there, fs::perms::owner_all);
     }
-    write_file(root / "domains/tally.json", kTally);
+    entangle_chain(false);
+    write_file(root / "domains/tally.json", domain_file("tally", "chaos", "chaos.count.v1", "/payload/subject", "parallel"));
+    if (with_knots) {
+        write_file(root / "domains/knot.json", chain_file("knot", true));
+    }
     write_file(root / "weir.json", R"({"domains_directory": "domains"})");
     set("plugins.directory", (root / "plugins").string());
     set("engine.batch_max_events", "100");
@@ -74,6 +79,8 @@ void ChaosField::set(const std::string &key, const std::string &value) {
     overrides_[name] = value;
 }
 
+void ChaosField::entangle_chain(bool entangled) { write_file(directory_ / "domains/chain.json", chain_file("chain", entangled)); }
+
 void ChaosField::start(int host, const std::string &kill_at, const std::vector<std::string> &arguments) {
     Host &one = hosts_[host];
     if (one.process) {
@@ -85,9 +92,10 @@ void ChaosField::start(int host, const std::string &kill_at, const std::vector<s
     environment["WEIR_STATE_DIRECTORY"] = (directory_ / ("state" + std::to_string(host))).string();
     environment["WEIR_BROKER_URL"] = "redis://127.0.0.1:" + std::to_string(direct_ ? redis.port() : one.broker->port()) +
                                      "/0?connect_timeout_ms=1500&timeout_ms=" + std::to_string(kBrokerPatience_ms);
+    const std::string name = std::to_string(host) + "." + std::to_string(++one.starts); // overlap.hpp
     environment["WEIR_STORE_URL"] = "postgresql://weir:" + std::string(PostgresServer::kPassword) +
                                     "@127.0.0.1:" + std::to_string(direct_ ? postgres.port() : one.store->port()) +
-                                    "/weir?sslmode=disable&" + store_patience_;
+                                    "/weir?sslmode=disable&options=-c%20chaos.host%3D" + name + "&" + store_patience_;
     if (!kill_at.empty()) {
         environment["WEIR_TEST_KILL_AT"] = kill_at;
     }

@@ -22,9 +22,10 @@ public:
     static constexpr int kLease_ms = 1000;
     static constexpr int kBrokerPatience_ms = 1500; ///< for an answer of Redis
     static constexpr int kStorePatience_ms = 7000;  ///< for one of PostgreSQL; never less than 5 s more than a statement may take
-    static constexpr const char *kDomains[] = {"linting", "chain", "tally"};
+    static constexpr const char *kDomains[] = {"linting", "chain", "tally", "knot"};
 
-    ChaosField();
+    /// @param with_knots also the domain "knot", which is like "chain" and has a unique index
+    explicit ChaosField(bool with_knots = false);
     ~ChaosField();
 
     RedisServer redis;
@@ -40,6 +41,9 @@ public:
     void set(const std::string &key, const std::string &value);
     /// What the store's url says of timeouts, for hosts started from now on.
     void set_store_patience(std::string parameters) { store_patience_ = std::move(parameters); }
+    /// Whether the domain "chain" has a unique index, and with it one shard, in hosts started from now on. Its schema is that of before, or
+    /// isn't there.
+    void entangle_chain(bool entangled);
     /// Hosts started from now on speak to the servers themselves: proxies take processor time, and some for each answer.
     void leave_out_proxies() { direct_ = true; }
     /// Ends the test where a host has ended otherwise than by SIGKILL.
@@ -68,6 +72,7 @@ private:
         std::unique_ptr<TcpProxy> broker;
         std::unique_ptr<TcpProxy> store;
         std::unique_ptr<HostProcess> process;
+        int starts = 0;
     };
     TemporaryDirectory directory_;
     std::map<std::string, std::string> overrides_;

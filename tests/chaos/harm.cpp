@@ -14,11 +14,54 @@ void last(std::chrono::milliseconds duration) { std::this_thread::sleep_for(dura
 
 } // namespace
 
-TcpProxy &Harm::some_proxy(int host) { return below(2) == 0 ? field_.broker_proxy(host) : field_.store_proxy(host); }
+// @return what it was
+std::string Harm::harm_connections(Kind kind, int host, bool of_broker) {
+    TcpProxy &proxy = of_broker ? field_.broker_proxy(host) : field_.store_proxy(host);
+    const std::chrono::milliseconds while_(100 + below(900));
+    const Way way = some_way();
+    std::string name;
+    switch (kind) {
+    case Kind::cut:
+        name = "cut";
+        proxy.cut();
+        last(while_ / 4); // before the other's turn
+        break;
+    case Kind::stall: {
+        const bool is_long = below(2) == 0; // longer than the host waits for an answer
+        const std::chrono::milliseconds patience(of_broker ? ChaosField::kBrokerPatience_ms : ChaosField::kStorePatience_ms);
+        name = is_long ? "stall beyond patience" : "stall";
+        proxy.stall(way);
+        last(is_long ? patience + while_ : while_);
+        proxy.resume();
+        break;
+    }
+    case Kind::half_close:
+        name = "half close";
+        proxy.half_close(way);
+        last(while_ / 4);
+        break;
+    case Kind::refuse:
+        name = "refuse";
+        proxy.refuse(true);
+        proxy.cut();
+        last(while_);
+        proxy.refuse(false);
+        break;
+    default:
+        name = "delay";
+        proxy.delay(while_ / 20);
+        last(while_);
+        proxy.delay(std::chrono::milliseconds(0));
+        break;
+    }
+    name += of_broker ? " of the broker" : " of the store";
+    ++done_[name];
+    return name;
+}
 
 std::string Harm::next() {
     if (order_.empty()) {
-        for (int kind = 0; kind < static_cast<int>(Kind::count); ++kind) {
+        for (int kind = 0; kind < kKinds; ++kind) {
             order_.push_back(static_cast<Kind>(kind));
         }
         std::shuffle(order_.begin(), order_.end(), random_);
@@ -27,50 +70,20 @@ std::string Harm::next() {
     order_.pop_front();
     const int host = static_cast<int>(below(ChaosField::kHosts));
     const std::chrono::milliseconds while_(100 + below(900));
-    TcpProxy &proxy = some_proxy(host);
-    const Way way = some_way();
     std::vector<Fault> faults{Fault::cut_before, Fault::reply_lost, Fault::rolled_back, Fault::refused};
     std::shuffle(faults.begin(), faults.end(), random_);
-    const std::string where = " of host " + std::to_string(host) + (&proxy == &field_.broker_proxy(host) ? "'s broker" : "'s store");
     std::string name;
     std::string more;
     switch (kind) {
     case Kind::cut:
-        name = "cut";
-        more = where;
-        proxy.cut();
-        break;
-    case Kind::stall: {
-        const bool is_store = &proxy != &field_.broker_proxy(host);
-        const bool is_long = below(2) == 0; // longer than the host waits for an answer
-        const std::chrono::milliseconds patience(is_store ? ChaosField::kStorePatience_ms : ChaosField::kBrokerPatience_ms);
-        name = is_long ? "stall beyond patience" : "stall";
-        more = where;
-        proxy.stall(way);
-        last(is_long ? patience + while_ : while_);
-        proxy.resume();
-        break;
-    }
+    case Kind::stall:
     case Kind::half_close:
-        name = "half close";
-        more = where;
-        proxy.half_close(way);
-        break;
     case Kind::refuse:
-        name = "refuse";
-        more = where;
-        proxy.refuse(true);
-        proxy.cut();
-        last(while_);
-        proxy.refuse(false);
-        break;
-    case Kind::delay:
-        name = "delay";
-        more = where;
-        proxy.delay(while_ / 20);
-        last(while_);
-        proxy.delay(std::chrono::milliseconds(0));
-        break;
+    case Kind::delay: {
+        const bool broker_first = below(2) == 0;
+        const std::string first = harm_connections(kind, host, broker_first);
+        return first + ", " + harm_connections(kind, host, !broker_first) + ", of host " + std::to_string(host);
+    }
     case Kind::commit:
         name = "commit faults";
         more = ", of both hosts";
@@ -114,8 +127,6 @@ std::string Harm::next() {
         field_.host(host).signal(SIGSTOP);
         last(std::chrono::milliseconds(ChaosField::kLease_ms * 2) + while_);
         field_.host(host).signal(SIGCONT);
-        break;
-    case Kind::count:
         break;
     }
     ++done_[name];

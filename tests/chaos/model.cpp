@@ -8,6 +8,10 @@ namespace weir::test {
 namespace {
 using Kind = ChaosEvent::Kind;
 constexpr int kMaxRetries = 3; // as the chaos configuration says
+
+std::string schema_of(Kind kind) {
+    return kind == Kind::stepped ? "chain" : kind == Kind::counted ? "tally" : kind == Kind::tied ? "knot" : "linting";
+}
 } // namespace
 
 void ChaosModel::die(const std::string &schema, const ChaosEvent &event, const std::string &error_type, int retries) {
@@ -22,7 +26,7 @@ void ChaosModel::die(const std::string &schema, const ChaosEvent &event, const s
 }
 
 void ChaosModel::apply(const ChaosEvent &event) {
-    const std::string schema = event.kind == Kind::stepped ? "chain" : event.kind == Kind::counted ? "tally" : "linting";
+    const std::string schema = schema_of(event.kind);
     if (event.kind != Kind::cut_off && schemas_[schema].ledger.contains(event.id)) {
         return; // delivered once more
     }
@@ -49,8 +53,10 @@ void ChaosModel::apply(const ChaosEvent &event) {
         return die(schema, event, "data_refused");
     }
     std::string outcome = "applied";
-    if (event.kind == Kind::stepped) {
-        chains_[event.subject].push_back({event.id, event.number});
+    if (event.kind == Kind::stepped || event.kind == Kind::tied) {
+        Chain &chain = chains_[event.subject];
+        chain.schema = schema;
+        chain.steps.push_back({event.id, event.number});
         keys_by_step_[event.id] = event.subject;
     } else if (event.kind == Kind::counted) {
         const auto [found, is_new] = counters_.try_emplace(event.subject, Counter{0, 0, event.number, event.number});
@@ -99,7 +105,7 @@ bool ChaosModel::apply_identity(const ChaosEvent &event) {
 std::optional<ChaosModel::Row> ChaosModel::chain_without(const std::string &key, const std::set<std::string> &ids) const {
     std::int64_t times = 0;
     std::int64_t hash = 0;
-    for (const Step &step : chains_.at(key)) {
+    for (const Step &step : chains_.at(key).steps) {
         if (!ids.contains(step.id)) {
             ++times;
             hash = (hash * 31 + step.number + 1) % 1'000'000'007;
@@ -117,8 +123,8 @@ std::map<std::string, ChaosModel::Schema> ChaosModel::schemas() const {
     for (const auto &[person, updated_at] : preferences_) {
         result["linting"].tables["user_prefs"].insert({person.first, person.second, "{}", "1", std::to_string(updated_at)});
     }
-    for (const auto &[key, steps] : chains_) {
-        result["chain"].tables["chain"].insert(*chain_without(key, {}));
+    for (const auto &[key, chain] : chains_) {
+        result[chain.schema].tables["chain"].insert(*chain_without(key, {}));
     }
     for (const auto &[subject, counter] : counters_) {
         result["tally"].tables["counters"].insert({subject, std::to_string(counter.times), std::to_string(counter.amount),

@@ -29,7 +29,7 @@ public:
     void apply(const ChaosEvent &event);
     /// Ledger rows of all domains so far.
     std::size_t decided() const { return decided_; }
-    /// linting, chain, tally. Made when it is asked for.
+    /// linting, chain, tally, knot. Made when it is asked for.
     std::map<std::string, Schema> schemas() const;
 
     /// Keys of chains, by the ids of the steps that were applied to them.
@@ -56,10 +56,15 @@ private:
     void die(const std::string &schema, const ChaosEvent &event, const std::string &error_type, int retries = 0);
     bool apply_identity(const ChaosEvent &event);
 
-    std::map<std::string, Schema> schemas_{{"linting", {}}, {"chain", {}}, {"tally", {}}};
+    struct Chain {
+        std::string schema;
+        std::vector<Step> steps; ///< as they were applied
+    };
+
+    std::map<std::string, Schema> schemas_{{"linting", {}}, {"chain", {}}, {"tally", {}}, {"knot", {}}};
     std::map<Person, User> users_;
     std::map<Person, std::int64_t> preferences_;
-    std::map<std::string, std::vector<Step>> chains_; ///< as they were applied
+    std::map<std::string, Chain> chains_; ///< those of knots have other keys
     std::map<std::string, std::string> keys_by_step_;
     std::map<std::string, Counter> counters_;
     std::size_t decided_ = 0;

@@ -45,11 +45,16 @@ inline std::vector<ChaosMessage> counts(const std::string &kind, int count) {
     return result;
 }
 
-/// In turn: no JSON, refused by the handler, unknown to the plugin in this version, refused by the store (somebody has the badge "gold").
+/// In turn: no JSON, refused by the handler, unknown to the plugin in this version, refused by the store; and, where the domain is
+/// entangled, refused by its unique index (somebody has the badge "gold").
 inline constexpr int kPoisonKinds = 4;
+inline constexpr int kTakenBadge = 4;
 inline ChaosMessage poison_step(int number, const std::string &kind, int of_kind = -1) {
     const int which = of_kind >= 0 ? of_kind : number % kPoisonKinds;
-    const std::string more = which == 1 ? R"(,"reject":true)" : which == 3 ? R"(,"badge":"gold")" : "";
+    const std::string more = which == 1             ? R"(,"reject":true)"
+                             : which == 3           ? R"(,"clash":true)"
+                             : which == kTakenBadge ? R"(,"badge":"gold")"
+                                                    : "";
     std::string body =
         event_text(id_of(kind, number), kind + std::to_string(number), number, more, which == 2 ? "step.taken.v8" : "step.taken.v1");
     if (which == 0) {

@@ -79,22 +79,26 @@ TEST_CASE("kill -9 at any moment loses nothing and doubles nothing") {
 
 TEST_CASE("kill -9 at each named point of an event's way loses nothing and doubles nothing") {
     std::mt19937_64 random(seed());
-    Installation installation({"linting", "spellcheck"});
-    installation.set("engine.batch_max_events", "20");
-    installation.publish(kIdentityTopic, sample());
-    for (const std::string point : {"read", "ledger", "handler", "flush", "commit", "ack", "acked"}) {
-        for (const std::uint64_t passes : {std::uint64_t{1}, 2 + random() % 9}) {
-            INFO(point << ":" << passes);
-            installation.set("test.kill_at", point + ":" + std::to_string(passes));
-            const auto ended = installation.start()->wait();
-            REQUIRE(ended);
-            CHECK(ended->signal == SIGKILL);
+    for (const Backends &backends : {Backends{}, on_servers()}) {
+        INFO(backends.name());
+        Installation installation({"linting", "spellcheck"}, backends);
+        installation.set("engine.batch_max_events", "20");
+        installation.set("engine.lease_ttl_ms", "1000"); // after which the next host takes over
+        installation.publish(kIdentityTopic, sample());
+        for (const std::string point : {"read", "ledger", "handler", "flush", "commit", "ack", "acked"}) {
+            for (const std::uint64_t passes : {std::uint64_t{1}, 2 + random() % 9}) {
+                INFO(point << ":" << passes);
+                installation.set("test.kill_at", point + ":" + std::to_string(passes));
+                const auto ended = installation.start()->wait();
+                REQUIRE(ended);
+                CHECK(ended->signal == SIGKILL);
+            }
         }
+        installation.set("test.kill_at", "");
+        CHECK(installation.backlog(kIdentityTopic, "lint_group") > 0);
+        installation.drain();
+        check_domains(installation, expectation());
     }
-    installation.set("test.kill_at", "");
-    CHECK(installation.backlog(kIdentityTopic, "lint_group") > 0);
-    installation.drain();
-    check_domains(installation, expectation());
 }
 
 TEST_CASE("killed after the commit and before the acknowledgement, the host takes every event for a duplicate") {

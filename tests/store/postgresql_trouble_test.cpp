@@ -128,6 +128,36 @@ TEST_CASE("a network that stalls is noticed by the client itself, in every kind 
     CHECK(eventually([&] { return on.has_committed(1); }));
 }
 
+TEST_CASE("connections that are cut or half-closed are an outage in a transaction, in doubt at its end, and else replaced") {
+    Proxied on;
+    enum class Harm { cut, half_close_to_server, half_close_to_client };
+    const Harm kind = GENERATE(Harm::cut, Harm::half_close_to_server, Harm::half_close_to_client);
+    CAPTURE(static_cast<int>(kind));
+    const auto harm = [&] {
+        kind == Harm::cut ? on.proxy.cut() : on.proxy.half_close(kind == Harm::half_close_to_server ? Way::to_server : Way::to_client);
+    };
+    auto session = on.domain->open();
+    transact(*session, [&] { record(*session, 1); });
+    harm();
+    CHECK(has(*session, 1)); // nothing was under way: nobody notices
+    session->begin({});
+    record(*session, 2);
+    CHECK_FALSE(has(*session, 3)); // so that it is at the server
+    harm();
+    CHECK_THROWS_AS(has(*session, 3), Unavailable);
+    session->rollback();
+    CHECK_FALSE(has(*session, 2));
+    session->begin({});
+    record(*session, 4);
+    CHECK_FALSE(has(*session, 5));
+    harm();
+    CHECK_THROWS_AS(session->commit(), InDoubt);
+    session->rollback();
+    CHECK_FALSE(on.has_committed(4)); // it never came there
+    transact(*session, [&] { record(*session, 4); });
+    CHECK(on.has_committed(4));
+}
+
 TEST_CASE("a connection that the server has ended while it was idle is replaced without anybody's noticing") {
     PostgresPlace place;
     const auto store = place.open();
