@@ -47,9 +47,9 @@ struct ChaosMessage {
 };
 
 /// Events of four topics, the same for the same seed: identities, chains, counts and knots with repeated deliveries, late events, poison,
-/// and handlers that fail. Events of one key are of one stream. Now all topics have some, now nearly all events are of one: a domain that is
-/// busy alone has batches side by side, of several each has one at a time. Steps of chains are published once: their domain's ledger has a
-/// horizon, and an id that is used again behind it is a new one.
+/// and handlers that fail. Events of one key are of one stream. Now all topics have some, now nearly all events are of one: a domain that
+/// is busy alone has batches side by side, of several each has one at a time. Steps of chains are published once: their domain's ledger
+/// has a horizon, and an id that is used again behind it is a new one.
 class ChaosEvents {
 public:
     static constexpr int kPartitions = 4;
