@@ -35,7 +35,7 @@ std::string domain_file(const std::string &domain, const std::string &plugin, co
            R"("], "bindings": {")" + topic + R"(": {"envelope_required": true, "keys": [")" + key + R"("]}}})";
 }
 std::string chain_file(const std::string &domain, bool has_unique_index) {
-    return domain_file(domain, has_unique_index ? "chaos_unique" : "chaos", "chaos." + domain + ".v1", "/payload/key", "ordered");
+    return domain_file(domain, has_unique_index ? "chaos-unique" : "chaos", "chaos." + domain + ".v1", "/payload/key", "ordered");
 }
 
 } // namespace
