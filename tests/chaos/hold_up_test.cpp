@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "field.hpp"
 #include "installation.hpp"
+#include "overlap.hpp"
 #include "publisher.hpp"
 #include "steps.hpp"
 
@@ -92,6 +93,25 @@ TEST_CASE("A handler that takes long holds up its key alone: all others are done
     CHECK(times_of(field.postgres, "slow") == "2");
     CHECK(field.postgres.query("SELECT hash FROM chain.chain WHERE key = 'slow'")[0][0] == std::to_string(1 * 31 + 2));
     CHECK(one(field.postgres, "SELECT count(*) FROM chain.dead_letter_queue") == "0");
+}
+
+TEST_CASE("A domain that is busy alone has batches side by side, but not where its keys depend on each other") {
+    const bool is_entangled = GENERATE(false, true);
+    CAPTURE(is_entangled);
+    ChaosField field;
+    field.entangle_chain(is_entangled);
+    watch_batches(field.postgres);
+    StreamPublisher publisher(field.redis.socket());
+    constexpr int kCount = 10'000;
+    publisher.publish(steps("load", kCount));
+    field.start(0, "", {"--until-drained"});
+    const auto ended = field.host(0).wait(kPatience);
+    REQUIRE(ended);
+    CHECK(ended->exit_code == 0);
+    CHECK(one(field.postgres, "SELECT sum(times) FROM chain.chain") == std::to_string(kCount));
+    const Overlap overlap = overlap_by_domain(field.postgres).at("chain");
+    std::printf("%zu batches, %zu of them beside another\n", overlap.batches, overlap.side_by_side);
+    CHECK((overlap.side_by_side > 0) == !is_entangled);
 }
 
 TEST_CASE("One poison event in a thousand leaves everything else as it would be without") {
