@@ -71,7 +71,7 @@ std::optional<std::string> resolve(const DomainRequest &request, const plugin::D
     std::replace(out.schema.begin(), out.schema.end(), '-', '_');
     if (store::is_shadow_schema(out.schema)) {
         return "domain " + request.name + ": schema " + out.schema +
-               " is called as 'weir rebuild' calls a shadow; choose another \"schema\"";
+               " is called as 'weir rebuild' calls a shadow; choose another service.schema";
     }
     out.group = choose(choose(request.group, defaults.group), request.name);
     out.consumer = choose(request.service_name, "weir") + "-" + process_id;

@@ -179,7 +179,7 @@ std::map<std::string, Supervisor::Wanted> Supervisor::wanted(std::map<std::strin
             continue;
         }
         unserved[entry->first] = "domains " + owner->second + " and " + entry->first + " name the same schema " + owner->first +
-                                 "; give one of them another \"schema\"";
+                                 "; give one of them another service.schema";
         entry = result.erase(entry);
     }
     if (environment_.routes) {

@@ -121,37 +121,50 @@ TEST_CASE("missing rights in PostgreSQL are said with the statements to run, and
 }
 
 TEST_CASE("a schema that exists with other columns is refused before anything in it is changed") {
-    Installation installation({"linting"}, on_embedded_and_postgresql());
-    PostgresServer &server = *installation.backends().postgresql;
-    server.query("set role weir; create schema linting; create table linting.identity_projection (tenant_id text primary key, user_id "
-                 "integer, extra "
-                 "text not null)",
-                 installation.database_name());
+    const Backends backends = GENERATE(on_embedded_and_postgresql(), Backends{});
+    INFO(backends.name());
+    Installation installation({"linting"}, backends);
+    const Database database = installation.domain("linting");
+    const std::string table = "identity_projection (tenant_id text primary key, user_id integer, extra text not null)";
+    if (backends.postgresql) {
+        backends.postgresql->query("set role weir; create schema linting; create table linting." + table, installation.database_name());
+    } else {
+        std::filesystem::create_directories(installation.store());
+        write_file(installation.database("linting"), ""); // an empty file is an empty database
+        query(database, "create table " + table);
+    }
     installation.publish(kIdentityTopic, {sample().front()});
     const auto host = installation.start();
-    says(installation, *host, {"the schema doesn't fit", "identity_projection", "user_id"}, "linting");
-    const Database database = installation.domain("linting");
-    CHECK(number(database, "select count(*) from information_schema.tables where table_schema = 'linting'") == 1);
-    CHECK(number(database, "select count(*) from information_schema.columns where table_schema = 'linting'") == 3);
-    fails_fast(installation, 4, "identity_projection");
+    says(installation, *host, {"the schema doesn't fit", "another service.schema", "identity_projection", "user_id"}, "linting");
+    if (backends.postgresql) {
+        CHECK(number(database, "select count(*) from information_schema.tables where table_schema = 'linting'") == 1);
+        CHECK(number(database, "select count(*) from information_schema.columns where table_schema = 'linting'") == 3);
+    } else {
+        CHECK(number(database, "select count(*) from sqlite_master where type = 'table'") == 1);
+        CHECK(number(database, "select count(*) from pragma_table_info('identity_projection')") == 3);
+    }
+    fails_fast(installation, 4, "service.schema");
     stop(*host);
 }
 
 TEST_CASE("a column dropped while running stops the domain with what is missing, dead-letters nothing, and it goes on when it is back") {
-    Installation installation({"probe"}, on_servers());
-    PostgresServer &server = *installation.backends().postgresql;
+    const Backends backends = GENERATE(on_servers(), Backends{});
+    INFO(backends.name());
+    Installation installation({"probe"}, backends);
     const auto host = installation.start();
     installation.publish(kProbeTopic, {counted(1)});
     const Database database = installation.domain("probe");
     REQUIRE(eventually([&] { return number(database, "select count(*) from seen") == 1; }, 60s));
-    server.query("alter table probe.seen drop column version",
-                 installation.database_name()); // has no default: can't be added again to rows
+    query(database, "alter table seen drop column version"); // has no default: can't be added again to rows
     installation.publish(kProbeTopic, {counted(2), counted(3)});
-    says(installation, *host, {"seen", "version"});
+    // What the database says of the statement, and then what the migration says that is to mend it.
+    says(installation, *host, {backends.postgresql ? "SQLSTATE 42703" : "SQLite code 1", "version", "store.url", "service.schema"});
+    says(installation, *host, {"seen.version is new", "another service.schema"});
     CHECK(number(database, "select count(*) from dead_letter_queue") == 0);
-    server.query("alter table probe.seen add column version text not null default 'lost'; "
-                 "alter table probe.seen alter column version drop default",
-                 installation.database_name());
+    query(database, "alter table seen add column version text not null default 'lost'");
+    if (backends.postgresql) {
+        query(database, "alter table seen alter column version drop default");
+    }
     CHECK(eventually([&] { return number(database, "select count(*) from seen") == 3; }, 60s));
     CHECK(number(database, "select count(*) from dead_letter_queue") == 0);
     CHECK(number(database, "select sum(times) from subjects") == 3);

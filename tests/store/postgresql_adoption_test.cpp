@@ -316,7 +316,7 @@ TEST_CASE("tables that don't fit are refused with all that is wrong and the SQL 
     for (const char *part :
          {"people.age is declared as int64, but is text: ALTER TABLE people ALTER COLUMN age TYPE bigint", "people.must isn't declared",
           "primary key (name, age)", "every_type.amount is declared as decimal(18,4)", "every_type.number", "every_type.uid",
-          "every_type.at", "every_type.id", "toys refers to pets", "outbox is a view"}) {
+          "every_type.at", "every_type.id", "toys refers to pets", "outbox is a view", "another service.schema"}) {
         INFO(part << "\n" << message);
         CHECK(message.find(part) != std::string::npos);
     }

@@ -58,7 +58,7 @@ TEST_CASE("tables that another program made and that don't fit are refused, each
     const std::string message = message_of<SchemaWrong>([&] { contract_domain(*open_at(directory.path())); });
     for (const char *part : {"people.age is declared as int64", "people.email is declared as case-insensitive",
                              "people.must isn't declared", "primary key (name, age)", "every_type.amount is declared as decimal(18,4)",
-                             "pets is declared to refer", "toys refers to pets", "outbox is a view"}) {
+                             "pets is declared to refer", "toys refers to pets", "outbox is a view", "another service.schema"}) {
         INFO(part);
         CHECK(message.find(part) != std::string::npos);
     }

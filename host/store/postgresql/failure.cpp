@@ -51,6 +51,8 @@ constexpr std::string_view kSchemaGroups[] = {"0L", "0P", "21", "25", "28", "2B"
 /// Connection, resources, an operator, the system, the server's files, another server (foreign data), the server's own faults.
 constexpr std::string_view kOutageGroups[] = {"08", "53", "57", "58", "F0", "HV", "XX"};
 
+constexpr const char *kNameAnother = "see that store.url and the domain's service.schema name the right one. ";
+
 } // namespace
 
 bool is_stale_plan(const ServerError &error) noexcept {
@@ -77,8 +79,8 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     }
     if (error.of_statement && meaning == Meaning::rows && !is_one_of(group, kOutageGroups)) {
         throw SchemaWrong(place +
-                          " can't do for any row what the domain's tables need: drop the rule or whatever else stands in the way, or " +
-                          "let `weir run` migrate it. " + said);
+                          " can't do for any row what the domain's tables need: drop the rule or whatever else stands in the way, let " +
+                          "`weir run` migrate it, or " + kNameAnother + said);
     }
     const bool is_data = is_one_of(group, kDataGroups) || is_one_of(state, kData);
     const bool is_known = is_data || is_one_of(group, kSchemaGroups) || is_one_of(group, kOutageGroups);
@@ -106,10 +108,9 @@ void throw_failure(const ServerError &error, Meaning meaning, const std::string 
     }
     if (is_one_of(group, kSchemaGroups) || group == "0A") {
         const std::string text =
-            place +
-            (state == "42501" ? " refuses the login of store.url a right that it needs: grant it. "
-                              : " doesn't have the tables that are needed: let `weir run` migrate it, or mend it by hand. ") +
-            said;
+            state == "42501"
+                ? place + " refuses the login of store.url a right that it needs: grant it. " + said
+                : place + " doesn't have the tables that are needed: let `weir run` migrate it, mend it by hand, or " + kNameAnother + said;
         if (state == "42P01") {
             throw TableMissing(text);
         }

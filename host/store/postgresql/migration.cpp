@@ -123,7 +123,7 @@ void apply(Connection &connection, const Place &place, const std::vector<Step> &
 std::string refusal(const Place &place, const std::vector<std::string> &misfits) {
     std::string message =
         "the tables in " + place.name() +
-        " don't fit what the plugin declares, and nothing was changed. Mend them or choose another \"schema\" for the domain:";
+        " don't fit what the plugin declares, and nothing was changed. Mend them or choose another service.schema for the domain:";
     for (const std::string &misfit : misfits) {
         message += "\n  " + misfit;
     }

@@ -79,7 +79,7 @@ private:
         const Pool::Lent connection = shared_->pool.take();
         if (!has_tables(*connection, place_.schema)) {
             throw Unavailable("there is no schema " + place_.schema + " of Weir's in " + shared_->pool.name() +
-                              ": `weir run` makes it; see that store.url and the domain's \"schema\" are right");
+                              ": `weir run` makes it; see that store.url and the domain's service.schema are right");
         }
         auto standard = std::make_shared<Layout>(); // operators' commands need the standard tables alone
         standard->letter_limits = letter_limits(read_existing(*connection, place_)["dead_letter_queue"]);

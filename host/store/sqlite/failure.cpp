@@ -52,7 +52,10 @@ void throw_failure(int code, const std::string &message, const std::string &plac
             "`sqlite3 FILE .recover`. " +
             said);
     default: // SQLITE_ERROR stands for tables and columns that aren't there
-        throw SchemaWrong(place + " doesn't have the tables that are needed: let `weir run` migrate it, or mend it by hand. " + said);
+        throw SchemaWrong(place +
+                          " doesn't have the tables that are needed: let `weir run` migrate it, mend it by hand, or see that store.url "
+                          "(WEIR_STORE_URL) and the domain's service.schema name the right one. " +
+                          said);
     }
 }
 

@@ -351,7 +351,7 @@ MigrationSteps migrate(Connection &connection, const Schema &schema, bool previe
         if (!plan.misfits().empty()) {
             std::string message =
                 "the tables in " + connection.place().name() +
-                " don't fit what the plugin declares, and nothing was changed. Mend them or choose another \"schema\" for the domain:";
+                " don't fit what the plugin declares, and nothing was changed. Mend them or choose another service.schema for the domain:";
             for (const std::string &misfit : plan.misfits()) {
                 message += "\n  " + misfit;
             }

@@ -64,7 +64,7 @@ void make_directory(const Place &place) {
 
 void prepare_file(const Place &place) {
     if (place.schema == "main" || place.schema == "temp") {
-        throw SchemaWrong("a schema can't be called '" + place.schema + "' in SQLite: choose another \"schema\" for the domain");
+        throw SchemaWrong("a schema can't be called '" + place.schema + "' in SQLite: choose another service.schema for the domain");
     }
     make_directory(place);
     const Descriptor made(::open(place.file().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));

@@ -39,7 +39,7 @@ public:
         }
         std::error_code error;
         if (!std::filesystem::exists(place_.file(), error)) { // opening would make an empty one
-            throw Unavailable(place_.name() + " isn't there: see that store.url (WEIR_STORE_URL) and the domain's \"schema\" name the "
+            throw Unavailable(place_.name() + " isn't there: see that store.url (WEIR_STORE_URL) and the domain's service.schema name the "
                                               "right file, and that `weir run` has made it");
         }
         prepare_file(place_);
