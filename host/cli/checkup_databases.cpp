@@ -119,6 +119,27 @@ std::vector<Finding> check_topics(const Serving &serving, const config::HostConf
     return findings;
 }
 
+/// Domains whose tables are there and don't fit what their plugins declare: they would not be served.
+std::vector<Finding> check_schemas(const Serving &serving, const config::HostConfig &config) {
+    std::vector<Finding> findings;
+    try {
+        const auto store = open_store(config);
+        for (const auto &[name, domain] : serving.domains) {
+            if (!store->has_domain(domain.spec.schema)) {
+                continue;
+            }
+            try {
+                store->domain(domain.spec.schema)->preview(domain.module->description().schema);
+            } catch (const store::SchemaWrong &failure) {
+                findings.push_back({"schema_misfit", Health::fault, "domain " + name + " would not be served: " + failure.what(),
+                                    "mend the tables, or give the domain another \"service.schema\""});
+            }
+        }
+    } catch (const std::exception &) { // said of the store already
+    }
+    return findings;
+}
+
 } // namespace
 
 std::vector<Finding> check_databases(const config::HostConfig &config, const Context &context) {
@@ -146,6 +167,7 @@ std::vector<Finding> check_databases(const config::HostConfig &config, const Con
         }
         add(examine_store(config, schemas));
     }
+    add(check_schemas(serving, config));
     add(check_topics(serving, config));
     return findings;
 }

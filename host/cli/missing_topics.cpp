@@ -27,8 +27,8 @@ const std::string &broker_url_of(const std::string &domain, const config::HostCo
 } // namespace
 
 std::string remedy(const MissingTopic &missing) {
-    return (missing.nearest.empty() ? std::string() : "did you mean '" + missing.nearest + "'? ") +
-           "The first message published to it makes it; if its name is wrong, correct the domain's \"topics\"";
+    return (missing.nearest.empty() ? std::string("the") : "did you mean '" + missing.nearest + "'? The") +
+           " first message published to it makes it; if its name is wrong, correct the domain's \"topics\"";
 }
 
 std::string describe(const MissingTopic &missing) {

@@ -110,9 +110,10 @@ Exit show_state(const RebuildOptions &options, Opened &opened) {
         print_line("No rebuild of " + options.domain + " is under way, and none was left unfinished.");
     } else {
         const std::string so_far = counted(state.decided, "event", "events") + " decided anew so far, with " + state.made_with;
-        print_line(printable(state.running ? "A rebuild of " + options.domain + " is under way: " + so_far + "."
-                                           : "A rebuild of " + options.domain + " was interrupted: " + so_far + ". 'weir rebuild " +
-                                                 options.domain + "' goes on with it, --cancel removes it."));
+        print_line(printable(state.running
+                                 ? "A rebuild of " + options.domain + " is under way: " + so_far + "."
+                                 : "A rebuild of " + options.domain + " was interrupted: " + so_far + ". 'weir rebuild " + options.domain +
+                                       "' (with the same -c, where one was given) goes on with it, --cancel removes it."));
         print_line("Until it is done, " + options.domain + " serves its old rows.");
     }
     return Exit::ok;

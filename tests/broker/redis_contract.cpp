@@ -60,8 +60,8 @@ TEST_CASE("A group that has been given everything has no backlog, whatever lag a
     REQUIRE(server.command({"XINFO", "GROUPS", "topic"}).find("lag\n2") != std::string::npos);
     CHECK(consumer->lag().at(0).backlog == 0);
     server.command({"XADD", "topic", "*", "event", "{}"});
-    CHECK(consumer->lag().at(0).backlog > 0);
+    CHECK(consumer->lag().at(0).backlog == 1);
     // And the other way round: none told of, where there is one.
     server.command({"XGROUP", "SETID", "topic", "group", "0", "ENTRIESREAD", "4"});
-    CHECK(consumer->lag().at(0).backlog > 0);
+    CHECK(consumer->lag().at(0).backlog == 4);
 }

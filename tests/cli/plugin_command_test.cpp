@@ -48,6 +48,7 @@ TEST_CASE("plugin check and install compare a plugin's tables with those of its 
     const Workbench bench;
     REQUIRE(bench.weir({"run", "-c", "--until-drained"}).code == 0);
     CHECK(bench.weir({"plugin", "check", "-c", "linting", "--json"}).json()["migrations"]["linting"].empty());
+    CHECK_THAT(bench.weir({"doctor", "-c"}).out, !Contains("would not be served"));
     bench.query("linting", "drop table user_prefs");
     CHECK_THAT(bench.weir({"plugin", "check", "-c", "linting"}).out, Contains("to come: created table user_prefs"));
     bench.query("linting", "create table user_prefs (tenant_id integer primary key)");
@@ -58,6 +59,9 @@ TEST_CASE("plugin check and install compare a plugin's tables with those of its 
         CHECK(refused.code == 1);
         CHECK_THAT(refused.err, Contains("schema_misfit") && Contains("user_prefs") && Contains("service.schema"));
     }
+    const Ran looked = bench.weir({"doctor", "-c"});
+    CHECK(looked.code != 0);
+    CHECK_THAT(looked.out + looked.err, Contains("domain linting would not be served") && Contains("user_prefs"));
     CHECK(bench.query("linting", "select count(*) from pragma_table_info('user_prefs')") == "1");
 }
 

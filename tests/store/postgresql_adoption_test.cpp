@@ -266,7 +266,8 @@ TEST_CASE("a queue in which a cut text would lie, or that refuses what Weir writ
         CHECK(place.one("select count(*) from pg_tables where schemaname = 'linting'") == "1"); // nothing was changed
         return message;
     };
-    CHECK(migrated("topic", "topic varchar(40)").find("ALTER TABLE dead_letter_queue ALTER COLUMN topic TYPE text") != std::string::npos);
+    CHECK(migrated("topic", "topic varchar(40)").find("ALTER TABLE \"linting\".dead_letter_queue ALTER COLUMN topic TYPE text") !=
+          std::string::npos);
     CHECK(migrated("position", "position varchar(20)").find("dead_letter_queue.position") != std::string::npos);
     CHECK(migrated("error_message", "error_message varchar(10)").find("dead_letter_queue.error_message") != std::string::npos);
     CHECK(migrated("status", "status varchar(7)").find("dead_letter_queue.status") != std::string::npos);
@@ -314,9 +315,9 @@ TEST_CASE("tables that don't fit are refused with all that is wrong and the SQL 
     const auto store = place.open();
     const std::string message = refusal_of<SchemaWrong>([&] { contract_domain(*store); });
     for (const char *part :
-         {"people.age is declared as int64, but is text: ALTER TABLE people ALTER COLUMN age TYPE bigint", "people.must isn't declared",
-          "primary key (name, age)", "every_type.amount is declared as decimal(18,4)", "every_type.number", "every_type.uid",
-          "every_type.at", "every_type.id", "toys refers to pets", "outbox is a view", "another service.schema"}) {
+         {"people.age is declared as int64, but is text: ALTER TABLE \"contract\".people ALTER COLUMN age TYPE bigint",
+          "people.must isn't declared", "primary key (name, age)", "every_type.amount is declared as decimal(18,4)", "every_type.number",
+          "every_type.uid", "every_type.at", "every_type.id", "toys refers to pets", "outbox is a view", "another service.schema"}) {
         INFO(part << "\n" << message);
         CHECK(message.find(part) != std::string::npos);
     }

@@ -58,6 +58,7 @@ std::string grant(const RedisOptions &options, std::string_view command, std::st
 void refuse(const RedisOptions &options, std::string_view error, std::string_view command, std::string_view key) {
     const std::string &key_name = options.key;
     const std::string where = key_name + ": " + options.place();
+    const std::string scheme = options.tls ? "rediss://" : "redis://";
     const auto is = [error](std::string_view code) { return error.starts_with(code); };
     for (const Passing &passing : kPassing) {
         if (is(passing.code)) {
@@ -65,12 +66,12 @@ void refuse(const RedisOptions &options, std::string_view error, std::string_vie
         }
     }
     if (is("WRONGPASS") || is("ERR invalid password")) {
-        throw Misconfigured(where + " refuses the user or the password; set them in " + key_name +
-                            " as redis://USER:PASSWORD@HOST, with %XX for characters such as @ and /");
+        throw Misconfigured(where + " refuses the user or the password; set them in " + key_name + " as " + scheme +
+                            "USER:PASSWORD@HOST, with %XX for characters such as @ and /");
     }
     if (is("NOAUTH") || is("ERR AUTH")) {
         throw Misconfigured(where + (is("NOAUTH")
-                                         ? " wants a password; set it in " + key_name + " as redis://:PASSWORD@HOST or USER:PASSWORD@"
+                                         ? " wants a password; set it in " + key_name + " as " + scheme + ":PASSWORD@HOST or USER:PASSWORD@"
                                          : " has no password set; take the password out of " + key_name + ", or set one on the server"));
     }
     if (is("NOPERM")) {

@@ -47,6 +47,12 @@ Plan::Plan(const Place &place, const Schema &schema, std::map<std::string, Exist
     for (const Table &table : schema.tables) { // when all tables are there
         add_references(table, schema.tables);
     }
+    for (std::string &misfit : misfits_) { // what people run in a session whose search path is another
+        constexpr std::string_view kAlter = "ALTER TABLE ";
+        for (std::size_t at = misfit.find(kAlter); at != std::string::npos; at = misfit.find(kAlter, at + kAlter.size())) {
+            misfit.insert(at + kAlter.size(), quote_name(schema_) + ".");
+        }
+    }
 }
 
 void Plan::add(const TableForm &form, bool is_standard) {
@@ -115,7 +121,10 @@ void Plan::check_column(const TableForm &form, const Column &column, const Exist
     }
     const auto declared = declared_.find({table.name, column.name});
     if (declared != declared_.end() && declared->second != declared_type(column)) {
-        misfits_.push_back(name + " is declared as " + declared_type(column) + ", but was made as " + declared->second);
+        misfits_.push_back(name + " is declared as " + declared_type(column) + ", but was made as " + declared->second +
+                           "; once what stands there is right as what is declared: UPDATE " + quote_name(schema_) +
+                           ".schema_migrations SET declared = " + quote_text(declared_type(column)) +
+                           " WHERE table_name = " + quote_text(table.name) + " AND column_name = " + quote_text(column.name));
     }
     if (column.nullable && existing->not_null) {
         misfits_.push_back(name + " is declared as nullable, but is NOT NULL: " + alter(table, column) + " DROP NOT NULL");
