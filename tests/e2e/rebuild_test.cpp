@@ -293,12 +293,14 @@ TEST_CASE("a topic that doesn't keep its beginning is refused, and said before, 
 }
 
 TEST_CASE("an interrupted rebuild is told of, gone on with or removed; a second one beside it and one with another plugin are refused") {
+    const Backends backends = GENERATE(Backends{}, on_servers());
+    INFO(backends.name());
     std::mt19937_64 random(seed());
-    Installation installation({"probe"});
-    installation.set("engine.batch_max_events", "5"); // so that it takes a while
+    Installation installation({"probe"}, backends);
     Publisher publisher(installation);
     publisher.publish(20000, random);
     installation.drain();
+    installation.set("engine.batch_max_events", "5"); // so that it takes a while
     std::string said;
     CHECK(rebuild(installation, {"--status"}, &said) == 0);
     CHECK(said.find("No rebuild") != std::string::npos);
@@ -333,5 +335,39 @@ TEST_CASE("an interrupted rebuild is told of, gone on with or removed; a second 
     CHECK(rebuild(installation, {"--cancel"}, &said) == 0);
     CHECK_FALSE(has_shadow(installation));
     CHECK(rebuild(installation, {"--cancel"}, &said) == 0);
+    publisher.check_rows();
+}
+
+TEST_CASE("where the login may not drop schemas, a rebuild is removed from the schema that it was lent, and the next one is made there") {
+    std::mt19937_64 random(seed());
+    Installation installation({"probe"}, on_servers());
+    PostgresServer &server = *installation.backends().postgresql;
+    const std::string login = installation.database_name() + "_login";
+    server.create_role(login, "hunter4");
+    server.query("create schema probe authorization " + login + "; create schema probe__rebuild authorization " + login,
+                 installation.database_name());
+    installation.set("store.url", server.url(installation.database_name(), login, "hunter4"));
+    installation.set("store.roles", "false"); // roles are the server's, and those of the other tests are another login's
+    Publisher publisher(installation);
+    publisher.publish(5000, random);
+    installation.drain();
+    installation.set("engine.batch_max_events", "5");
+    const auto first = installation.command(line(installation));
+    REQUIRE(eventually([&] { return shadow_rows(installation) > 100; }));
+    first->kill();
+    std::string said;
+    CHECK(rebuild(installation, {"--cancel"}, &said) == 0);
+    CHECK(said.find("The shadow of probe is removed") != std::string::npos);
+    CHECK_FALSE(has_shadow(installation));
+    const auto things = [&] {
+        return number(installation.domain("probe"), "select count(*) from pg_class where relnamespace = 'probe__rebuild'::regnamespace");
+    };
+    CHECK(things() == 0);
+    CHECK(rebuild(installation, {"--status"}, &said) == 0);
+    CHECK(said.find("No rebuild") != std::string::npos);
+    publisher.check_rows();
+    CHECK(rebuild(installation, {"--json"}, &said) == 0);
+    CHECK(said.find("\"decided\":5000,") != std::string::npos);
+    CHECK(things() == 0);
     publisher.check_rows();
 }
