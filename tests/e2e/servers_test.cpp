@@ -68,9 +68,12 @@ TEST_CASE("on every pair of backends the sample ends in the expected rows and co
 
 TEST_CASE("on Redis and PostgreSQL SIGTERM under load ends with exit code 0 within five seconds, and the next run goes on") {
     std::mt19937_64 random(seed());
-    constexpr unsigned kCopies = 2;
+    constexpr unsigned kCopies = 3;
+    constexpr std::int64_t kBatch = 20;
+    // What runs ends, and some more begin until the thread that waits for signals has its turn.
+    constexpr std::int64_t kStillDecided = 20 * kBatch;
     Installation installation({"linting", "spellcheck"}, on_servers());
-    installation.set("engine.batch_max_events", "20");
+    installation.set("engine.batch_max_events", std::to_string(kBatch));
     for (unsigned copy = 0; copy < kCopies; ++copy) {
         installation.publish(kIdentityTopic, sample_copy(copy));
     }
@@ -79,8 +82,15 @@ TEST_CASE("on Redis and PostgreSQL SIGTERM under load ends with exit code 0 with
         const auto host = installation.start({"--json"});
         const auto target = std::max<std::int64_t>(decided(installation), 0) + static_cast<std::int64_t>(random() % 500);
         REQUIRE(eventually([&] { return decided(installation) > target; }));
-        const auto begin = std::chrono::steady_clock::now();
+        host->signal(SIGSTOP); // so that what is decided can be counted, once the server has done what it was sent
+        REQUIRE(eventually([&] {
+            return number(installation.domain("linting"), "select count(*) from pg_stat_activity where datname = current_database() and "
+                                                          "pid <> pg_backend_pid() and state = 'active'") == 0;
+        }));
+        const std::int64_t before = decided(installation) + decided(installation, "spellcheck");
         host->signal(SIGTERM);
+        const auto begin = std::chrono::steady_clock::now();
+        host->signal(SIGCONT);
         const auto ended = host->wait();
         INFO(host->log().substr(0, 4000));
         REQUIRE(ended);
@@ -89,6 +99,11 @@ TEST_CASE("on Redis and PostgreSQL SIGTERM under load ends with exit code 0 with
         std::printf("SIGTERM to exit: %lld ms\n", static_cast<long long>(took.count()));
         times.push_back(took);
         CHECK(parse_report(host->output()).size() == 2);
+        CHECK(host->said("host.stop_overdue").empty());
+        const std::int64_t still = decided(installation) + decided(installation, "spellcheck") - before;
+        std::printf("decided after SIGTERM: %lld\n", static_cast<long long>(still));
+        CHECK(still <= kStillDecided);
+        CHECK(installation.backlog(kIdentityTopic, "lint_group") > kStillDecided); // it was under load
     }
     std::sort(times.begin(), times.end());
     CHECK(times[times.size() / 2] < 5s * slowness());
