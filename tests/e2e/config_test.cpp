@@ -170,6 +170,21 @@ TEST_CASE("a change that a plugin refuses is not said to be in force, and one th
     CHECK(host->said("config.partly_taken_over").size() == 1);
 }
 
+TEST_CASE("a plugin in C++ that declares no settings takes none: what it is given is named, and it serves without") {
+    Installation installation({"probe"});
+    const auto domain = [](const std::string &settings) {
+        return R"({"service": {"domain": "probe"}, "topics": ["probe.thing.v1"], "settings": )" + settings + "}";
+    };
+    put(installation.domains() / "probe.json", domain(R"({"no_such_setting": 1})"));
+    const auto host = installation.start();
+    const std::string reason = "/settings/no_such_setting: the plugin knows no such setting; it knows: none";
+    REQUIRE(eventually([&] { return host->log().find(reason) != std::string::npos || installation.ready("probe"); }));
+    CHECK(host->log().find(reason) != std::string::npos);
+    CHECK_FALSE(installation.ready("probe"));
+    put(installation.domains() / "probe.json", domain("{}"));
+    CHECK(eventually([&] { return installation.ready("probe"); }));
+}
+
 TEST_CASE("routes that another domain answers are said once, also when the plugin is replaced") {
     Installation installation({"greeter"});
     installation.set("http.listen", "127.0.0.1:0");
