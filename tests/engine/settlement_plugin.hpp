@@ -57,8 +57,8 @@ inline std::optional<std::string> trail_of(const weir_call_v1 *call, const std::
     return std::string(handlers::text(row->cells[2].text));
 }
 
-/// /add: counts up without a look; else appends /mark to the trail, and how long the trail of /from is, whose absence is a retry; /badge
-/// goes into a row of its own.
+/// /add: counts up without a look, and /count likewise, but only a row that is there; else appends /mark to the trail, and how long the
+/// trail of /from is, whose absence is a retry; /badge goes into a row of its own.
 inline weir_status play(void *, const weir_event_v1 *event, const weir_call_v1 *call) {
     ++runs;
     const std::string id = text_at(event, "/id");
@@ -71,12 +71,13 @@ inline weir_status play(void *, const weir_event_v1 *event, const weir_call_v1 *
         state(call, 1, WEIR_CHANGE_INSERT, cells, 2);
     }
     std::int64_t add = 0;
-    if (event->integer(event, handlers::view("/add"), &add) == WEIR_FOUND) {
+    const bool makes = event->integer(event, handlers::view("/add"), &add) == WEIR_FOUND;
+    if (makes || event->integer(event, handlers::view("/count"), &add) == WEIR_FOUND) {
         weir_cell_v1 cells[] = {text_cell(0, id), {}};
         cells[1].column = 1;
         cells[1].operation = WEIR_CELL_ADD;
         cells[1].integer = add;
-        return state(call, 0, WEIR_CHANGE_UPSERT, cells, 2);
+        return state(call, 0, makes ? WEIR_CHANGE_UPSERT : WEIR_CHANGE_UPDATE, cells, 2);
     }
     std::string mark = text_at(event, "/mark");
     if (const std::string from = text_at(event, "/from"); !from.empty()) {

@@ -129,7 +129,7 @@ std::string random_payload(std::mt19937_64 &random, int poison_percent, int keys
         more += R"(,"badge":"badge )" + std::to_string(below(40)) + "\"";
     }
     if (below(4) == 0) {
-        return more + R"(,"add":)" + std::to_string(1 + below(5));
+        return more + (below(3) == 0 ? R"(,"count":)" : R"(,"add":)") + std::to_string(1 + below(5));
     }
     if (below(5) == 0) {
         more += R"(,"from":"k)" + std::to_string(below(keys + 2)) + "\"";
@@ -319,6 +319,18 @@ TEST_CASE("where the store names the refused row, nothing is tried but the batch
             }
         }
     }
+}
+
+TEST_CASE("an update that is refused, of a row that only an event before it makes, is not taken for one of a row that isn't there") {
+    Field field;
+    const std::vector<engine::Ran> ran = field.settle(
+        {field.work(0, "k", R"(,"add":1)"), field.work(1, "k", R"(,"badge":"gold","count":2000000)"), field.work(2, "k", R"(,"count":2)")});
+    CHECK(was_applied(ran[0]));
+    CHECK(is_dead(ran[1]));
+    CHECK(was_applied(ran[2]));
+    CHECK(field.rows(1).empty());
+    REQUIRE(field.rows(0).size() == 1);
+    CHECK(field.rows(0)[0][1] == store::Value(std::int64_t{3}));
 }
 
 TEST_CASE("a store that names wrong rows costs two tries each, and no more than two times") {
