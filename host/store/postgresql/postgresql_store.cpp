@@ -126,30 +126,24 @@ public:
 
     std::string guarantee() const override {
         const std::string what = "commits survive a killed process";
-        try {
-            const Pool::Lent connection = shared_->pool.take();
-            std::string synchronous;
-            std::string fsync;
-            connection->guard([&] {
-                connection->query("select current_setting('synchronous_commit'), current_setting('fsync')", 0, 2).each([&](Query &row) {
-                    synchronous = row.take_text(0);
-                    fsync = row.take_text(1);
-                });
+        const Pool::Lent connection = shared_->pool.take();
+        std::string synchronous;
+        std::string fsync;
+        connection->guard([&] {
+            connection->query("select current_setting('synchronous_commit'), current_setting('fsync')", 0, 2).each([&](Query &row) {
+                synchronous = row.take_text(0);
+                fsync = row.take_text(1);
             });
-            const std::string settings = " (PostgreSQL, synchronous_commit=" + synchronous + ", fsync=" + fsync + ")";
-            if (fsync == "off") {
-                return what + ", but a power cut may destroy the whole database" + settings;
-            }
-            return synchronous == "off"
-                       ? what +
-                             "; a crash of the server may take the last ones back, which the broker then delivers again only "
-                             "where it still has them" +
-                             settings
-                       : what + " and a crash of the server" + settings;
-        } catch (const Unavailable &) {
-            return "commits survive what the server's synchronous_commit and fsync let them survive (PostgreSQL, which can't be asked at "
-                   "the moment)";
+        });
+        const std::string settings = " (PostgreSQL, synchronous_commit=" + synchronous + ", fsync=" + fsync + ")";
+        if (fsync == "off") {
+            return what + ", but a power cut may destroy the whole database" + settings;
         }
+        return synchronous == "off" ? what +
+                                          "; a crash of the server may take the last ones back, which the broker then delivers again only "
+                                          "where it still has them" +
+                                          settings
+                                    : what + " and a crash of the server" + settings;
     }
 
     void give_up() noexcept override { shared_->pool.give_up(); }
