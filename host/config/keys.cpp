@@ -129,7 +129,8 @@ const std::vector<Key> &host_keys() {
              "postgresql+psycopg://...), or sqlite://DIRECTORY, one file a schema (without a DIRECTORY: store in data_directory). "
              "Parameters "
              "may follow (sqlite://DIRECTORY?synchronous=normal)."},
-            {"store.pool.min", Type::integer, "1", "PostgreSQL: connections that stay open while nobody needs them.", 0, 1000},
+            {"store.pool.min", Type::integer, "1",
+             "PostgreSQL: connections that stay open while nobody needs them; further ones are closed after a minute or two.", 0, 1000},
             {"store.pool.max", Type::integer, "16",
              "PostgreSQL: connections at most; who needs one more waits. A domain needs 2 or 3 at a time.", 1, 1000},
             {"store.roles", Type::boolean, "true",

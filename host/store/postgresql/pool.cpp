@@ -2,14 +2,9 @@
 #include "pool.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace weir::store::postgresql {
-
-namespace {
-
-constexpr auto kIdleLongest = std::chrono::seconds(60); ///< beyond pool_min
-
-} // namespace
 
 Pool::Pool(const PostgresqlOptions &options) : options_(options) {}
 
@@ -31,7 +26,7 @@ std::unique_ptr<Connection> Pool::open() {
 
 Pool::Lent Pool::take(std::uint64_t preferred) {
     const auto deadline = std::chrono::steady_clock::now() + options_.pool_timeout;
-    std::vector<Idle> closed; // closed after the lock is left
+    Connections closed; // closed after the lock is left
     {
         std::unique_lock lock(mutex_);
         for (;;) {
@@ -39,18 +34,18 @@ Pool::Lent Pool::take(std::uint64_t preferred) {
                 throw Unavailable("nothing waits for " + name() + " any more, because the process ends");
             }
             while (!idle_.empty()) {
-                auto found =
-                    std::find_if(idle_.rbegin(), idle_.rend(), [&](const Idle &one) { return one.connection->number() == preferred; });
+                auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const auto &one) { return one->number() == preferred; });
                 const auto at = found == idle_.rend() ? idle_.begin() : found.base() - 1; // the oldest: others come back for theirs
-                Idle taken = std::move(*at);
+                std::unique_ptr<Connection> taken = std::move(*at);
                 idle_.erase(at);
-                if (taken.connection->was_closed()) {
+                least_idle_ = std::min(least_idle_, idle_.size());
+                if (taken->was_closed()) {
                     ++counts_.dropped;
                     closed.push_back(std::move(taken));
                     continue;
                 }
                 ++counts_.in_use;
-                return {*this, std::move(taken.connection)};
+                return {*this, std::move(taken)};
             }
             if (counts_.in_use < options_.pool_max) {
                 ++counts_.in_use;
@@ -72,10 +67,11 @@ Pool::Lent Pool::take(std::uint64_t preferred) {
 }
 
 Pool::Lent Pool::take_fresh() {
-    std::vector<Idle> closed;
+    Connections closed;
     {
         std::unique_lock lock(mutex_);
         closed.swap(idle_);
+        least_idle_ = 0;
         counts_.dropped += closed.size();
         if (counts_.in_use >= options_.pool_max) {
             lock.unlock();
@@ -94,18 +90,14 @@ void Pool::Lent::give_back() noexcept {
 
 void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {
     const bool keeps = !connection->is_broken() && !connection->in_transaction();
-    std::vector<Idle> closed;
+    Connections closed;
     {
         const std::lock_guard lock(mutex_);
         --counts_.in_use;
         if (keeps) {
             connection->set_used();
-            const auto now = std::chrono::steady_clock::now();
-            idle_.push_back({std::move(connection), now});
-            while (idle_.size() > options_.pool_min && idle_.size() > 1 && now - idle_.front().since > kIdleLongest) {
-                closed.push_back(std::move(idle_.front()));
-                idle_.erase(idle_.begin());
-            }
+            idle_.push_back(std::move(connection));
+            closed = take_surplus();
         } else {
             ++counts_.dropped;
         }
@@ -114,6 +106,24 @@ void Pool::give_back(std::unique_ptr<Connection> connection) noexcept {
     if (connection) {
         connection->set_broken(); // ends without a word
     }
+}
+
+// Whoever needs any connection takes the oldest idle one, so that in time each of them is used, however few are needed: what tells of a
+// surplus is how many were idle all the time.
+Pool::Connections Pool::take_surplus() noexcept {
+    Connections surplus;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - counted_since_ < options_.idle_limit) {
+        return surplus;
+    }
+    const std::size_t all = idle_.size() + counts_.in_use;
+    const std::size_t count = std::min(least_idle_, all - std::min(all, options_.pool_min)); // never the one that just came back
+    const auto end = idle_.begin() + static_cast<std::ptrdiff_t>(count);
+    surplus.assign(std::make_move_iterator(idle_.begin()), std::make_move_iterator(end));
+    idle_.erase(idle_.begin(), end);
+    least_idle_ = idle_.size();
+    counted_since_ = now;
+    return surplus;
 }
 
 void Pool::give_up() noexcept {

@@ -9,8 +9,8 @@
 namespace weir::store::postgresql {
 
 /**
- * The connections of one store. They are opened when they are needed, up to pool_max, and closed again when more than pool_min have been
- * idle for a while. Any of them serves any domain. Thread-safe; outlives what it lends.
+ * The connections of one store. They are opened when they are needed, up to pool_max. Those beyond pool_min that nobody needed for a while
+ * are closed again; it is looked for them when a connection comes back. Any of them serves any domain. Thread-safe; outlives what it lends.
  */
 class Pool {
 public:
@@ -39,7 +39,8 @@ public:
         std::unique_ptr<Connection> connection_;
     };
 
-    /// Lends a connection: the one of this number where it is idle, so that its prepared statements are at hand, else the one used last.
+    /// Lends a connection: the one of this number where it is idle, so that its prepared statements are at hand, else the one that has been
+    /// idle for longest.
     /// Throws Unavailable where none can be opened, or none comes back in time.
     Lent take(std::uint64_t preferred = 0);
     /// Lends a new connection, after one that came from the pool turned out to be broken: those beside it probably are, too.
@@ -56,10 +57,8 @@ public:
     std::string name() const { return "the store " + options_.name; }
 
 private:
-    struct Idle {
-        std::unique_ptr<Connection> connection;
-        std::chrono::steady_clock::time_point since;
-    };
+    using Connections = std::vector<std::unique_ptr<Connection>>;
+    Connections take_surplus() noexcept;
     void give_back(std::unique_ptr<Connection> connection) noexcept;
     std::unique_ptr<Connection> open();
 
@@ -67,7 +66,9 @@ private:
     ReplyWatch watch_; // before the connections, which it watches
     mutable std::mutex mutex_;
     std::condition_variable returned_;
-    std::vector<Idle> idle_; ///< the one used last at the end
+    Connections idle_;           ///< the one used last at the end
+    std::size_t least_idle_ = 0; ///< since the moment below
+    std::chrono::steady_clock::time_point counted_since_ = std::chrono::steady_clock::now();
     PoolCounts counts_;
     bool given_up_ = false;
 };

@@ -27,6 +27,7 @@ struct PostgresqlOptions {
     bool roles = true;
 
     std::chrono::milliseconds connect_timeout{10'000};              ///< for one address
+    std::chrono::milliseconds idle_limit{60'000};                   ///< how long more than pool_min stay open that nobody needs
     std::chrono::milliseconds pool_timeout{10'000};                 ///< how long a session waits for a connection; then Unavailable
     std::chrono::milliseconds statement_timeout{30'000};            ///< the server ends a longer statement: RunAgain
     std::chrono::milliseconds lock_timeout{5'000};                  ///< how long a statement waits for another's lock; then RunAgain
