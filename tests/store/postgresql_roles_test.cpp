@@ -124,6 +124,39 @@ TEST_CASE("a login that may not make schema and role is told the SQL to run, and
     place.query("drop schema narrow cascade");
 }
 
+TEST_CASE("a login that may not drop schemas removes all that a shadow holds, and its schema stays for the next one") {
+    PostgresPlace place;
+    postgres().query("drop role if exists tenant; create role tenant login password 'secret'", "postgres");
+    const std::string shadow_schema = shadow_schema_name("lent");
+    for (const std::string &schema : {std::string("lent"), shadow_schema}) { // as an administrator makes them for it
+        postgres().query("drop role if exists weir_" + schema + "; create role weir_" + schema + " nologin; grant weir_" + schema +
+                             " to tenant",
+                         "postgres");
+        place.query("create schema " + schema + " authorization tenant");
+    }
+    const auto things = [&] { // tables, views, indexes, sequences
+        return place.one("select count(*) from pg_class where relnamespace = '" + shadow_schema + "'::regnamespace");
+    };
+    const auto store = open_postgresql_store(options_of(place, "tenant"));
+    const auto live = store->domain("lent");
+    live->migrate(tags("tags"));
+    write(*live, "a");
+    for (int time = 0; time < 2; ++time) {
+        const auto shadow = store->domain(shadow_schema);
+        CHECK_FALSE(shadow->migrate(tags("tags")).empty());
+        write(*shadow, "b");
+        CHECK(place.one("select count(*) from " + shadow_schema + ".tags") == "1");
+        store->remove_shadow("lent");
+        CHECK(things() == "0");
+        CHECK_FALSE(store->has_domain(shadow_schema));
+        store->remove_shadow("lent"); // there is none
+        CHECK(place.one("select count(*) from pg_namespace where nspname = '" + shadow_schema + "'") == "1");
+    }
+    CHECK(place.one("select count(*) from lent.tags") == "1");
+    CHECK(place.one("select count(*) from lent.event_ledger_all") == "0"); // which stands still
+    place.query("drop schema lent cascade; drop schema " + shadow_schema + " cascade");
+}
+
 TEST_CASE("with roles switched off a domain works with the login's own rights") {
     PostgresPlace place;
     postgres().query("drop role if exists owner; create role owner login password 'secret'", "postgres");
