@@ -71,7 +71,7 @@ TEST_CASE("a server that nobody listens for ends a command with 5 and names the 
     const Ran checked = bench.weir({"config", "check", "-c"});
     CHECK(checked.code == 0);
     CHECK_THAT(checked.out,
-               Contains("can't be reached now (broker.url") && Contains("can't be reached now (store.url") && !Contains("hunter"));
+               Contains("can't be reached now (broker.url") && Contains("can't be reached now (the store") && !Contains("hunter"));
     const Ran doctor = bench.weir({"doctor", "-c"});
     CHECK(doctor.code == 1);
     CHECK_THAT(doctor.out, Contains("broker.url") && Contains("store.url") && !Contains("hunter"));
