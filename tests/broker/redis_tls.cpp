@@ -113,6 +113,14 @@ TEST_CASE("a server whose certificate is not trusted, or is another's, is refuse
     CHECK_NOTHROW(server.open("ssl_cert_reqs=none")->topics());
     CHECK_NOTHROW(server.open(ca(files), "localhost")->topics());
 
+    // Files are read for each connection: what is renewed needs no restart.
+    const std::string renewed = files.file("renewed.crt");
+    std::filesystem::copy_file(files.file("server.crt"), renewed);
+    const auto waiting = server.open("ssl_ca_certs=" + renewed);
+    CHECK_THAT(refusal(*waiting), Contains("ssl_ca_certs"));
+    std::filesystem::copy_file(files.file("ca.crt"), renewed, std::filesystem::copy_options::overwrite_existing);
+    CHECK_NOTHROW(waiting->topics());
+
     files.sign("elsewhere", "subjectAltName=DNS:elsewhere.example,IP:127.0.0.9");
     const TlsServer elsewhere(files, "elsewhere");
     CHECK_THAT(refusal(*elsewhere.open(ca(files))), Contains("ssl_check_hostname") && Contains("IP address mismatch"));

@@ -135,12 +135,16 @@ void Connection::fail(const std::string &what) {
     throw Unavailable(options_.key + ": " + options_.place() + ": " + what);
 }
 
-// Of a channel that has failed, perhaps because somebody has to mend something.
+// Of a channel that has failed, perhaps because somebody has to mend something. It is closed before its socket: what it says goodbye to
+// would be another connection by then.
 void Connection::lose(const std::string &what) {
-    const std::unique_ptr<Channel> failed = std::move(channel_);
+    try {
+        channel_->check();
+    } catch (...) {
+        close();
+        throw;
+    }
     const bool may_want_tls = !greeted_ && !options_.tls && options_.unix_socket.empty();
-    close();
-    failed->check();
     fail(what + (may_want_tls ? "; where it wants TLS, write rediss://" : ""));
 }
 
