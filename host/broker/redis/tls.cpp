@@ -224,7 +224,7 @@ private:
         const int done = is_address ? X509_VERIFY_PARAM_set1_ip_asc(expected, options_.host.c_str())
                                     : X509_VERIFY_PARAM_set1_host(expected, options_.host.c_str(), 0);
         if (done != 1) {
-            throw Misconfigured(where() + ": no certificate can be for such a host");
+            throw Misconfigured(where() + ": no certificate can be for such a host; write its name or address in " + options_.key);
         }
     }
 
