@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 
 using namespace weir;
@@ -74,54 +75,53 @@ std::shared_ptr<TestModule> module_of_items() {
                                         std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", handlers::append}});
 }
 
+/// A domain that has events to serve, and whose acknowledgements wait until the gate is opened.
+struct Held {
+    Held() { publish(fixture), worker.emplace(in_batches(), module_of_items(), environment()); }
+    ~Held() { gate.open(); } // before the worker waits for them
+    Held(const Held &) = delete;
+    Held &operator=(const Held &) = delete;
+
+    engine::Environment environment() {
+        engine::Environment made = fixture.environment();
+        made.broker = &watched;
+        return made;
+    }
+
+    EngineFixture fixture;
+    Gate gate;
+    WatchedBroker watched{*fixture.broker, [this](WatchedBroker::Messages messages) { gate.pass(messages); }};
+    std::optional<engine::DomainWorker> worker;
+};
+
 broker::GroupInfo group(EngineFixture &fixture) { return fixture.broker->topics().at(0).groups.at(0); }
 
 } // namespace
 
 TEST_CASE("while a batch's acknowledgement hangs, the next batches are run and committed, and all are acknowledged in order afterwards") {
-    EngineFixture fixture;
-    publish(fixture);
-    Gate gate;
-    WatchedBroker watched(*fixture.broker, [&](WatchedBroker::Messages messages) { gate.pass(messages); });
-    engine::Environment environment = fixture.environment();
-    environment.broker = &watched;
-    engine::DomainWorker worker(in_batches(), module_of_items(), environment);
-    const struct Opening { // before the worker waits for its acknowledgements
-        Gate &gate;
-        ~Opening() { gate.open(); }
-    } opening{gate};
-    REQUIRE(eventually([&] { return gate.arrived() == 1; }));
-    const auto session = fixture.session(items_plugin());
+    Held held;
+    REQUIRE(eventually([&] { return held.gate.arrived() == 1; }));
+    const auto session = held.fixture.session(items_plugin());
     REQUIRE(eventually([&] { return session->ledger_counts().applied >= 3 * kBatch; }));
-    CHECK(gate.arrived() == 1);
-    CHECK(gate.passed().empty());
-    CHECK(group(fixture).pending >= 3 * kBatch);
-    gate.open();
-    REQUIRE(EngineFixture::drain(worker));
-    CHECK(eventually([&] { return group(fixture).pending == 0; }));
-    const std::vector<broker::Position> passed = gate.passed();
+    CHECK(held.gate.arrived() == 1);
+    CHECK(held.gate.passed().empty());
+    CHECK(group(held.fixture).pending >= 3 * kBatch);
+    held.gate.open();
+    REQUIRE(EngineFixture::drain(*held.worker));
+    CHECK(eventually([&] { return group(held.fixture).pending == 0; }));
+    const std::vector<broker::Position> passed = held.gate.passed();
     CHECK(passed.size() == kEvents);
     CHECK(std::is_sorted(passed.begin(), passed.end()));
     CHECK(session->ledger_counts().applied == kEvents);
 }
 
 TEST_CASE("batches that wait for their acknowledgement are few, so that their memory is bounded") {
-    EngineFixture fixture;
-    publish(fixture);
-    Gate gate;
-    WatchedBroker watched(*fixture.broker, [&](WatchedBroker::Messages messages) { gate.pass(messages); });
-    engine::Environment environment = fixture.environment();
-    environment.broker = &watched;
-    engine::DomainWorker worker(in_batches(), module_of_items(), environment);
-    const struct Opening {
-        Gate &gate;
-        ~Opening() { gate.open(); }
-    } opening{gate};
-    const auto session = fixture.session(items_plugin());
+    Held held;
+    const auto session = held.fixture.session(items_plugin());
     REQUIRE(eventually([&] { return session->ledger_counts().applied >= 4 * kBatch; }));
     // One is under way, two wait, and one finds no room; another may have begun meanwhile.
     CHECK_FALSE(eventually([&] { return session->ledger_counts().applied > 5 * kBatch; }, std::chrono::milliseconds(300)));
-    gate.open();
-    REQUIRE(EngineFixture::drain(worker));
+    held.gate.open();
+    REQUIRE(EngineFixture::drain(*held.worker));
     CHECK(session->ledger_counts().applied == kEvents);
 }
