@@ -96,11 +96,12 @@ ChaosEvents::Next ChaosEvents::next() {
         most_ = kMost[below(std::size(kMost))];
     }
     ++made_;
+    const Kind most = favourite_.value_or(most_);
     if (!recent_.empty() && chance(50)) {
         return recent_[below(recent_.size())];
     }
-    Kind kind = most_;
-    if (most_ == Kind::tied || chance(100)) { // some of all, and few of those with one shard
+    Kind kind = most;
+    if (most == Kind::tied || chance(100)) { // some of all, and few of those with one shard
         const std::uint64_t dice = below(10);
         kind = dice < 3 ? Kind::created : dice < 6 ? Kind::stepped : dice < 8 ? Kind::counted : Kind::tied;
     }

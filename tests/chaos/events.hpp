@@ -63,6 +63,8 @@ public:
         ChaosMessage message;
     };
     Next next();
+    /// From now on most events are of this kind; nothing: as the seed has it.
+    void favour(std::optional<ChaosEvent::Kind> kind) { favourite_ = kind; }
 
     /// All streams there are, so that they can be made before they are read.
     static std::vector<std::string> streams();
@@ -89,6 +91,7 @@ private:
     std::uint64_t made_ = 0;
     const std::uint64_t spell_; ///< so long one topic may be most of what comes
     ChaosEvent::Kind most_ = ChaosEvent::Kind::tied;
+    std::optional<ChaosEvent::Kind> favourite_;
 };
 
 } // namespace weir::test
