@@ -27,24 +27,27 @@ namespace {
 constexpr auto kPatience = 600s;
 
 /// The server's clock when a domain has decided so many and, where that is asked for, other keys' events have been applied so often; the
-/// server looks by itself, so that looking costs the host nothing.
+/// server looks by itself, so that looking costs the host nothing. Each look is a transaction of its own: a snapshot that stood for the
+/// whole run would keep every version of the rows that each batch changes, and each change would be dearer than the one before it.
 constexpr const char *kReached = R"(
-CREATE OR REPLACE FUNCTION public.reached(domain text, wanted bigint, others bigint) RETURNS double precision LANGUAGE plpgsql AS $$
-DECLARE events bigint; applied bigint;
+CREATE OR REPLACE PROCEDURE public.reached(domain text, wanted bigint, others bigint, INOUT at double precision) LANGUAGE plpgsql AS $$
+DECLARE events bigint := 0; applied bigint := 0;
 BEGIN
   FOR turn IN 1..200000 LOOP
     EXECUTE format('SELECT coalesce(sum(events), 0) FROM %I.event_ledger_counts', domain) INTO events;
     EXIT WHEN events >= wanted;
+    COMMIT;
     PERFORM pg_sleep(0.01);
   END LOOP;
   FOR turn IN 1..200000 LOOP -- those at fault may be among the first `wanted`
     EXIT WHEN others = 0;
     EXECUTE 'SELECT coalesce(sum(times), 0) FROM chain.chain WHERE key LIKE ''key %''' INTO applied;
     EXIT WHEN applied >= others;
+    COMMIT;
     PERFORM pg_sleep(0.01);
   END LOOP;
   IF events < wanted OR applied < others THEN RAISE EXCEPTION '% has decided % of %', domain, events, wanted; END IF;
-  RETURN extract(epoch FROM clock_timestamp());
+  at := extract(epoch FROM clock_timestamp());
 END $$)";
 
 struct Processor {
@@ -164,8 +167,8 @@ public:
 
 private:
     double when(const char *domain, int wanted, int others) const {
-        const auto rows = field_.postgres.query("SELECT public.reached('" + std::string(domain) + "', " + std::to_string(wanted) + ", " +
-                                                std::to_string(others) + ")");
+        const auto rows = field_.postgres.query("CALL public.reached('" + std::string(domain) + "', " + std::to_string(wanted) + ", " +
+                                                std::to_string(others) + ", NULL)");
         return std::stod(rows.at(0).at(0).value());
     }
     double servers() const {
