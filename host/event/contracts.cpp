@@ -4,6 +4,7 @@
 #include "built_in_contracts.hpp"
 #include "contract_acceptor.hpp"
 #include "contract_schema.hpp"
+#include "contract_types.hpp"
 #include "document.hpp"
 #include "event/decoder.hpp"
 #include "json_pointer.hpp"
@@ -28,6 +29,7 @@ constexpr std::size_t kMaxSchemaDepth = 64;
 constexpr std::size_t kMaxPointerBytes = 256;
 
 struct Contract {
+    json schema; ///< for what is said of events that don't hold it
     valijson::Schema structure;
     FormatNode formats;
     std::optional<ContractAcceptor> quick; ///< takes nearly every event, at a fraction of the cost
@@ -36,12 +38,20 @@ struct Contract {
 using ContractMap = std::map<std::string, std::shared_ptr<const Contract>, std::less<>>;
 
 /// valijson writes a place as "<root>", "[payload]", "[user_id]".
-std::string pointer_of(const std::vector<std::string> &context) {
-    std::string pointer;
+std::vector<std::string> path_of(const std::vector<std::string> &context) {
+    std::vector<std::string> path;
     for (const std::string &step : context) {
         if (step.size() >= 2 && step.front() == '[' && step.back() == ']') {
-            append_token(pointer, std::string_view(step).substr(1, step.size() - 2));
+            path.push_back(step.substr(1, step.size() - 2));
         }
+    }
+    return path;
+}
+
+std::string pointer_of(const std::vector<std::string> &path) {
+    std::string pointer;
+    for (const std::string &name : path) {
+        append_token(pointer, name);
     }
     if (pointer.size() > kMaxPointerBytes) {
         // Never in the middle of a character: the message must stay UTF-8.
@@ -56,9 +66,10 @@ std::string pointer_of(const std::vector<std::string> &context) {
 }
 
 /// The validator's words where they speak of the contract alone; some of its sentences quote names from the message.
-Refusal describe(const std::vector<std::string> &context, const std::string &description) {
+Refusal describe(const Contract &contract, const json &envelope, const std::vector<std::string> &context, const std::string &description) {
     static constexpr std::string_view missing = "Missing required property '";
-    std::string pointer = pointer_of(context);
+    const std::vector<std::string> path = path_of(context);
+    std::string pointer = pointer_of(path);
     if (description.starts_with(missing)) {
         const std::size_t end = description.rfind('\'');
         append_token(pointer, std::string_view(description).substr(missing.size(), end - missing.size()));
@@ -66,7 +77,10 @@ Refusal describe(const std::vector<std::string> &context, const std::string &des
     }
     std::string where = pointer.empty() ? "The envelope" : pointer;
     if (description.find("type") != std::string::npos && description.starts_with("Value type")) {
-        return {"contract_violation", where + " has a type that the contract does not allow."};
+        const TypeMismatch type = find_type_mismatch(contract.schema, envelope, path);
+        return {"contract_violation", !type.expected.empty() ? where + ": expected " + type.expected + ", found " + type.found + "."
+                                      : type.found.empty()   ? where + " has a type that the contract does not allow."
+                                                             : where + " has a type that the contract does not allow: " + type.found + "."};
     }
     if (description.find("additionalProperties") != std::string::npos) {
         return {"contract_violation", where + " has a member that the contract does not name."};
@@ -90,7 +104,7 @@ std::optional<Refusal> check_structure(const Contract &contract, const json &env
         return Refusal{"contract_violation", "The envelope does not hold its contract."};
     }
     const auto &first = *results.begin();
-    return describe(first.context, first.description);
+    return describe(contract, envelope, first.context, first.description);
 }
 
 std::optional<std::string> parse_contract(std::string_view text, std::shared_ptr<const Contract> &out) {
@@ -101,7 +115,7 @@ std::optional<std::string> parse_contract(std::string_view text, std::shared_ptr
     }
     json schema = make_tree(root);
     auto contract = std::make_shared<Contract>();
-    const json whole = schema;
+    contract->schema = schema;
     if (auto wrong = prepare_schema(schema, contract->formats)) {
         return wrong;
     }
@@ -111,7 +125,7 @@ std::optional<std::string> parse_contract(std::string_view text, std::shared_ptr
     } catch (const std::exception &error) {
         return std::string("is no JSON Schema (draft 7): ") + error.what();
     }
-    contract->quick = ContractAcceptor::compile(whole);
+    contract->quick = ContractAcceptor::compile(contract->schema);
     out = std::move(contract);
     return std::nullopt;
 }

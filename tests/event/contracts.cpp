@@ -61,7 +61,7 @@ TEST_CASE("unusual but valid e-mail addresses hold the contract, others are refu
                             "\".x@example.com\"", "\"x.@example.com\"", "\"a..b@example.com\"", "\"x@example..com\"", "\"x@.example\"",
                             "\"x@example.com\\n\"", "\"x\\u0000@example.com\"", "\"\\\"x@example.com\""}) {
         INFO(bad);
-        CHECK_THAT(refusal_of(decode(email_payload(bad))), StartsWith("contract_violation: /payload/email "));
+        CHECK_THAT(refusal_of(decode(email_payload(bad))), StartsWith("contract_violation: /payload/email"));
     }
     CHECK(refusal_of(decode(email_payload("\"" + std::string(308, 'x') + "@example.com\""))) == "");
     CHECK(refusal_type(decode(email_payload("\"" + std::string(309, 'x') + "@example.com\""))) == "contract_violation");
@@ -82,8 +82,7 @@ TEST_CASE("a violation names the JSON pointer and no value") {
     CHECK(check(contracts, R"({"payload":{"na/me":"x"}})") == "");
     CHECK(check(contracts, R"({})") == "contract_violation: /payload is missing.");
     CHECK(check(contracts, R"({"payload":{}})") == "contract_violation: /payload/na~1me is missing.");
-    CHECK(check(contracts, R"({"payload":{"na/me":7}})") ==
-          "contract_violation: /payload/na~1me has a type that the contract does not allow.");
+    CHECK(check(contracts, R"({"payload":{"na/me":7}})") == "contract_violation: /payload/na~1me: expected string, found integer.");
     CHECK(check(contracts, R"({"payload":{"na/me":"x","list":["11111111-2222-4333-8444-555555555555","no"]}})") ==
           "contract_violation: /payload/list/1 is not a UUID.");
     CHECK_THAT(check(contracts, R"({"payload":{"na/me":"x","list":["a","b","c"]}})"), StartsWith("contract_violation: /payload/list: "));
@@ -92,8 +91,35 @@ TEST_CASE("a violation names the JSON pointer and no value") {
                StartsWith("contract_violation: /payload/kind: ") && !Contains("private") && !Contains("secret"));
     CHECK(check(contracts, R"({"payload":{"na/me":"x","other":"no time"}})") ==
           "contract_violation: /payload/other is not an RFC 3339 time with a zone.");
-    CHECK(check(contracts, R"([])") == "contract_violation: The envelope has a type that the contract does not allow.");
+    CHECK(check(contracts, R"([])") == "contract_violation: The envelope: expected object, found array.");
     CHECK(check(contracts, R"({})", "b.v1") == "");
+}
+
+TEST_CASE("a value of a wrong type is refused with the types that are expected and the one that was found") {
+    Contracts contracts;
+    REQUIRE(contracts.add("a.v1", R"({"type":"object","properties":{
+        "email":{"type":["string","null"],"format":"email"},"ratio":{"type":"number"},"count":{"type":"integer"},
+        "list":{"type":"array","items":{"type":"object","additionalProperties":{"type":["boolean","integer","null"]}}},
+        "both":{"allOf":[{"type":["string","integer"]},{"type":"string"}]},
+        "either":{"anyOf":[{"type":"string"},{"type":"null"}]}}})") == std::nullopt);
+    const std::pair<const char *, const char *> cases[] = {
+        {R"({"email":7})", "/email: expected string or null, found integer."},
+        {R"({"email":{"x":1}})", "/email: expected string or null, found object."},
+        {R"({"ratio":"1"})", "/ratio: expected number, found string."},
+        {R"({"count":1.5})", "/count: expected integer, found number."},
+        {R"({"count":null})", "/count: expected integer, found null."},
+        {R"({"list":{}})", "/list: expected array, found object."},
+        {R"({"list":[{},[]]})", "/list/1: expected object, found array."},
+        {R"({"list":[{"secret@example.com":true,"b":"secret"}]})", "/list/0/b: expected boolean, integer or null, found string."},
+        {R"({"both":7})", "/both: expected string, found integer."},
+        {"true", "The envelope: expected object, found boolean."},
+    };
+    for (const auto &[envelope, reason] : cases) {
+        CAPTURE(envelope);
+        CHECK(check(contracts, envelope) == std::string("contract_violation: ") + reason);
+    }
+    CHECK_THAT(check(contracts, R"({"either":7})"), StartsWith("contract_violation: /either"));
+    CHECK(check(contracts, R"({"ratio":1,"count":2,"email":null,"list":[{"a":1}],"both":"x","either":null})") == "");
 }
 
 TEST_CASE("a closed contract refuses a member that it does not name, without repeating its name") {

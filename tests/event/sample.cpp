@@ -22,7 +22,7 @@ std::string reason_group(const Event &event) {
         return "";
     }
     const std::string &message = event.refusal->message;
-    return event.refusal->type + " " + message.substr(0, message.find(' '));
+    return event.refusal->type + " " + message.substr(0, message.find_first_of(" :"));
 }
 
 /// What this thread has cost so far; unlike the wall clock, it says the same on a busy machine.
