@@ -157,8 +157,14 @@ Response with_letter(const Sources &sources, const Request &request,
     });
 }
 
-Json outcome(const Request &request, const store::DeadLetter &letter, const char *what) {
-    return {{"domain", request.path_parameter("domain")}, {"id", letter.id}, {"event_id", letter.event_id.text()}, {"outcome", what}};
+/// @param status that the letter has now
+Json outcome(const Request &request, const store::DeadLetter &letter, const char *what, store::DeadLetterStatus status) {
+    return {{"domain", request.path_parameter("domain")},
+            {"id", letter.id},
+            {"event_id", letter.event_id.text()},
+            {"event_type", letter.event_type},
+            {"outcome", what},
+            {"status", status_name(status)}};
 }
 
 Response not_pending() { return problem(409, "The dead letter is not pending any more; the list with status=all says what became of it"); }
@@ -177,10 +183,13 @@ Response drop(const Request &request, Opened &opened, const store::DeadLetter &l
         return neither_true_nor_false();
     }
     if (*dry) {
-        return letter.status == store::DeadLetterStatus::pending ? Response::json(200, dumped(outcome(request, letter, "would_drop")))
-                                                                 : not_pending();
+        return letter.status == store::DeadLetterStatus::pending
+                   ? Response::json(200, dumped(outcome(request, letter, "would_drop", letter.status)))
+                   : not_pending();
     }
-    return drop_letter(*opened.session, letter) ? Response::json(200, dumped(outcome(request, letter, "dropped"))) : not_pending();
+    return drop_letter(*opened.session, letter)
+               ? Response::json(200, dumped(outcome(request, letter, "dropped", store::DeadLetterStatus::dropped)))
+               : not_pending();
 }
 
 Response replay(const Sources &sources, const Request &request, Opened &opened, const store::DeadLetter &letter) {
@@ -196,20 +205,21 @@ Response replay(const Sources &sources, const Request &request, Opened &opened, 
     }
     engine::Replayer replayer(opened.wanted.spec, opened.wanted.module, *sources.store, *sources.contracts, sources.state_directory);
     const engine::ReplayResult result = replayer.replay(letter, *dry);
-    switch (result.outcome) {
-    case engine::ReplayOutcome::not_pending:
+    if (result.outcome == engine::ReplayOutcome::not_pending) {
         return not_pending();
-    case engine::ReplayOutcome::failed: {
-        Json json = outcome(request, letter, "failed");
+    }
+    if (result.outcome == engine::ReplayOutcome::failed) {
+        Json json = outcome(request, letter, "failed", store::DeadLetterStatus::pending);
         json["error_type"] = result.reason.type;
         json["error_message"] = result.reason.message;
+        json["retry_count"] = letter.retry_count + (*dry ? 0 : 1);
         return Response::json(200, dumped(json));
     }
-    case engine::ReplayOutcome::would_apply:
-        return Response::json(200, dumped(outcome(request, letter, "would_apply")));
-    default:
-        return Response::json(200, dumped(outcome(request, letter, "replayed")));
-    }
+    const bool done = result.outcome == engine::ReplayOutcome::replayed;
+    Json json = outcome(request, letter, done ? "replayed" : "would_apply",
+                        done ? store::DeadLetterStatus::replayed : store::DeadLetterStatus::pending);
+    json["decided"] = store::outcome_name(result.decided);
+    return Response::json(200, dumped(json));
 }
 
 http::RouteDescription::Field field(const char *name, const char *in, const char *description,
@@ -269,7 +279,8 @@ std::vector<http::Route> dead_letter_routes(const std::shared_ptr<const Sources>
     http::RouteDescription replaying =
         one_letter("replayDeadLetter", "Applies a dead letter again, with today's plugin and contracts", "Outcome");
     replaying.text =
-        "It is applied under its own event id and marked in one transaction. One that fails stays pending with its new reason.";
+        "It is applied under its own event id and marked in one transaction; `decided` says what came of it. One that fails stays pending "
+        "with its new reason: `outcome` is failed, and `error_type` and `error_message` are those of this try.";
     replaying.fields.push_back(dry_run_field());
     all.push_back(route(
         http::Method::post, "/api/deadletters/{domain}/{id}/replay",

@@ -88,10 +88,14 @@ constexpr const char *kDeadLetters = R"({
     "next": {"type": ["string", "null"], "description": "The rest of the list"}}})";
 
 constexpr const char *kOutcome = R"({
-  "type": "object", "required": ["domain", "id", "event_id", "outcome"], "additionalProperties": false,
+  "type": "object", "required": ["domain", "id", "event_id", "event_type", "outcome", "status"], "additionalProperties": false,
   "properties": {"domain": {"type": "string"}, "id": {"type": "integer"}, "event_id": {"type": "string", "format": "uuid"},
-    "outcome": {"enum": ["replayed", "would_apply", "failed", "dropped", "would_drop"]},
-    "error_type": {"type": "string"}, "error_message": {"type": "string"}}})";
+    "event_type": {"type": "string"}, "outcome": {"enum": ["replayed", "would_apply", "failed", "dropped", "would_drop"]},
+    "status": {"enum": ["pending", "replayed", "dropped"], "description": "What the dead letter is now"},
+    "decided": {"enum": ["applied", "stale", "ignored"],
+      "description": "What a replay came to; stale: a guard turned a change away, because the row is from a later event"},
+    "error_type": {"type": "string", "description": "Why it is, or would be, dead again"}, "error_message": {"type": "string"},
+    "retry_count": {"type": "integer"}}})";
 
 bool is_text(const std::string &bytes) {
     try {

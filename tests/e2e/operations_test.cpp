@@ -260,16 +260,26 @@ TEST_CASE("a dead letter is tried, replayed once, or given up, and the answer sa
         const json failed = post(path_of(first, "/replay"));
         CHECK(failed["outcome"] == "failed");
         CHECK(failed["error_type"] == "unwelcome");
+        CHECK_FALSE(failed["error_message"].get<std::string>().empty());
+        CHECK(failed["event_type"] == "thing.counted.v1");
+        CHECK(failed["status"] == "pending");
+        CHECK(failed["retry_count"] == 1);
+        CHECK_FALSE(failed.contains("decided"));
         CHECK(retries() == 1);
         CHECK(seen() == 2);
 
         installation.place("probe_2", "probe_strict"); // which takes such notes
         REQUIRE(eventually([&] { return operated.get("/api/domains")["domains"][0]["version"] == "2.0.0"; }, 60s));
-        CHECK(post(path_of(first, "/replay?dry_run=true"))["outcome"] == "would_apply");
+        const json tried = post(path_of(first, "/replay?dry_run=true"));
+        CHECK(tried["outcome"] == "would_apply");
+        CHECK(tried["decided"] == "applied");
+        CHECK(tried["status"] == "pending");
         CHECK(seen() == 2);
         const json replayed = post(path_of(first, "/replay"));
         CHECK(replayed["outcome"] == "replayed");
         CHECK(replayed["event_id"] == first["event_id"]);
+        CHECK(replayed["decided"] == "applied");
+        CHECK(replayed["status"] == "replayed");
         CHECK(seen() == 3);
         post(path_of(first, "/replay"), 409);
         post(path_of(first, "/drop"), 409);
@@ -277,7 +287,9 @@ TEST_CASE("a dead letter is tried, replayed once, or given up, and the answer sa
         const std::string by_event = "/api/deadletters/probe/" + unwelcome_ones[1]["event_id"].get<std::string>();
         CHECK(post(by_event + "/replay")["id"] == unwelcome_ones[1]["id"]);
         CHECK(seen() == 4);
-        CHECK(post(path_of(unwelcome_ones[2], "/drop"))["outcome"] == "dropped");
+        const json dropped = post(path_of(unwelcome_ones[2], "/drop"));
+        CHECK(dropped["outcome"] == "dropped");
+        CHECK(dropped["status"] == "dropped");
         post(path_of(unwelcome_ones[2], "/drop"), 409);
         post(path_of(unwelcome_ones[2], "/drop?dry_run=true"), 409);
         post(path_of(unwelcome_ones[2], "/replay"), 409);
