@@ -40,6 +40,8 @@ struct Context {
     /// Set by the callback of the command that was named; run after the whole command line has been understood. It may throw Failure and
     /// whatever brokers, stores and plugins throw: `Program` turns each into a message and an exit code.
     std::function<Exit()> action;
+    /// What the command line named with -c, so that commands which messages advise can be pasted; empty: nothing.
+    std::string config_file;
     /// Of a service: standard error is its log, and why it ends is a line of that.
     bool logs = false;
 };

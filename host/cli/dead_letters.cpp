@@ -12,7 +12,7 @@ constexpr std::size_t kPage = 100; // each with its message, of some MiB at most
 std::optional<store::DeadLetter> find_letter(store::Session &session, const std::string &id) {
     const auto wanted = operations::parse_letter_id(id);
     if (!wanted) {
-        throw Failure(Exit::usage, "'" + id + "' is no id: neither a number, as 'weir deadletter list' shows it, nor an event's UUID");
+        throw Failure(Exit::usage, "'" + id + "' is no id: neither a number, as the list of dead letters shows it, nor an event's UUID");
     }
     return operations::find_letter(session, *wanted);
 }

@@ -2,6 +2,7 @@
 #include "backends.hpp"
 #include "checkup.hpp"
 #include "commands.hpp"
+#include "hints.hpp"
 #include "host_access.hpp"
 #include "json_text.hpp"
 
@@ -20,7 +21,7 @@ struct DoctorOptions {
 
 const char *health_name(Health health) { return health == Health::good ? "ok" : health == Health::warning ? "warning" : "fault"; }
 
-std::vector<Finding> look(const DoctorOptions &options, const Context &context) {
+std::vector<Finding> examine(const DoctorOptions &options, const Context &context) {
     std::vector<Finding> findings = check_machine();
     config::Loaded loaded = config::load(options.config, config::process_environment());
     check_backends(loaded);
@@ -39,6 +40,15 @@ std::vector<Finding> look(const DoctorOptions &options, const Context &context) 
         add(check_plugins(loaded.config, context));
     } catch (const std::exception &failure) {
         findings.push_back({"plugins", Health::fault, failure.what(), "see above, and 'weir plugin list'"});
+    }
+    return findings;
+}
+
+std::vector<Finding> look(const DoctorOptions &options, const Context &context) {
+    std::vector<Finding> findings = examine(options, context);
+    for (Finding &each : findings) {
+        each.what = with_config(std::move(each.what), options.config);
+        each.remedy = with_config(std::move(each.remedy), options.config);
     }
     return findings;
 }

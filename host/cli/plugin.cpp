@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends.hpp"
 #include "commands.hpp"
+#include "hints.hpp"
 #include "host_access.hpp"
 #include "plugin_text.hpp"
 #include "scaffold.hpp"
@@ -24,8 +25,9 @@ struct PluginOptions {
     bool json = false;
 };
 
-int refuse(const plugin::PluginRefusal &refusal, bool json) {
-    if (json) {
+int refuse(plugin::PluginRefusal refusal, const PluginOptions &options) {
+    refusal.remedy = with_config(std::move(refusal.remedy), options.config);
+    if (options.json) {
         print_json(refusal_json(refusal));
     } else {
         std::fprintf(stderr, "weir: %s is refused (%s): %s\n      %s\n", refusal.file.c_str(), refusal.code.c_str(),
@@ -95,12 +97,13 @@ Exit list(const PluginOptions &options, const Context &context) {
     }
     if (serving.modules.empty()) {
         print_line("There are no plugins in " + loaded.config.plugins_directory.string() +
-                   " (plugins.directory, WEIR_PLUGINS_DIRECTORY); 'weir plugin install FILE' puts one there.");
+                   " (plugins.directory, WEIR_PLUGINS_DIRECTORY); " +
+                   with_config("'weir plugin install FILE' puts one there.", options.config));
     } else {
         table.print();
     }
     for (const plugin::PluginRefusal &refusal : serving.refused) {
-        refuse(refusal, false);
+        refuse(refusal, options);
     }
     return Exit::ok;
 }
@@ -118,7 +121,7 @@ Exit inspect(const PluginOptions &options, const Context &context) {
     plugin::PluginRefusal refusal;
     const auto module = load(options, context, refusal);
     if (!module) {
-        refuse(refusal, options.json);
+        refuse(refusal, options);
         return Exit::failed;
     }
     if (options.json) {
@@ -192,13 +195,13 @@ Exit check(const PluginOptions &options, const Context &context) {
     plugin::PluginRefusal refusal;
     const auto module = load(options, context, refusal);
     if (!module) {
-        refuse(refusal, options.json);
+        refuse(refusal, options);
         return Exit::failed;
     }
     const plugin::Description &about = module->description();
     const SchemaCheck schemas = check_schemas(load_config(options.config).config, context, *module, module->origin());
     if (schemas.refusal) {
-        refuse(*schemas.refusal, options.json);
+        refuse(*schemas.refusal, options);
         return Exit::failed;
     }
     note_unknown(schemas);
@@ -234,7 +237,7 @@ Exit put(const PluginOptions &options, const Context &context, Step step) {
         const auto module = plugin::load_file(options.plugin, load_options(loaded.config, context, load_contracts(loaded.config)), ignored);
         const SchemaCheck schemas = module ? check_schemas(loaded.config, context, *module, options.plugin) : SchemaCheck();
         if (schemas.refusal) {
-            refuse(*schemas.refusal, options.json);
+            refuse(*schemas.refusal, options);
             return Exit::failed;
         }
         note_unknown(schemas);
@@ -242,13 +245,14 @@ Exit put(const PluginOptions &options, const Context &context, Step step) {
             note_lost(*module, schemas.handlers_lost);
         }
     }
-    const plugin::InstallResult result = step == Step::install    ? plugin::install_plugin(options.plugin, place)
-                                         : step == Step::rollback ? plugin::rollback_plugin(options.plugin, place)
-                                                                  : plugin::remove_plugin(options.plugin, place);
+    plugin::InstallResult result = step == Step::install    ? plugin::install_plugin(options.plugin, place)
+                                   : step == Step::rollback ? plugin::rollback_plugin(options.plugin, place)
+                                                            : plugin::remove_plugin(options.plugin, place);
     if (result.refusal) {
-        refuse(*result.refusal, options.json);
+        refuse(*result.refusal, options);
         return Exit::failed;
     }
+    result.message = with_config(std::move(result.message), options.config);
     if (options.json) {
         print_json({{"ok", true},
                     {"plugin", result.plugin},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command.hpp"
+#include "hints.hpp"
 #include "host_access.hpp"
 #include "output.hpp"
 #include "suggest.hpp"
@@ -38,7 +39,8 @@ constexpr const char *kFooter = "Begin here:\n"
 
 void log_failure(Exit code, const std::string &message) { log::error("host.failed", message, {{"exit_code", static_cast<int>(code)}}); }
 
-int say(const Context &context, Exit code, const std::string &message) {
+int say(const Context &context, Exit code, const std::string &text) {
+    const std::string message = with_config(text, context.config_file);
     if (context.logs && log::writes_json()) {
         log_failure(code, message);
         return static_cast<int>(code);
@@ -163,6 +165,9 @@ int run_program(const std::vector<CommandGroup> &groups, int argc, const char *c
         return root.exit(wanted);
     } catch (const CLI::ParseError &error) {
         return refuse_line(root, error);
+    }
+    if (const CLI::Option *config = deepest(root).get_option_no_throw("--config"); config != nullptr && config->count() > 0) {
+        context.config_file = config->results().back();
     }
     if (!context.action) {
         std::fputs(root.help().c_str(), stderr); // of the command that the line got to

@@ -5,6 +5,7 @@
 #include "interrupt.hpp"
 #include "json_text.hpp"
 #include "message_text.hpp"
+#include "suggest.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -78,6 +79,16 @@ public:
 
     bool has_topic() const { return !places_.empty(); }
 
+    /// " (did you mean 'a'?)", of a topic that isn't there; empty: none is near.
+    std::string meant() const {
+        std::vector<std::string> names;
+        for (const broker::TopicInfo &topic : broker_.topics()) {
+            names.push_back(topic.topic);
+        }
+        const std::string near = nearest(options_.topic, names);
+        return near.empty() ? "" : " (did you mean '" + near + "'?)";
+    }
+
 private:
     void show(const std::vector<event::Message> &messages) const {
         for (const event::Message &message : messages) {
@@ -111,7 +122,8 @@ Exit tail(const TailOptions &options) {
     Tail view(*broker, options);
     view.show_kept();
     if (!view.has_topic() && !options.follow) {
-        throw Failure(Exit::failed, "there is no topic '" + options.topic + "'; 'weir topics' lists them, and --follow waits for it");
+        throw Failure(Exit::failed,
+                      "there is no topic '" + options.topic + "'" + view.meant() + "; 'weir topics' lists them, and --follow waits for it");
     }
     for (int look = 0; options.follow && !interrupt.wait_for(kLook); ++look) {
         if (look % kLooksBetweenSearches == 0) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends.hpp"
 #include "commands.hpp"
+#include "hints.hpp"
 #include "host_access.hpp"
 #include "json_text.hpp"
 
@@ -52,7 +53,7 @@ Exit topics(const TopicsOptions &options) {
         return Exit::ok;
     }
     if (all.empty()) {
-        print_line("There are no topics yet; 'weir publish' makes one.");
+        print_line(with_config("There are no topics yet; 'weir publish' makes one.", options.config));
         return Exit::ok;
     }
     std::vector<std::string> head{"TOPIC", "PARTITIONS", "LENGTH", "GROUP", "LAG", "PENDING"};

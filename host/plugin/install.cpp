@@ -179,9 +179,8 @@ InstallResult install_plugin(const fs::path &file, const InstallOptions &options
         rename_durably(place.stage(report.name, before->bytes), place.previous(report.name));
     }
     rename_durably(place.stage(report.name, candidate.bytes), result.file);
-    result.message =
-        report.name + " " + report.version + " is in place: " + result.file.string() +
-        (before ? "; `weir plugin rollback " + report.name + "` (with the same -c, where one was given) brings its predecessor back" : "");
+    result.message = report.name + " " + report.version + " is in place: " + result.file.string() +
+                     (before ? "; `weir plugin rollback " + report.name + "` brings its predecessor back" : "");
     return result;
 }
 
