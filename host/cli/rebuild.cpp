@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends.hpp"
 #include "commands.hpp"
+#include "hints.hpp"
 #include "host_access.hpp"
 #include "interrupt.hpp"
 #include "json_text.hpp"
@@ -53,6 +54,20 @@ void open(const RebuildOptions &options, const Context &context, Opened &out) {
                                                                          &out.contracts, out.loaded.config.state_directory, holder});
 }
 
+/// How the number of messages comes to the number of events that a rebuild decides again.
+std::string message_counts(const engine::RebuildSurvey &survey) {
+    const auto &messages = *survey.messages;
+    std::string text = "Of " + counted(survey.kept(), "message", "messages") + ", " +
+                       counted(messages.events, "is an event that would be decided again", "are events that would be decided again");
+    const auto add = [&](std::uint64_t count, const char *one, const char *many) {
+        text += count == 0 ? "" : ", " + counted(count, one, many);
+    };
+    add(messages.duplicates, "is a duplicate of one of these", "are duplicates of these");
+    add(messages.dropped, "was dropped by an operator and stays so", "were dropped by an operator and stay so");
+    add(messages.undecided, "has not been decided yet and is left to the domain", "have not been decided yet and are left to the domain");
+    return text + ".";
+}
+
 Exit show_survey(const RebuildOptions &options, Opened &opened) {
     const engine::RebuildSurvey survey = opened.rebuild->survey();
     if (options.json) {
@@ -66,6 +81,10 @@ Exit show_survey(const RebuildOptions &options, Opened &opened) {
         print_json({{"domain", options.domain},
                     {"topics", std::move(topics)},
                     {"messages", survey.kept()},
+                    {"to_decide", survey.messages ? OrderedJson(survey.messages->events) : OrderedJson()},
+                    {"duplicates", survey.messages ? OrderedJson(survey.messages->duplicates) : OrderedJson()},
+                    {"dropped", survey.messages ? OrderedJson(survey.messages->dropped) : OrderedJson()},
+                    {"undecided", survey.messages ? OrderedJson(survey.messages->undecided) : OrderedJson()},
                     {"decided", survey.decided.applied + survey.decided.ignored + survey.decided.dead},
                     {"dead_letters", survey.decided.dead},
                     {"gone", survey.gone},
@@ -81,6 +100,9 @@ Exit show_survey(const RebuildOptions &options, Opened &opened) {
     }
     table.print();
     print_line("");
+    if (survey.messages) {
+        print_line(message_counts(survey));
+    }
     print_line(options.domain + " has decided " +
                counted(survey.decided.applied + survey.decided.ignored + survey.decided.dead, "event", "events") + ", " +
                counted(survey.decided.dead, "of them a dead letter", "of them dead letters") +
@@ -110,10 +132,11 @@ Exit show_state(const RebuildOptions &options, Opened &opened) {
         print_line("No rebuild of " + options.domain + " is under way, and none was left unfinished.");
     } else {
         const std::string so_far = counted(state.decided, "event", "events") + " decided anew so far, with " + state.made_with;
-        print_line(printable(state.running
-                                 ? "A rebuild of " + options.domain + " is under way: " + so_far + "."
-                                 : "A rebuild of " + options.domain + " was interrupted: " + so_far + ". 'weir rebuild " + options.domain +
-                                       "' (with the same -c, where one was given) goes on with it, --cancel removes it."));
+        print_line(
+            printable(with_config(state.running ? "A rebuild of " + options.domain + " is under way: " + so_far + "."
+                                                : "A rebuild of " + options.domain + " was interrupted: " + so_far + ". 'weir rebuild " +
+                                                      options.domain + "' goes on with it, --cancel removes it.",
+                                  options.config)));
         print_line("Until it is done, " + options.domain + " serves its old rows.");
     }
     return Exit::ok;
@@ -274,6 +297,9 @@ void add_rebuild(CLI::App &root, Context &context) {
         "Everything that the domain has decided is decided again, from the topics' beginning, with the plugin that is in the plugin\n"
         "directory now, into a shadow beside its schema. Hosts go on serving the old rows; at the end the new ones take their place in\n"
         "one transaction. Nothing is published again. SIGINT, SIGTERM or a kill leave the shadow: the same command goes on with it.\n"
+        "\n"
+        "--dry-run counts messages, and says how many of them are events that would be decided again: as many does the result count,\n"
+        "and those that the domain has decided meanwhile. Duplicates are in neither.\n"
         "\n"
         "Dead letters: one that can be applied now is applied and is none any more; one that is dead again keeps its id. Those that were\n"
         "dropped stay undone. Those that were replayed are applied where they stand in their topic.\n"

@@ -34,9 +34,16 @@ struct RebuildSurvey {
         std::optional<std::uint64_t> lost; ///< messages that were there and aren't kept; nothing: not known
     };
     std::vector<Topic> topics;
-    store::LedgerCounts decided; ///< by the domain as it is
-    std::uint64_t given_up = 0;  ///< of these, what an earlier rebuild could not make again, or what is counted twice
-    std::uint64_t gone = 0;      ///< decided events that no topic holds any more, without those given up
+    store::LedgerCounts decided;      ///< by the domain as it is
+    std::uint64_t given_up = 0;       ///< of these, what an earlier rebuild could not make again, or what is counted twice
+    struct Messages {                 ///< what the topics keep, each message in one of these
+        std::uint64_t events = 0;     ///< would be decided again, as many events: what the result calls `decided`, but for what comes later
+        std::uint64_t duplicates = 0; ///< hold one of these events again
+        std::uint64_t dropped = 0;    ///< of dead letters that were given up, and stay so
+        std::uint64_t undecided = 0;  ///< left to the domain itself
+    };
+    std::optional<Messages> messages;                     ///< nothing where there are too many to be looked at
+    std::uint64_t gone = 0;                               ///< decided events that no topic holds any more, without those given up
     std::map<std::string, std::uint64_t> without_handler; ///< decided events, by type, that the plugin that is there now would ignore
     std::vector<std::string> notes;                       ///< what a rebuild leaves as it is, or doesn't know of, a sentence each
     std::vector<std::string> obstacles;                   ///< what would be lost by making everything from the topics, a sentence each

@@ -71,8 +71,10 @@ public:
 
     KeptEvents found() {
         std::sort(decided_.begin(), decided_.end());
+        const std::size_t messages = decided_.size();
         decided_.erase(std::unique(decided_.begin(), decided_.end()), decided_.end());
         found_.decided = decided_.size();
+        found_.duplicates = messages - decided_.size();
         return std::move(found_);
     }
 
@@ -95,6 +97,7 @@ private:
                                             message.appended_at <= range.appended_through; // decided and forgotten
                                  });
             if (!decided || dropped_.contains(event.id)) {
+                ++(decided ? found_.dropped : found_.undecided);
                 continue;
             }
             decided_.push_back(std::hash<event::Uuid>{}(event.id));

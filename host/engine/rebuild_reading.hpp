@@ -12,7 +12,10 @@ namespace weir::engine {
 
 /// What a look through all that a domain's topics keep has found.
 struct KeptEvents {
-    std::uint64_t decided = 0; ///< different events that the domain has decided, without those that an operator gave up
+    std::uint64_t decided = 0;    ///< different events that the domain has decided, without those that an operator gave up
+    std::uint64_t duplicates = 0; ///< messages that hold one of these again
+    std::uint64_t dropped = 0;    ///< messages of dead letters that an operator gave up
+    std::uint64_t undecided = 0;  ///< messages that the domain has not decided yet
     std::map<std::string, std::uint64_t> without_handler; ///< of these, by type, those that the setup's plugin would ignore
 };
 

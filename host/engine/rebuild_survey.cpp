@@ -170,6 +170,7 @@ RebuildSurvey survey_rebuild(const RebuildSetup &setup) {
     if (survey.kept() <= kLookThrough) {
         KeptEvents found = look_through_kept(setup, *session, all);
         can_be_made = found.decided;
+        survey.messages = {found.decided, found.duplicates, found.dropped, found.undecided};
         survey.without_handler = std::move(found.without_handler);
     }
     if (decided > can_be_made + survey.given_up) {
