@@ -109,6 +109,9 @@ Exit check(const ConfigOptions &options, const Context &context) {
     for (const auto &[name, reason] : serving.unserved) {
         domains.push_back({{"domain", name}, {"served", false}, {"reason", reason}});
     }
+    for (const auto &[name, reason] : serving.disabled) { // on purpose, and so no fault
+        domains.push_back({{"domain", name}, {"served", false}, {"reason", reason}});
+    }
     const Exit all_served = serving.unserved.empty() ? Exit::ok : Exit::configuration;
     if (options.json) {
         OrderedJson settings = OrderedJson::array();

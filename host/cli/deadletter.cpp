@@ -72,6 +72,9 @@ void open(const DeadLetterOptions &options, const Context &context, Opened &out)
 
 /// The domain as the plugin in the directory serves it.
 const Serving::Domain &serving_domain(const Opened &opened, const std::string &name) {
+    if (opened.serving.disabled.contains(name)) {
+        return domain_named(opened.serving, name); // it says all
+    }
     try {
         return domain_named(opened.serving, name);
     } catch (const Failure &failure) {
@@ -134,7 +137,7 @@ Exit show(const DeadLetterOptions &options, const Context &context) {
     }
     if (!letter) {
         throw Failure(Exit::failed, "domain " + options.domain + " has no dead letter '" + options.choice.ids.front() +
-                                        "'; 'weir deadletter list --status all' shows all");
+                                        "'; 'weir deadletter list -d " + options.domain + " --status all' shows all");
     }
     OrderedJson object = operations::letter_json(*letter);
     const auto message = engine::message_of(*letter);

@@ -78,6 +78,15 @@ std::filesystem::path place_for_copies(const config::HostConfig &config) {
     return own.path() / "plugins";
 }
 
+/// Which key keeps a domain from being served, and where it is.
+std::string switched_off(const config::DomainConfig &domain, const config::HostConfig &config) {
+    std::string variable = "WEIR_DOMAINS_" + domain.name + "_ENABLED";
+    std::transform(variable.begin(), variable.end(), variable.begin(),
+                   [](char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });
+    const std::filesystem::path &file = domain.file.empty() ? config.file : domain.file;
+    return "its configuration switches it off: \"enabled\" is false (" + (file.empty() ? "" : file.string() + ", or ") + variable + ")";
+}
+
 } // namespace
 
 plugin::LoadOptions load_options(const config::HostConfig &config, const Context &context, const event::Contracts &contracts) {
@@ -120,6 +129,11 @@ Serving find_serving(const config::HostConfig &config, const Context &context, c
             serving.refused.push_back(std::move(refusal));
         }
     }
+    for (const config::DomainConfig &domain : config.domains) {
+        if (!domain.enabled) {
+            serving.disabled[domain.name] = switched_off(domain, config);
+        }
+    }
     supervisor.apply(plan_of(config));
     for (auto &[name, wanted] : supervisor.planned(serving.unserved)) {
         serving.domains[name] = {wanted.spec, wanted.module};
@@ -130,6 +144,10 @@ Serving find_serving(const config::HostConfig &config, const Context &context, c
 const Serving::Domain &domain_named(const Serving &serving, const std::string &name) {
     if (const auto found = serving.domains.find(name); found != serving.domains.end()) {
         return found->second;
+    }
+    if (const auto off = serving.disabled.find(name); off != serving.disabled.end()) {
+        throw Failure(Exit::configuration, "domain '" + name + "' is not served: " + off->second +
+                                               ". Its tables and dead letters stay as they are; set it to true first");
     }
     if (const auto why = serving.unserved.find(name); why != serving.unserved.end()) {
         throw Failure(Exit::configuration, "domain '" + name + "' is not served: " + why->second);

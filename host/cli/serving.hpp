@@ -28,6 +28,7 @@ struct Serving {
     };
     std::map<std::string, Domain> domains;
     std::map<std::string, std::string> unserved; ///< domain -> why not
+    std::map<std::string, std::string> disabled; ///< domain -> where its configuration switches it off
     std::vector<std::shared_ptr<const plugin::Module>> modules;
     std::vector<plugin::PluginRefusal> refused;
 };

@@ -290,6 +290,17 @@ std::map<std::string, std::shared_ptr<const WorkInHand>> Supervisor::work() cons
     return all;
 }
 
+/// What a domain that was served has left for. The caller holds mutex_.
+std::string Supervisor::why_left(const DomainStatus &ended) const {
+    if (plan_.disabled.contains(ended.name)) {
+        return "its configuration switches it off (\"enabled\": false); its tables and its place in its topics stay";
+    }
+    if (!modules_.contains(ended.plugin)) {
+        return "its plugin " + ended.plugin + " was taken out of the plugin directory; its tables and its place in its topics stay";
+    }
+    return {};
+}
+
 std::vector<DomainStatus> Supervisor::status() const {
     const std::lock_guard lock(mutex_);
     std::vector<DomainStatus> result;
@@ -314,11 +325,19 @@ std::vector<DomainStatus> Supervisor::status() const {
             std::find_if(result.begin(), result.end(), [&](const DomainStatus &status) { return status.name == ended.name; });
         if (successor == result.end()) {
             result.push_back(ended);
+            if (std::string why = why_left(ended); !why.empty()) {
+                result.back().reason = std::move(why);
+            }
         } else {
             successor->counts += ended.counts;
         }
     }
     return result;
+}
+
+std::set<std::string> Supervisor::disabled() const {
+    const std::lock_guard lock(mutex_);
+    return plan_.disabled;
 }
 
 std::vector<DomainSpec> Supervisor::served() const {

@@ -86,6 +86,8 @@ public:
     std::vector<DomainStatus> status() const;
     /// What each that is served has to do now, on this host.
     std::map<std::string, std::shared_ptr<const WorkInHand>> work() const;
+    /// Domains that the plan switches off.
+    std::set<std::string> disabled() const;
     /// Those that are served, as they are.
     std::vector<DomainSpec> served() const;
     /// Whether every domain has nothing left to do.
@@ -106,6 +108,7 @@ private:
     std::string misfit(const DomainWorker &worker, const std::map<std::string, Wanted> &all,
                        const std::map<std::string, std::string> &unserved) const;
     void add_overdue_routes(DomainStatus &status) const;
+    std::string why_left(const DomainStatus &ended) const;
     void end(std::map<std::string, std::unique_ptr<DomainWorker>> leaving);
 
     const Environment environment_;
