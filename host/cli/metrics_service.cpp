@@ -9,15 +9,6 @@ namespace weir::cli {
 
 namespace {
 
-/// What the route has, for as long as the server has the route.
-struct Served {
-    Served(HostMetrics::Sources sources, const Brokers &brokers, store::Store &store,
-           std::function<std::vector<engine::DomainSpec>()> domains)
-        : sampler(brokers, store, std::move(domains)), metrics(std::move(sources), sampler, store) {}
-    Sampler sampler;
-    HostMetrics metrics;
-};
-
 metrics::HttpFigures figures_of(const HttpService &http, const metrics::HttpCounts &answers) {
     const http::Statistics now = http.statistics();
     return {now.connections, now.streams, now.queued, now.body_bytes, now.accepted, now.refused, answers.figures()};
@@ -34,8 +25,8 @@ http::RouteDescription description() {
 
 } // namespace
 
-void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, RefusalCounts refused, const Brokers &brokers,
-                   store::Store &store, std::size_t pool_max) {
+void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, RefusalCounts refused, Sampler &sampler,
+                   const store::Store &store, std::size_t pool_max) {
     const auto answers = std::make_shared<metrics::HttpCounts>();
     http.observe([answers](const http::Served &served) {
         answers->observe(served.listener, served.route, http::text_of(served.method), served.status,
@@ -48,11 +39,11 @@ void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, Refu
     sources.refused_configuration = std::move(refused.configuration);
     sources.http = [&http, answers] { return figures_of(http, *answers); };
     sources.pool_max = pool_max;
-    const auto state = std::make_shared<Served>(std::move(sources), brokers, store, [&supervisor] { return supervisor.served(); });
+    const auto figures = std::make_shared<const HostMetrics>(std::move(sources), sampler, store);
     http::Route route;
     route.pattern = "/metrics";
-    route.handler = [state](const http::Request &) {
-        http::Response response = http::Response::text(200, state->metrics.text());
+    route.handler = [figures](const http::Request &) {
+        http::Response response = http::Response::text(200, figures->text());
         response.headers.set("Content-Type", metrics::kContentType);
         return response;
     };

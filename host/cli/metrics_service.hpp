@@ -20,7 +20,7 @@ struct RefusalCounts {
 /// Serves `/metrics` among the operations of a host, and counts its answers. Before the server starts. What it refers to outlives the
 /// server.
 /// @param pool_max store.pool.max
-void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, RefusalCounts refused, const Brokers &brokers,
-                   store::Store &store, std::size_t pool_max);
+void serve_metrics(HttpService &http, const engine::Supervisor &supervisor, RefusalCounts refused, Sampler &sampler,
+                   const store::Store &store, std::size_t pool_max);
 
 } // namespace weir::cli

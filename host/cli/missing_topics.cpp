@@ -5,6 +5,7 @@
 #include "log/log.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace weir::cli {
 
@@ -49,6 +50,35 @@ std::vector<MissingTopic> missing_topics(const std::vector<std::string> &topics,
         }
     }
     return missing;
+}
+
+std::map<std::string, std::vector<MissingTopic>> missing_topics(const std::vector<engine::DomainSpec> &domains, const Brokers &brokers,
+                                                                const std::string &common) {
+    std::map<std::string, std::vector<MissingTopic>> missing;
+    for (const engine::DomainSpec &domain : domains) {
+        const auto broker = brokers.find(domain.broker.empty() ? common : domain.broker);
+        try {
+            if (broker != brokers.end()) {
+                missing[domain.name] = missing_topics(domain.topics, *broker->second);
+            }
+        } catch (const std::exception &) { // the domain itself says what its broker refuses
+        }
+    }
+    std::erase_if(missing, [](const auto &entry) { return entry.second.empty(); });
+    return missing;
+}
+
+void tell_not_drained(const std::map<std::string, std::vector<MissingTopic>> &missing, bool on_output) {
+    for (const auto &[domain, topics] : missing) {
+        for (const MissingTopic &topic : topics) {
+            log::warn("host.topic_not_drained", "A topic is not on the broker, so that nothing of it was read",
+                      {{"domain", domain}, {"topic", topic.topic}, {"remedy", remedy(topic)}});
+            if (on_output) {
+                std::printf("%s: topic '%s' is not on the broker, so that nothing of it was read; %s\n", domain.c_str(),
+                            topic.topic.c_str(), remedy(topic).c_str());
+            }
+        }
+    }
 }
 
 MissingTopic MissingTopicsWatch::about(const std::string &domain, const std::string &topic, const config::HostConfig &config) const {

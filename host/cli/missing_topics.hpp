@@ -26,6 +26,14 @@ std::string describe(const MissingTopic &missing);
 /// The topics of a domain that its broker doesn't have. Throws what the broker throws.
 std::vector<MissingTopic> missing_topics(const std::vector<std::string> &topics, broker::Broker &broker);
 
+/// The same of all domains, by name; those of brokers that can't be asked are left out.
+/// @param common the url of the broker of domains that name none
+std::map<std::string, std::vector<MissingTopic>> missing_topics(const std::vector<engine::DomainSpec> &domains, const Brokers &brokers,
+                                                                const std::string &common);
+
+/// Says in the log, and where it is wanted on standard output, that these topics were not drained: nobody sees that in counts.
+void tell_not_drained(const std::map<std::string, std::vector<MissingTopic>> &missing, bool on_output);
+
 /// What a running host says of missing topics: each once in the log, and what was probably meant for its status. One thread.
 class MissingTopicsWatch {
 public:

@@ -79,7 +79,9 @@ void add_run(CLI::App &root, Context &context) {
     auto line = std::make_shared<RunLine>();
     CLI::App *command = root.add_subcommand("run", "Serve the plugins of the plugin directory until told to stop");
     add_config_option(*command, line->config_file);
-    command->add_flag("--until-drained", line->until_drained, "Stop when nothing is left: no backlog, nothing pending, no retry waiting");
+    command->add_flag(
+        "--until-drained", line->until_drained,
+        "Stop when nothing is left: no backlog, nothing pending, no retry waiting; topics that aren't there are named at the end");
     command
         ->add_option("--drain-timeout", line->drain_timeout_s, "With --until-drained: stop after so many seconds anyway, with exit code 3")
         ->check(at_least(0))
@@ -87,7 +89,7 @@ void add_run(CLI::App &root, Context &context) {
     command->add_option("--max-events", line->max_events, "Stop after so many events")->check(at_least(0))->type_name("N");
     command->add_flag("--fail-fast", line->fail_fast,
                       "End where a server or a domain can't begin, instead of waiting until it can: with 4 where somebody has to change "
-                      "something, else 5");
+                      "something, else 5. With --until-drained, end with 4 where a topic isn't there");
     command->add_flag("--json", line->json, "Print the final counts as JSON");
     command->footer("Plugins and configuration files are watched: drop, replace or remove them while it runs.\n"
                     "SIGTERM and SIGINT end the batch that runs, commit, acknowledge and leave; SIGHUP reads the configuration anew.\n"

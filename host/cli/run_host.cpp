@@ -14,6 +14,7 @@
 #include "engine/overdue_routes.hpp"
 #include "engine/supervisor.hpp"
 #include "event/uuid.hpp"
+#include "hints.hpp"
 #include "log/log.hpp"
 #include "plugin/catalog.hpp"
 #include "process_usage.hpp"
@@ -37,6 +38,8 @@ constexpr auto kLookWhileWaiting = std::chrono::milliseconds(10); // for readine
 constexpr auto kLook = std::chrono::milliseconds(200);
 constexpr auto kMaintainEvery = std::chrono::minutes(1);
 constexpr auto kStatusEvery = std::chrono::milliseconds(1000);
+constexpr auto kSampleEvery = std::chrono::seconds(5);              // what broker and store say for `weir status`
+constexpr auto kSampleEnd = std::chrono::milliseconds(500);         // for the answer to that, when the host ends
 constexpr auto kRoutesEnd = std::chrono::seconds(10);               // for what is on its way to a broker that doesn't answer
 constexpr auto kRoutesEndWithout = std::chrono::milliseconds(2500); // the same, where routes never end: what was withdrawn has two seconds
 
@@ -193,6 +196,8 @@ private:
 Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &brokers, store::Store &store,
               std::vector<std::string> trial_command) {
     const auto started = Clock::now();
+    HostReport report; // but for what changes
+    report.started = event::now();
     const Signals signals;
     std::optional<StopDeadline> stop_deadline; // goes last
     engine::install_crash_signal_handlers();
@@ -228,17 +233,20 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
 
     PluginStates plugins;
     RefusedConfiguration refused_configuration;
+    Sampler sampler(brokers, store, [&supervisor] { return supervisor.served(); });
     HttpService http(config.http, sources_of(config, brokers, store, contracts, supervisor, plugins, refused_configuration));
     serve_metrics(http, supervisor,
-                  {[&plugins] { return plugins.refused_now().size(); }, [&] { return refused_configuration.now().size(); }}, brokers, store,
+                  {[&plugins] { return plugins.refused_now().size(); }, [&] { return refused_configuration.now().size(); }}, sampler, store,
                   config.store.pool_max);
     supervisor.reserve_routes(http.host_shapes());
     http.start();
     const BoardWatch board_watch(board, http);
     MissingTopicsWatch missing_topics(brokers);
     std::optional<StatusFile> status_file(std::in_place, config.state_directory);
+    report.lock = status_file->lock_name();
     bool drained = false;
     bool timed_out = false;
+    std::map<std::string, std::vector<MissingTopic>> not_drained; // topics that aren't there
     std::optional<Exit> gave_up;
     {
         supervisor.pause(true); // plugins of the first look are gathered, so that each domain starts once, on the right one
@@ -277,8 +285,14 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                 const bool ready = all_ready(domains);
                 if (now >= status_at || ready) {
                     missing_topics.look(domains, config);
-                    status_file->write(status_json(domains, plugins.refused_now(), missing_topics.now(), status_file->lock_name(),
-                                                   refused_configuration.now()));
+                    report.refused_plugins = plugins.refused_now();
+                    report.refused_configuration = refused_configuration.now();
+                    report.missing_topics = missing_topics.now();
+                    report.disabled = supervisor.disabled();
+                    if (now >= started + kStatusEvery) { // who only drains a little need not wait for the answer
+                        report.samples = sampler.get(kSampleEvery, {});
+                    }
+                    status_file->write(status_json(domains, report));
                     status_at = now + kStatusEvery;
                 }
                 if (ready && !ready_said) {
@@ -303,6 +317,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
             }
             if (options.until_drained && supervisor.drained()) {
                 drained = true;
+                not_drained = cli::missing_topics(supervisor.served(), brokers, config.broker_url);
                 break;
             }
             if (options.until_drained && options.drain_timeout && now - started > *options.drain_timeout) {
@@ -315,6 +330,7 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     signals.end_at_once(); // whoever asks a second time doesn't want to wait
     http.stopping();
     bool clean = supervisor.stop();
+    clean = sampler.end_by(std::min(Clock::now() + kSampleEnd, stop_deadline->last_words())) && clean;
     engine::CrashMarks::end_all_orderly(); // what a domain left behind before it was begun anew, in an outage, is no crash either
     clean = http.stop() && clean;
     const auto left = engine::OverdueRoutes::left_in_process();
@@ -328,10 +344,14 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
     const auto domains = supervisor.status();
     status_file.reset();
     if (options.json) {
-        std::printf("%s\n", status_json(domains).c_str());
+        HostReport last;
+        last.started = report.started;
+        last.missing_topics = not_drained;
+        std::printf("%s\n", status_json(domains, last).c_str());
     } else {
         std::printf("%s", counts_table(domains).c_str());
     }
+    tell_not_drained(not_drained, !options.json);
     std::fflush(stdout);
     for (const engine::DomainStatus &domain : domains) {
         const engine::Counts &counts = domain.counts;
@@ -345,10 +365,14 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
                    {"dead_letters", counts.dead_letters},
                    {"retries", counts.retries}});
     }
-    const Exit status = gave_up ? *gave_up : timed_out && !drained ? Exit::not_drained : Exit::ok;
+    const Exit status = gave_up                                     ? *gave_up
+                        : timed_out && !drained                     ? Exit::not_drained
+                        : options.fail_fast && !not_drained.empty() ? Exit::configuration
+                                                                    : Exit::ok;
     if (timed_out) {
         log::error("host.not_drained",
-                   "Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`");
+                   with_config("Not drained within --drain-timeout; see the reasons of domains that are not ready, and `weir topics`",
+                               options.config_file.string()));
     }
     const ProcessUsage usage = process_usage();
     log::info("host.stopped", "Weir has stopped",

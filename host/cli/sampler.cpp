@@ -56,21 +56,24 @@ public:
         : brokers_(brokers), store_(store), domains_(std::move(domains)) {}
 
     ~Thread() {
-        {
-            const std::lock_guard lock(mutex_);
-            stop_ = true;
-        }
-        changed_.notify_all();
+        end_by(Clock::now());
         if (thread_.joinable()) {
             thread_.join();
         }
+    }
+
+    bool end_by(Clock::time_point deadline) {
+        std::unique_lock lock(mutex_);
+        stop_ = true;
+        changed_.notify_all();
+        return changed_.wait_until(lock, deadline, [this] { return !thread_.joinable() || ended_; });
     }
 
     std::shared_ptr<const Samples> get(std::chrono::milliseconds max_age, std::chrono::milliseconds patience) {
         std::unique_lock lock(mutex_);
         const auto fresh = [&] { return last_->taken != Clock::time_point::min() && last_->taken + max_age >= Clock::now(); };
         if (!fresh()) {
-            if (!thread_.joinable()) {
+            if (!thread_.joinable() && !stop_) {
                 thread_ = std::thread([this] { loop(); });
             }
             wanted_ = true;
@@ -98,6 +101,9 @@ private:
         }
         lock.unlock();
         probes_.clear();
+        lock.lock();
+        ended_ = true;
+        changed_.notify_all();
     }
 
     Samples ask() {
@@ -134,12 +140,15 @@ private:
     std::shared_ptr<const Samples> last_ = std::make_shared<Samples>();
     bool wanted_ = false;
     bool stop_ = false;
+    bool ended_ = false; // the thread, but for its return
     std::thread thread_;
 };
 
 Sampler::Sampler(const Brokers &brokers, store::Store &store, std::function<std::vector<engine::DomainSpec>()> domains)
     : thread_(std::make_unique<Thread>(brokers, store, std::move(domains))) {}
 Sampler::~Sampler() = default;
+
+bool Sampler::end_by(Clock::time_point deadline) { return thread_->end_by(deadline); }
 
 std::shared_ptr<const Samples> Sampler::get(std::chrono::milliseconds max_age, std::chrono::milliseconds patience) {
     return thread_->get(max_age, patience);

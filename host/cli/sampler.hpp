@@ -36,8 +36,8 @@ struct Samples {
 };
 
 /**
- * Asks broker and store about domains, for those who watch a host: on a thread and on connections of its own, and only when somebody wants
- * to know. A server that is away holds up the thread, and nobody else. Thread-safe.
+ * Asks broker and store about domains, for those who watch a host (`/metrics`, `weir status`): on a thread and on connections of its own,
+ * and only when somebody wants to know. A server that is away holds up the thread, and nobody else. Thread-safe.
  */
 class Sampler {
 public:
@@ -47,6 +47,10 @@ public:
     ~Sampler(); ///< waits for a question that is under way
     Sampler(const Sampler &) = delete;
     Sampler &operator=(const Sampler &) = delete;
+
+    /// Asks nothing more. @return whether the question that was under way, if any, has ended in time; where it hasn't, this can't be taken
+    /// down
+    bool end_by(std::chrono::steady_clock::time_point deadline);
 
     /// Samples that were asked for no longer ago than `max_age`, where they can be had within `patience`; else the last ones, however old.
     std::shared_ptr<const Samples> get(std::chrono::milliseconds max_age, std::chrono::milliseconds patience);

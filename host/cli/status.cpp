@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.hpp"
+#include "hints.hpp"
 #include "host_access.hpp"
 #include "json_text.hpp"
 #include "status_report.hpp"
@@ -26,6 +27,7 @@ constexpr event::Micros kLate = 2'500'000;
 struct StatusOptions {
     std::string config;
     std::string state_directory;
+    bool ready = false;
     bool json = false;
 };
 
@@ -80,22 +82,41 @@ OrderedJson read_status(const std::filesystem::path &file, std::string &reason) 
 
 std::string text_of(const OrderedJson &object, const char *name) {
     const auto found = object.find(name);
-    return found == object.end() ? "-" : found->is_string() ? found->get<std::string>() : found->dump();
+    return found == object.end() || found->is_null() ? "-" : found->is_string() ? found->get<std::string>() : found->dump();
 }
 
-void show(const OrderedJson &status) {
+/// What the domains have to do and to be looked after, by whomever it is done.
+void show_domains(const OrderedJson &domains) {
+    Table table({"DOMAIN", "PLUGIN", "PHASE", "READY", "LAG", "UNACKNOWLEDGED", "HELD", "PENDING DEAD LETTERS"});
+    for (const OrderedJson &domain : domains) {
+        const std::string phase = text_of(domain, "phase");
+        const std::string ready = domain.value("ready", false) ? "yes" : phase == "stopped" ? "-" : "no";
+        table.row({text_of(domain, "domain"), text_of(domain, "plugin") + " " + text_of(domain, "version"), phase, ready,
+                   text_of(domain, "lag"), text_of(domain, "unacknowledged"), text_of(domain, "held"),
+                   text_of(domain, "dead_letters_pending")});
+    }
+    table.print();
+}
+
+void show_counts(const OrderedJson &status) {
+    print_line("");
+    print_line("Messages that this process has taken since it started (" + text_of(status, "started") + "), and what came of them:");
+    Table table({"DOMAIN", "MESSAGES", "APPLIED", "DUPLICATES", "IGNORED", "NEW DEAD LETTERS"});
+    for (const OrderedJson &domain : status["domains"]) {
+        const OrderedJson counts = domain.value("counts", OrderedJson::object());
+        table.row({text_of(domain, "domain"), text_of(counts, "messages"), text_of(counts, "applied"), text_of(counts, "duplicates"),
+                   text_of(counts, "ignored"), text_of(counts, "dead_letters")});
+    }
+    table.print();
+}
+
+void show(const OrderedJson &status, const std::string &config_file) {
     const event::Micros age = status.value("age_ms", std::int64_t{0}) * 1000;
     print_line("host of process " + text_of(status, "pid") + ", as it said " + ago(age) +
                (age > kLate ? ": it should say it each second, and hangs or stands still" : ""));
-    Table table({"DOMAIN", "PLUGIN", "PHASE", "READY", "MESSAGES", "APPLIED", "DUPLICATES", "IGNORED", "DEAD LETTERS", "HELD"});
-    for (const OrderedJson &domain : status["domains"]) {
-        const OrderedJson counts = domain.value("counts", OrderedJson::object());
-        const std::string plugin = text_of(domain, "plugin") + " " + text_of(domain, "version");
-        table.row({text_of(domain, "domain"), plugin, text_of(domain, "phase"), domain.value("ready", false) ? "yes" : "no",
-                   text_of(counts, "messages"), text_of(counts, "applied"), text_of(counts, "duplicates"), text_of(counts, "ignored"),
-                   text_of(counts, "dead_letters"), text_of(domain, "held")});
-    }
-    table.print();
+    show_domains(status["domains"]);
+    show_counts(status);
+    print_line("");
     for (const OrderedJson &domain : status["domains"]) {
         for (const OrderedJson &missing : domain.value("missing_topics", OrderedJson::array())) {
             print_line(printable_lines(text_of(domain, "domain") + ": topic '" + text_of(missing, "topic") +
@@ -109,6 +130,18 @@ void show(const OrderedJson &status) {
         }
         if (const std::string overdue = domain.value("overdue_routes", ""); !overdue.empty()) {
             print_line(printable_lines(text_of(domain, "domain") + ": " + overdue));
+        }
+        const auto letters = domain.find("dead_letters_pending");
+        if (letters != domain.end() && letters->is_number_unsigned() && letters->get<std::uint64_t>() > 0) {
+            const std::string name = text_of(domain, "domain");
+            print_line(printable(name + ": " + counted(letters->get<std::uint64_t>(), "dead letter waits", "dead letters wait") +
+                                 with_config(" to be replayed or dropped: 'weir deadletter list -d " + name + "'", config_file)));
+        }
+    }
+    for (const OrderedJson &name : status.value("disabled", OrderedJson::array())) {
+        if (std::none_of(status["domains"].begin(), status["domains"].end(),
+                         [&](const OrderedJson &domain) { return domain.value("domain", OrderedJson()) == name; })) {
+            print_line(printable(name.get<std::string>() + ": not served, since its configuration switches it off (\"enabled\": false)"));
         }
     }
     for (const OrderedJson &plugin : status.value("refused_plugins", OrderedJson::array())) {
@@ -155,11 +188,20 @@ std::vector<OrderedJson> running_hosts(const std::filesystem::path &directory, s
     return hosts;
 }
 
+/// Whether something that the host was given is not in force: a plugin's file, a newer generation, a change of its configuration.
+bool refuses(const OrderedJson &host) {
+    const OrderedJson &domains = host["domains"];
+    return !host.value("refused_plugins", OrderedJson::array()).empty() ||
+           !host.value("refused_configuration", OrderedJson::array()).empty() ||
+           std::any_of(domains.begin(), domains.end(), [](const OrderedJson &domain) { return !domain.value("refused", "").empty(); });
+}
+
 Exit status(const StatusOptions &options) {
     std::string reason;
     const std::vector<OrderedJson> hosts = running_hosts(state_directory(options), reason);
     const bool ready =
         !hosts.empty() && std::all_of(hosts.begin(), hosts.end(), [](const OrderedJson &host) { return host.value("ready", false); });
+    const bool good = ready && (options.ready || std::none_of(hosts.begin(), hosts.end(), refuses));
     if (options.json) {
         OrderedJson answer{{"running", !hosts.empty()}};
         if (!hosts.empty()) {
@@ -172,15 +214,15 @@ Exit status(const StatusOptions &options) {
             answer["other_hosts"] = std::vector<OrderedJson>(hosts.begin() + 1, hosts.end());
         }
         print_json(answer);
-        return ready ? Exit::ok : Exit::failed;
+        return good ? Exit::ok : Exit::failed;
     }
     if (hosts.empty()) {
         print_line(reason);
     }
     for (const OrderedJson &host : hosts) {
-        show(host);
+        show(host, options.config);
     }
-    return ready ? Exit::ok : Exit::failed;
+    return good ? Exit::ok : Exit::failed;
 }
 
 } // namespace
@@ -191,16 +233,26 @@ void add_status(CLI::App &root, Context &context) {
     add_config_option(*command, options->config);
     command->add_option("--state-directory", options->state_directory, "Where to look, instead of asking the configuration")
         ->type_name("DIR");
-    command->add_flag("--json", options->json,
-                      "One JSON object: running, pid, time, age_ms, ready, domains with phase, reason, missing_topics, refused and counts, "
-                      "refused_plugins, refused_configuration, other_hosts");
+    command->add_flag("--ready", options->ready, "End with 0 where every domain is ready, whatever is refused beside: for a probe");
+    command->add_flag(
+        "--json", options->json,
+        "One JSON object: running, pid, started, time, age_ms, ready, domains with phase, reason, missing_topics, refused, lag, "
+        "unacknowledged, dead_letters_pending, sample_age_ms and counts, disabled, refused_plugins, refused_configuration, "
+        "other_hosts");
     command->footer(
-        "Ends with 0 where a host runs and every domain is ready, else with 1: fit for a probe. The host writes what is shown here to\n"
-        "status.json in its state_directory, once a second. APPLIED counts stale events too: a guard has turned\n"
-        "their change away, since the row is from a later one.\n"
+        "Ends with 0 where a host runs, every domain is ready and nothing is refused: no plugin's file, no newer generation, no change of\n"
+        "the configuration. Else with 1; with --ready whatever is refused, so that a probe ends no host that serves.\n"
         "\n"
-        "Example:\n"
-        "  until weir status -c configs/embedded.json; do sleep 1; done");
+        "Of the domain, whoever serves it, some seconds ago (- where not known): LAG is messages that its group was never given,\n"
+        "UNACKNOWLEDGED those given and not acknowledged, PENDING DEAD LETTERS those neither replayed nor dropped. Of this process now:\n"
+        "HELD is events that wait for a retry, or behind one. The second table counts what this process has done since it started.\n"
+        "APPLIED counts stale events too: a guard has turned their change away, since the row is from a later one.\n"
+        "\n"
+        "The host writes what is shown here to status.json in its state_directory, once a second.\n"
+        "\n"
+        "Examples:\n"
+        "  until weir status -c configs/embedded.json --ready; do sleep 1; done\n"
+        "  weir status -c configs/embedded.json --json | jq '.domains[] | {domain, lag, dead_letters_pending}'");
     command->callback([&context, options] { context.action = [options] { return status(*options); }; });
 }
 

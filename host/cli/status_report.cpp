@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <fcntl.h>
 #include <fstream>
@@ -19,14 +20,58 @@ bool all_ready(const std::vector<engine::DomainStatus> &domains) {
                        [](const engine::DomainStatus &domain) { return domain.ready || domain.phase == engine::Phase::stopped; });
 }
 
-std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused,
-                        const std::map<std::string, std::vector<MissingTopic>> &missing, const std::string &lock,
-                        const std::vector<config::Problem> &refused_configuration) {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kSampleMaxAge = std::chrono::seconds(60); // what was said longer ago is left out
+
+/// What broker and store said of a domain.
+void add_sample(Json &to, const std::string &domain, const HostReport &report) {
+    const auto now = Clock::now();
+    Clock::duration age{};
+    const DomainSample none;
+    const DomainSample *sample = &none;
+    if (report.samples) {
+        if (const auto found = report.samples->domains.find(domain); found != report.samples->domains.end()) {
+            sample = &found->second;
+        }
+    }
+    const auto fresh = [&](const auto &last) {
+        const bool known = last.answer && now - last.at < kSampleMaxAge;
+        age = known ? std::max(age, now - last.at) : age;
+        return known;
+    };
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> topics;
+    std::pair<std::uint64_t, std::uint64_t> sum;
+    const bool lag_known = fresh(sample->lag);
+    for (const broker::PartitionLag &lag : lag_known ? *sample->lag.answer : std::vector<broker::PartitionLag>()) {
+        for (auto *counts : {&topics[lag.partition.topic], &sum}) {
+            counts->first += lag.backlog;
+            counts->second += lag.pending;
+        }
+    }
+    const bool letters_known = fresh(sample->store);
+    Json list = Json::array();
+    for (const auto &[topic, counts] : topics) {
+        list.push_back({{"topic", topic}, {"lag", counts.first}, {"unacknowledged", counts.second}});
+    }
+    to["lag"] = lag_known ? Json(sum.first) : Json();
+    to["unacknowledged"] = lag_known ? Json(sum.second) : Json();
+    to["topics"] = std::move(list);
+    to["dead_letters_pending"] = letters_known ? Json(sample->store.answer->dead_letters_pending) : Json();
+    to["sample_age_ms"] = lag_known || letters_known ? Json(std::chrono::duration_cast<std::chrono::milliseconds>(age).count()) : Json();
+}
+
+} // namespace
+
+std::string status_json(const std::vector<engine::DomainStatus> &domains, const HostReport &report) {
+    Json list = Json::array();
     for (const engine::DomainStatus &domain : domains) {
         const engine::Counts &counts = domain.counts;
-        nlohmann::ordered_json topics = nlohmann::ordered_json::array();
-        if (const auto found = missing.find(domain.name); found != missing.end()) {
+        Json topics = Json::array();
+        if (const auto found = report.missing_topics.find(domain.name); found != report.missing_topics.end()) {
             for (const MissingTopic &topic : found->second) {
                 topics.push_back({{"topic", topic.topic}, {"remedy", remedy(topic)}});
             }
@@ -43,33 +88,30 @@ std::string status_json(const std::vector<engine::DomainStatus> &domains, const 
                         {"missing_topics", std::move(topics)},
                         {"held", domain.held},
                         {"overdue_handlers", domain.overdue},
-                        {"overdue_routes", domain.overdue_routes},
-                        {"counts",
-                         {{"messages", counts.messages},
-                          {"applied", counts.applied},
-                          {"duplicates", counts.duplicates},
-                          {"stale", counts.stale},
-                          {"ignored", counts.ignored},
-                          {"dead_letters", counts.dead_letters},
-                          {"retries", counts.retries},
-                          {"batches", counts.batches}}}});
+                        {"overdue_routes", domain.overdue_routes}});
+        add_sample(list.back(), domain.name, report);
+        list.back()["counts"] = {{"messages", counts.messages}, {"applied", counts.applied}, {"duplicates", counts.duplicates},
+                                 {"stale", counts.stale},       {"ignored", counts.ignored}, {"dead_letters", counts.dead_letters},
+                                 {"retries", counts.retries},   {"batches", counts.batches}};
     }
-    nlohmann::ordered_json plugins = nlohmann::ordered_json::array();
-    for (const auto &[file, refusal] : refused) {
+    Json plugins = Json::array();
+    for (const auto &[file, refusal] : report.refused_plugins) {
         plugins.push_back({{"file", file}, {"code", refusal.code}, {"message", refusal.message}, {"remedy", refusal.remedy}});
     }
-    nlohmann::ordered_json faults = nlohmann::ordered_json::array();
-    for (const config::Problem &problem : refused_configuration) {
+    Json faults = Json::array();
+    for (const config::Problem &problem : report.refused_configuration) {
         faults.push_back({{"where", problem.where}, {"reason", problem.what}});
     }
-    nlohmann::ordered_json report{{"pid", getpid()},
-                                  {"time", event::format_time(event::now())},
-                                  {"lock", lock},
-                                  {"ready", all_ready(domains)},
-                                  {"domains", std::move(list)},
-                                  {"refused_plugins", std::move(plugins)},
-                                  {"refused_configuration", std::move(faults)}};
-    return report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    const Json whole{{"pid", getpid()},
+                     {"started", event::format_time(report.started)},
+                     {"time", event::format_time(event::now())},
+                     {"lock", report.lock},
+                     {"ready", all_ready(domains)},
+                     {"domains", std::move(list)},
+                     {"disabled", report.disabled},
+                     {"refused_plugins", std::move(plugins)},
+                     {"refused_configuration", std::move(faults)}};
+    return whole.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string counts_table(const std::vector<engine::DomainStatus> &domains) {

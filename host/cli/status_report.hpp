@@ -2,13 +2,17 @@
 #pragma once
 
 #include "missing_topics.hpp"
+#include "sampler.hpp"
 
 #include "config/config.hpp"
 #include "engine/domain.hpp"
+#include "event/time.hpp"
 #include "plugin/catalog.hpp"
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,15 +24,25 @@ bool all_ready(const std::vector<engine::DomainStatus> &domains);
 /// A file of the plugin directory that this host doesn't take.
 using RefusedPlugins = std::map<std::string, plugin::PluginRefusal>; ///< by file
 
-/// The state of a host's domains as JSON:
-/// {"pid","time","lock","ready","domains":[{"domain","plugin","version","generation","phase","ready","reason","refused","partitions",
-/// "missing_topics":[{"topic","remedy"}],"held","overdue_handlers","overdue_routes","counts":{...}}],"refused_plugins":[{"file","code","message","remedy"}],
-/// "refused_configuration":[{"where","reason"}]}.
-/// One line.
-/// @param lock see StatusFile::lock_name
-std::string status_json(const std::vector<engine::DomainStatus> &domains, const RefusedPlugins &refused = {},
-                        const std::map<std::string, std::vector<MissingTopic>> &missing = {}, const std::string &lock = {},
-                        const std::vector<config::Problem> &refused_configuration = {});
+/// What a host tells beside what its domains say of themselves.
+struct HostReport {
+    event::Micros started = 0; ///< since when the counts count
+    std::string lock;          ///< see StatusFile::lock_name
+    RefusedPlugins refused_plugins;
+    std::vector<config::Problem> refused_configuration;
+    std::map<std::string, std::vector<MissingTopic>> missing_topics; ///< by domain
+    std::set<std::string> disabled;                                  ///< domains that the configuration switches off
+    std::shared_ptr<const Samples> samples;                          ///< what brokers and store said; null: not asked
+};
+
+/// The state of a host's domains as JSON, one line:
+/// {"pid","started","time","lock","ready","domains":[{"domain","plugin","version","generation","phase","ready","reason","refused",
+/// "partitions","missing_topics":[{"topic","remedy"}],"held","overdue_handlers","overdue_routes",
+/// "lag","unacknowledged","topics":[{"topic","lag","unacknowledged"}],"dead_letters_pending","sample_age_ms","counts":{...}}],
+/// "disabled":["domain"],"refused_plugins":[{"file","code","message","remedy"}],"refused_configuration":[{"where","reason"}]}.
+/// `counts` are this process's since `started`; lag, unacknowledged and dead_letters_pending the domain's, whoever serves it, as they were
+/// `sample_age_ms` before `time`, and null where that isn't known.
+std::string status_json(const std::vector<engine::DomainStatus> &domains, const HostReport &report);
 
 /// The same, readable: a table of final counts, a line a domain.
 std::string counts_table(const std::vector<engine::DomainStatus> &domains);

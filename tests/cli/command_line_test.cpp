@@ -130,15 +130,23 @@ TEST_CASE("status tells of refused plugins and of a second host, and needs no ri
     std::filesystem::permissions(bench.path() / "plugins/broken.so", std::filesystem::perms::owner_all);
     const auto status = [&] { return bench.weir({"status", "-c", "--json"}).json(); };
     REQUIRE(eventually([&] { return status()["refused_plugins"].size() == 1; }));
-    CHECK_THAT(bench.weir({"status", "-c"}).out, Contains("broken.so: refused (not_elf)"));
+    const Ran refused = bench.weir({"status", "-c"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.out, Contains("broken.so: refused (not_elf)"));
+    CHECK(bench.weir({"status", "-c", "--json"}).code == 1);
+    CHECK(status()["ready"] == true);
+    CHECK(bench.weir({"status", "-c", "--ready"}).code == 0); // a probe ends no host that serves
+    CHECK(bench.weir({"status", "-c", "--ready", "--json"}).code == 0);
     {
         const Child other = bench.start({"run", "-c"});
         REQUIRE(eventually([&] { return status().contains("other_hosts"); }));
         CHECK(status()["other_hosts"][0]["pid"] != status()["pid"]);
-        CHECK(eventually([&] { return bench.weir({"status", "-c"}).code == 0; })); // one serves, one stands by
+        CHECK(eventually([&] { return bench.weir({"status", "-c", "--ready"}).code == 0; })); // one serves, one stands by
+        CHECK(bench.weir({"status", "-c"}).code == 1);
     }
     std::filesystem::remove(bench.path() / "plugins/broken.so");
     REQUIRE(eventually([&] { return status()["refused_plugins"].empty(); }));
+    CHECK(eventually([&] { return bench.weir({"status", "-c"}).code == 0; }));
 
     const std::string state = (bench.path() / "data/state").string();
     write_file(bench.config(), R"({"data_directory": "data", "plugin": 1})");

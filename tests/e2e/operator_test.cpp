@@ -65,6 +65,30 @@ TEST_CASE("a mistyped topic is said by the log, status, doctor and config check 
     }
 }
 
+TEST_CASE("a host that drains names a topic that isn't there, on either broker, and ends with 4 where --fail-fast wants that") {
+    for (const Backends &backends : {on_redis_and_sqlite(), Backends{}}) {
+        CAPTURE(backends.name());
+        Installation installation({"probe"}, backends);
+        installation.publish(kProbeTopic, {counted(1)});
+        write_file(installation.domains() / "probe.json",
+                   R"({"service": {"domain": "probe"}, "topics": ["probe.thing.v1", "probe.think.v1"]})");
+        const auto drain = [&](const std::vector<std::string> &words, int expected) {
+            const auto host = installation.start(words);
+            const auto ended = host->wait(60s);
+            REQUIRE(ended);
+            INFO(host->log());
+            CHECK(ended->exit_code == expected);
+            return host->said("host.topic_not_drained", {"probe.think.v1", "did you mean 'probe.thing.v1'?"});
+        };
+        CHECK(drain({"--until-drained"}, 0));
+        CHECK(number(installation.domain("probe"), "select count(*) from seen") == 1);
+        CHECK(drain({"--until-drained", "--fail-fast"}, 4));
+        installation.publish("probe.think.v1", {counted(2)});
+        CHECK_FALSE(drain({"--until-drained", "--fail-fast"}, 0));
+        CHECK(number(installation.domain("probe"), "select count(*) from seen") == 2);
+    }
+}
+
 TEST_CASE("a killed host is told as gone at once, one beside it goes on being shown, and one that stands still is shown with its age") {
     Installation installation({"probe"}, on_redis_and_sqlite());
     const auto first = installation.start();
