@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <malloc.h>
 #include <new>
+#include <stdexcept>
 
 namespace {
 
@@ -107,8 +108,12 @@ public:
     void release(const broker::Partition &) override {}
     Messages read(const broker::ReadLimits &limits, std::chrono::milliseconds wait) override {
         if (is_dry) {
+            ++dry_reads;
             bell_.wait_for(wait);
             return {};
+        }
+        if (is_broken) {
+            throw std::runtime_error("the broker is away");
         }
         most_waiting = std::max<std::int64_t>(most_waiting, handed_out - taken);
         last_asked = static_cast<std::int64_t>(limits.max_messages);
@@ -125,6 +130,8 @@ public:
     void wake() override { bell_.ring(); }
 
     std::atomic<bool> is_dry{false};
+    std::atomic<bool> is_broken{false};
+    std::atomic<int> dry_reads{0};
     std::atomic<std::int64_t> handed_out{0};
     std::atomic<std::int64_t> taken{0}; ///< the test says so, before it takes
     std::atomic<std::int64_t> most_waiting{0};
@@ -225,6 +232,82 @@ TEST_CASE("a domain is busy while more is read than it takes, and no longer when
         reader.take(1000, 4u << 20);
         return !under_way->is_one_each();
     }));
+}
+
+TEST_CASE("a domain whose few events are large is busy while half of a batch's bytes wait, and no longer below an eighth") {
+    const event::Contracts contracts = event::Contracts::built_in();
+    const auto decoders = item_decoders(contracts, {"items.v1"});
+    auto under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    engine::BatchesUnderWay::Busy other(under_way);
+    other.say(true);
+    FullConsumer consumer;
+    engine::EventReader::Limits limits;
+    limits.read_events = 1;
+    limits.read_wait = std::chrono::milliseconds(10);
+    limits.batch_bytes = 16 * message_of("items.v1", 1, 1)->bytes();
+    engine::Wakeup ready;
+    const auto in_hand = std::make_shared<engine::WorkInHand>();
+    engine::EventReader reader(consumer, decoders, limits, ready, in_hand, under_way);
+    REQUIRE(eventually([&] { return in_hand->events() >= 16; }));
+    CHECK(under_way->is_one_each()); // with 16 events of a batch of 1,000
+    consumer.is_dry = true;
+    REQUIRE(eventually([&] {
+        if (in_hand->events() >= 16) {
+            reader.take(1, 1u << 20);
+        }
+        return consumer.dry_reads > 0;
+    }));
+    while (in_hand->events() > 2) {
+        reader.take(1, 1u << 20);
+    }
+    const int before = consumer.dry_reads;
+    REQUIRE(eventually([&] { return consumer.dry_reads > before + 1; })); // it has looked at what is left
+    CHECK(under_way->is_one_each());
+    reader.take(1, 1u << 20);
+    CHECK(eventually([&] { return !under_way->is_one_each(); }));
+}
+
+TEST_CASE("a domain that is paused is not busy, however much it has read, and is again when it goes on") {
+    const event::Contracts contracts = event::Contracts::built_in();
+    const auto decoders = item_decoders(contracts, {"items.v1"});
+    auto under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    engine::BatchesUnderWay::Busy other(under_way);
+    other.say(true);
+    FullConsumer consumer;
+    engine::EventReader::Limits limits;
+    limits.read_wait = std::chrono::milliseconds(10);
+    engine::Wakeup ready;
+    const auto in_hand = std::make_shared<engine::WorkInHand>();
+    engine::EventReader reader(consumer, decoders, limits, ready, in_hand, under_way);
+    REQUIRE(eventually([&] { return under_way->is_one_each(); }));
+    reader.pause(true);
+    REQUIRE(eventually([&] { return !under_way->is_one_each(); }));
+    const std::size_t waiting = in_hand->events();
+    CHECK(waiting >= limits.batch_events);
+    reader.take(600, 4u << 20); // what waits is taken all the same, and nothing is read for it
+    CHECK(in_hand->events() == waiting - 600);
+    CHECK_FALSE(under_way->is_one_each());
+    reader.pause(false);
+    CHECK(eventually([&] { return under_way->is_one_each(); }));
+}
+
+TEST_CASE("a domain whose broker is away is not busy once it has done what it had read") {
+    const event::Contracts contracts = event::Contracts::built_in();
+    const auto decoders = item_decoders(contracts, {"items.v1"});
+    auto under_way = std::make_shared<engine::BatchesUnderWay>(2);
+    engine::BatchesUnderWay::Busy other(under_way);
+    other.say(true);
+    FullConsumer consumer;
+    engine::Wakeup ready;
+    engine::EventReader reader(consumer, decoders, {}, ready, std::make_shared<engine::WorkInHand>(), under_way);
+    REQUIRE(eventually([&] { return under_way->is_one_each(); }));
+    consumer.is_broken = true;
+    REQUIRE(eventually([&] {
+        reader.take(1000, 4u << 20);
+        return !under_way->is_one_each();
+    }));
+    consumer.is_broken = false;
+    CHECK(eventually([&] { return under_way->is_one_each(); }));
 }
 
 TEST_CASE("whichever allocation fails behind a read, all that was read comes once and in order") {
