@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an event costs as the ledger grows: `bench_ledger_size URL [EVENTS...]`, 10,000, 1,000,000 and 10,000,000 by default. The store's
-// schema "ledger_size" is filled through the adapter, upkeep included; at each size batches of 1,000 are measured, beside the upkeep that
-// they make necessary.
+// What an event costs as the ledger grows: `bench_ledger_size URL [EVENTS...]`, 10,000, 1,000,000 and 10,000,000 by default. A schema for
+// each size is filled through the adapter, upkeep included; then the sizes take turns, a few batches of 1,000 each, so that whatever the
+// machine does meets them all. --wait says "filled" and reads a line before it measures.
 #include "store/postgresql/postgresql_store.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 using namespace weir;
 using namespace weir::store;
@@ -23,7 +25,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBatch = 1000;
 constexpr std::size_t kFillBatch = 10'000;
-constexpr int kBatches = 200;
+constexpr int kBatches = 20;  // a part of a round
 constexpr int kRows = 20'000; // of the table that is written beside the ledger
 
 double milliseconds_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
@@ -74,6 +76,19 @@ public:
         }
         std::sort(ids.begin(), ids.end());
         return ids;
+    }
+
+    void make_rows() {
+        TableFlush rows;
+        const event::Micros now = event::now();
+        for (std::int64_t key = 0; key < kRows; ++key) {
+            rows.created.push_back({key, "nobody", now});
+        }
+        session_->begin({});
+        if (session_->count_rows(0) == 0) {
+            session_->flush({&rows, 1});
+        }
+        session_->commit();
     }
 
     void batch(const std::vector<event::Uuid> &ids, bool rows) {
@@ -150,69 +165,129 @@ private:
     std::unique_ptr<Session> session_;
 };
 
-struct Measured {
-    double microseconds = 0; ///< an event
-    double median = 0;
-    double longest = 0; ///< milliseconds
-};
-
-Measured measure(Host &host, bool rows) {
-    std::vector<double> times;
-    for (int i = 0; i < kBatches; ++i) {
-        const auto ids = host.fresh_ids(kBatch);
-        const auto start = Clock::now();
-        host.batch(ids, rows);
-        times.push_back(milliseconds_since(start));
-    }
-    double sum = 0;
-    for (const double time : times) {
-        sum += time;
-    }
-    std::sort(times.begin(), times.end());
-    return {sum / kBatches, times[kBatches / 2], times.back()};
-}
-
-void run(const std::string &url, const std::vector<std::uint64_t> &sizes) {
-    const auto store = open_store(url);
-    const auto domain = store->domain("ledger_size");
-    domain->migrate(items());
-    Host host(*domain);
-    Keeper keeper(*domain);
-    std::uint64_t events = domain->open()->ledger_counts().applied;
-    double first_ledger = 0;
-    double first_whole = 0;
-    for (const std::uint64_t size : sizes) {
-        const auto filling = Clock::now();
+/// A domain with a ledger of its own, and as many rows beside it as any other.
+class Ledger {
+public:
+    Ledger(Store &store, const std::string &schema, std::uint64_t size) : domain_(store.domain(schema)) {
+        domain_->migrate(items());
+        host_ = std::make_unique<Host>(*domain_);
+        keeper_ = std::make_unique<Keeper>(*domain_);
+        std::uint64_t events = domain_->open()->ledger_counts().applied;
+        host_->make_rows();
         while (events < size) {
             const std::size_t count = std::min<std::uint64_t>(kFillBatch, size - events);
-            host.batch(host.fresh_ids(count), false);
+            host_->batch(host_->fresh_ids(count), false);
             events += count;
-            keeper.step();
+            keeper_->step();
         }
-        keeper.finish();
-        const double filled = milliseconds_since(filling) / 1000;
-        const Measured ledger = measure(host, false);
+        keep();
+    }
+
+    void keep() { keeper_->finish(); }
+
+    /// Microseconds an event.
+    double measure(bool rows, double *longest = nullptr) {
+        double sum = 0;
+        for (int i = 0; i < kBatches; ++i) {
+            const auto ids = host_->fresh_ids(kBatch);
+            const auto start = Clock::now();
+            host_->batch(ids, rows);
+            const double took = milliseconds_since(start);
+            sum += took;
+            if (longest != nullptr) {
+                *longest = std::max(*longest, took);
+            }
+        }
+        return sum * 1000 / kBatches / kBatch;
+    }
+
+    /// The same beside upkeep that looks as often as it likes. @return the longest batch, in milliseconds
+    double beside_upkeep() {
         std::atomic<bool> over{false};
-        std::thread beside([&] { // upkeep under load, as often as it likes
+        std::thread beside([&] {
             while (!over) {
-                if (!keeper.step()) {
+                if (!keeper_->step()) {
                     std::this_thread::yield();
                 }
             }
         });
-        const Measured busy = measure(host, false);
+        double longest = 0;
+        measure(true, &longest);
         over = true;
         beside.join();
-        const Measured whole = measure(host, true);
-        events += 3 * kBatches * kBatch;
-        first_ledger = first_ledger > 0 ? first_ledger : ledger.median;
-        first_whole = first_whole > 0 ? first_whole : whole.median;
-        std::printf("%9llu events: ledger alone %.2f us an event (median %.2f, %.2f x the first), with rows %.2f (median %.2f, %.2f x the "
-                    "first); longest batch "
-                    "%.0f ms, beside ceaseless upkeep %.0f ms (median %.1f); filled in %.0f s\n",
-                    static_cast<unsigned long long>(size), ledger.microseconds, ledger.median, ledger.median / first_ledger,
-                    whole.microseconds, whole.median, whole.median / first_whole, ledger.longest, busy.longest, busy.median, filled);
+        return longest;
+    }
+
+private:
+    std::unique_ptr<DomainStore> domain_;
+    std::unique_ptr<Host> host_;
+    std::unique_ptr<Keeper> keeper_;
+};
+
+struct Series {
+    std::vector<double> alone; ///< microseconds an event, one a round
+    std::vector<double> whole;
+    double longest = 0; ///< milliseconds
+};
+
+std::string spread(std::vector<double> values, const char *format) {
+    std::sort(values.begin(), values.end());
+    std::string text;
+    for (const auto &[before, value] : {std::pair{"", values[values.size() / 2]}, {" [", values.front()}, {" ... ", values.back()}}) {
+        char number[32];
+        std::snprintf(number, sizeof number, format, value);
+        text += before + std::string(number);
+    }
+    return text + "]";
+}
+
+/// Each round of one size relative to the same round of another.
+std::vector<double> relative(const std::vector<double> &values, const std::vector<double> &to) {
+    std::vector<double> result;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        result.push_back(values[i] / to[i]);
+    }
+    return result;
+}
+
+void run(const std::string &url, const std::vector<std::uint64_t> &sizes, int rounds, bool waits) {
+    const auto store = open_store(url);
+    std::vector<std::unique_ptr<Ledger>> large;
+    for (std::size_t i = 1; i < sizes.size(); ++i) {
+        const auto filling = Clock::now();
+        large.push_back(std::make_unique<Ledger>(*store, "ledger_of_" + std::to_string(sizes[i]), sizes[i]));
+        std::fprintf(stderr, "%llu events recorded in %.0f s\n", static_cast<unsigned long long>(sizes[i]),
+                     milliseconds_since(filling) / 1000);
+    }
+    if (waits) { // until whoever started this has brought the tables to where they are after days
+        std::puts("filled");
         std::fflush(stdout);
+        std::getchar();
+    }
+    std::vector<Series> series(sizes.size());
+    for (int round = -1; round < rounds; ++round) { // the first one warms up
+        // The small one would not stay small: one a round.
+        Ledger small(*store, "ledger_round_" + std::to_string(round + 1), sizes[0]);
+        for (std::size_t turn = 0; turn < sizes.size(); ++turn) {
+            const std::size_t i = round % 2 == 0 ? turn : sizes.size() - 1 - turn;
+            Ledger &ledger = i == 0 ? small : *large[i - 1];
+            const double alone = ledger.measure(false);
+            const double whole = ledger.measure(true);
+            ledger.keep();
+            if (round >= 0) {
+                series[i].alone.push_back(alone);
+                series[i].whole.push_back(whole);
+            }
+        }
+    }
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        std::printf("%9llu events: with rows %s us an event, x %s; the ledger alone %s, x %s", static_cast<unsigned long long>(sizes[i]),
+                    spread(series[i].whole, "%.1f").c_str(), spread(relative(series[i].whole, series[0].whole), "%.2f").c_str(),
+                    spread(series[i].alone, "%.1f").c_str(), spread(relative(series[i].alone, series[0].alone), "%.2f").c_str());
+        if (i > 0) {
+            std::printf("; longest batch beside ceaseless upkeep %.0f ms", large[i - 1]->beside_upkeep());
+        }
+        std::puts("");
     }
 }
 
@@ -220,18 +295,26 @@ void run(const std::string &url, const std::vector<std::uint64_t> &sizes) {
 
 int main(int count, char **arguments) {
     if (count < 2) {
-        std::fprintf(stderr, "usage: bench_ledger_size sqlite://DIRECTORY|postgresql://... [EVENTS...]\n");
+        std::fprintf(stderr, "usage: bench_ledger_size sqlite://DIRECTORY|postgresql://... [--rounds=N] [--wait] [EVENTS...]\n");
         return 2;
     }
     std::vector<std::uint64_t> sizes;
+    int rounds = 11;
+    bool waits = false;
     for (int i = 2; i < count; ++i) {
-        sizes.push_back(std::strtoull(arguments[i], nullptr, 10));
+        const std::string argument = arguments[i];
+        waits = waits || argument == "--wait";
+        if (argument.starts_with("--rounds=")) {
+            rounds = std::max(1, std::atoi(argument.c_str() + argument.find('=') + 1));
+        } else if (argument != "--wait") {
+            sizes.push_back(std::strtoull(arguments[i], nullptr, 10));
+        }
     }
     if (sizes.empty()) {
         sizes = {10'000, 1'000'000, 10'000'000};
     }
     try {
-        run(arguments[1], sizes);
+        run(arguments[1], sizes, rounds, waits);
     } catch (const std::exception &failure) {
         std::fprintf(stderr, "%s\n", failure.what());
         return 1;
