@@ -91,6 +91,15 @@ std::size_t depth_of(const std::string &text) {
     return followed.is_discarded() ? 0 : deepest;
 }
 
+/// So many letters, which tell where they are and whose.
+std::string filler(std::size_t size, std::size_t whose) {
+    std::string letters;
+    for (std::size_t i = 0; i < size; ++i) {
+        letters += static_cast<char>('a' + (i * 31 + whose * 7 + i / 26) % 26);
+    }
+    return letters;
+}
+
 } // namespace
 
 TEST_CASE("a document says of every text what nlohmann's tree says of it") {
@@ -116,6 +125,65 @@ TEST_CASE("a document says of every text what nlohmann's tree says of it") {
     }
     CHECK(taken > 100);
     CHECK(refused > 100);
+}
+
+TEST_CASE("documents of all sizes, about as large as what they are put together in and larger, keep every byte once they are packed") {
+    struct Made {
+        std::string text;
+        std::shared_ptr<const Json> document;
+    };
+    std::vector<Made> made;
+    // What is kept is what has an escape; from some size on it lies elsewhere (Document::Workshop), and beside numbers sooner.
+    for (std::size_t size = 0; size < 760; ++size) {
+        const std::string filling = filler(size, made.size());
+        std::vector<std::string> texts{R"("\n)" + filling + "\"", R"(["\n)" + filling + "\"]", R"({"\n)" + filling + R"(":"\t"})"};
+        for (const std::size_t numbers : {0U, 6U, 17U}) {
+            std::string text = R"({"plain":"view","t\u0065xt":"\n)" + filling + R"(","":"","numbers":[)";
+            for (std::size_t i = 0; i < numbers; ++i) {
+                text += (i > 0 ? "," : "") + std::to_string(i * 7919 + size);
+            }
+            texts.push_back(text + R"(],"last":{"twice":1,"twice":"\t)" + filling.substr(0, size % 5) + R"(","\u006dore":null}})");
+        }
+        for (std::string &text : texts) {
+            std::string reason;
+            auto document = parse_json(text, kMaxDepth, reason);
+            REQUIRE(document);
+            made.push_back({std::move(text), std::move(document)});
+        }
+    }
+    for (const Made &one : made) { // what any of them let go of is others' by now
+        CAPTURE(one.text);
+        REQUIRE(one.document->dump("") == json::parse(one.text).dump());
+    }
+}
+
+TEST_CASE("envelopes of all sizes about as large as what they are put together in keep every byte of their payloads and texts") {
+    const Contracts none;
+    Binding binding;
+    binding.topic = "anything";
+    const Decoder decoder(binding, none);
+    std::vector<std::pair<std::string, Event>> made;
+    for (const std::size_t members : {1U, 4U, 9U}) {
+        for (std::size_t size = 0; size < 760; ++size) {
+            std::string payload = R"({"text":"\r)" + filler(size, made.size()) + "\"";
+            for (std::size_t i = 1; i < members; ++i) {
+                payload += ",\"m" + std::to_string(i) + "\":\"\\u00e4" + std::to_string(size) + "\"";
+            }
+            payload += "}";
+            made.emplace_back(payload,
+                              decoder.decode(make_message(R"({"event_id":"3ea7b652-b081-48c1-b1e2-7baff3d39f98",)"
+                                                          R"("event_type":"a.b.v1","occurred_at":"2026-01-01T00:00:00Z",)"
+                                                          R"("correlation_id":"c\u006frrelated )" +
+                                                          std::to_string(size) + R"(","schema_version":1,"payload":)" + payload + "}")));
+        }
+    }
+    for (const auto &[payload, event] : made) {
+        CAPTURE(payload);
+        REQUIRE_FALSE(event.refusal);
+        REQUIRE(event.envelope->dump("/payload") == json::parse(payload).dump());
+        REQUIRE(event.envelope->text("/correlation_id") == event.correlation_id);
+        REQUIRE(event.envelope->text("/event_type") == "a.b.v1");
+    }
 }
 
 TEST_CASE("every sample message says as an envelope's payload what nlohmann's tree says of it") {
