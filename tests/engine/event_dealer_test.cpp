@@ -247,3 +247,32 @@ TEST_CASE("what is held for keys that wait is bounded over all shards, and what 
     CHECK(field.assemble(0).empty());
     CHECK(field.held(1) == kHeld);
 }
+
+TEST_CASE("in a parallel domain any shard takes any event, but a copy goes to the shard where the first lies or waits") {
+    Field field;
+    field.spec.parallel = true;
+    GivenConsumer::Messages messages;
+    for (std::size_t i = 0; i < 2 * kMost; ++i) {
+        messages.push_back(field.message("any"));
+    }
+    field.read(messages);
+    const std::vector<engine::WorkPtr> batch = field.assemble(0);
+    REQUIRE(batch.size() == kMost);
+    REQUIRE(field.shards[0]->queue().size() == kMost);
+    const auto copy_of = [&](const event::Message &first) {
+        auto copy = std::make_shared<event::Message>(first);
+        copy->position = {static_cast<std::uint64_t>(++field.made), 0};
+        return copy;
+    };
+    const engine::WorkPtr waits = batch.front();
+    field.shards[0]->gate().wait_until(waits, Clock::now() + kLater);
+    const auto new_one = field.message("any");
+    field.read({copy_of(*messages.back()), new_one, copy_of(*waits->event->message)});
+    const std::vector<engine::WorkPtr> other = field.assemble(1);
+    REQUIRE(other.size() == 1);
+    CHECK(other.front()->event->message == new_one);
+    CHECK(field.shards[0]->queue().size() == kMost + 2);
+    CHECK(field.assemble(0).size() == kMost);
+    CHECK(field.assemble(0).size() == 1); // the copy of one that lay there, in whose batch it would be
+    CHECK(field.held(0) == 2);            // and the one that waits, with its copy
+}
