@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dead_letters.hpp"
 #include "cli/command.hpp"
+#include "output.hpp"
+#include "suggest.hpp"
+
+#include <algorithm>
+#include <cstdio>
 
 namespace weir::cli {
 
@@ -8,6 +13,16 @@ namespace {
 
 constexpr std::size_t kPage = 100; // each with its message, of some MiB at most
 } // namespace
+
+// A mistyped topic finds nothing, which looks as if there were nothing. Letters of topics that the domain once read are there, too.
+void note_foreign_topic(const std::string &topic, const engine::DomainSpec &domain) {
+    const std::vector<std::string> &topics = domain.topics;
+    if (!topic.empty() && std::find(topics.begin(), topics.end(), topic) == topics.end()) {
+        const std::string near = nearest(topic, topics);
+        const std::string hint = near.empty() ? "" : "; did you mean '" + near + "'?";
+        std::fprintf(stderr, "note: %s reads no topic '%s'%s\n", domain.name.c_str(), printable(topic).c_str(), hint.c_str());
+    }
+}
 
 std::optional<store::DeadLetter> find_letter(store::Session &session, const std::string &id) {
     const auto wanted = operations::parse_letter_id(id);

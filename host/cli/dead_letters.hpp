@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/domain.hpp"
 #include "operations/letters.hpp"
 #include "store/store.hpp"
 
@@ -25,6 +26,9 @@ struct LetterChoice {
 using operations::drop_letter;
 using operations::status_name;
 using operations::status_named;
+
+/// Says so where the domain doesn't read the topic that was named, with the one that was probably meant.
+void note_foreign_topic(const std::string &topic, const engine::DomainSpec &domain);
 
 /// The dead letter of that id, or of that event's id; nothing where there is none. Throws Failure for a text that is no id.
 std::optional<store::DeadLetter> find_letter(store::Session &session, const std::string &id);

@@ -60,6 +60,7 @@ void open(const DeadLetterOptions &options, const Context &context, Opened &out)
     out.store = open_store(out.loaded.config);
     if (const auto found = out.serving.domains.find(options.domain); found != out.serving.domains.end()) {
         out.domain = &found->second;
+        note_foreign_topic(options.choice.topic, found->second.spec);
     }
     // What is kept can be looked at and dropped without the plugin: it may be what was replaced by one that is refused.
     const std::string schema = out.domain ? out.domain->spec.schema : schema_of(out.loaded.config, options.domain);

@@ -160,6 +160,19 @@ TEST_CASE("a domain that isn't there is refused with those that are, and makes n
     CHECK_FALSE(std::filesystem::exists(bench.path() / "data" / "store" / "linting.db"));
 }
 
+TEST_CASE("a topic that the domain doesn't read is said to be none of its, with the one that was meant") {
+    const Filled bench(1);
+    for (const char *verb : {"list", "replay", "drop"}) {
+        CAPTURE(verb);
+        const Ran ran = bench.weir({"deadletter", verb, "-c", "--domain", "linting", "--topic", "identity.usr.v1"});
+        CHECK(ran.code == 0);
+        CHECK_THAT(ran.err, Contains("linting reads no topic 'identity.usr.v1'; did you mean 'identity.user.v1'?"));
+    }
+    CHECK(pending(bench) == "2");
+    const Ran right = bench.weir({"deadletter", "list", "-c", "--domain", "linting", "--topic", "identity.user.v1"});
+    CHECK_THAT(right.err, !Contains("note:"));
+}
+
 TEST_CASE("dead letters of a domain whose plugin is gone or refused are listed, shown and dropped; a replay says what it needs") {
     const Filled bench(1);
     const Ran before = bench.weir({"deadletter", "list", "-c", "--domain", "linting", "--json"});
