@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <condition_variable>
 #include <mutex>
 
 using namespace weir;
@@ -54,7 +55,26 @@ private:
     engine::Wakeup bell_;
 };
 
-/// Two shards whose batches nobody runs, and what deals events out to them.
+/// The handler of a batch that runs waits for this.
+std::mutex open_mutex;
+std::condition_variable opened;
+bool is_open = true;
+
+void open(bool to) {
+    const std::lock_guard lock(open_mutex);
+    is_open = to;
+    opened.notify_all();
+}
+
+weir_status wait_and_append(void *instance, const weir_event_v1 *event, const weir_call_v1 *call) {
+    {
+        std::unique_lock lock(open_mutex);
+        opened.wait(lock, [] { return is_open; });
+    }
+    return handlers::append(instance, event, call);
+}
+
+/// Two shards whose batches nobody runs, unless they are told to, and what deals events out to them.
 struct Field {
     EngineFixture fixture;
     engine::DomainSpec spec = EngineFixture::spec_for(items_plugin());
@@ -64,12 +84,16 @@ struct Field {
     engine::Wakeup bell;
     std::shared_ptr<engine::BatchesUnderWay> under_way = std::make_shared<engine::BatchesUnderWay>(2);
     std::shared_ptr<engine::WorkInHand> in_hand = std::make_shared<engine::WorkInHand>();
-    std::vector<std::unique_ptr<engine::Shard>> shards;
     std::unique_ptr<engine::EventReader> reader;
     std::unique_ptr<engine::PartitionKeeper> partitions;
+    std::unique_ptr<engine::OutboxRelay> relay;
+    std::vector<std::unique_ptr<engine::Shard>> shards;
     std::unique_ptr<engine::EventDealer> dealer;
+    const std::shared_ptr<TestModule> module = std::make_shared<TestModule>(
+        items_plugin(), std::map<std::string, weir_handler_v1, std::less<>>{{"item.marked.v1", wait_and_append}});
     int made = 0;
 
+    ~Field() { open(true); }
     explicit Field(std::size_t hold_max_events = 10'000) {
         spec.options.hold_max_events = hold_max_events;
         event::Binding binding;
@@ -77,7 +101,7 @@ struct Field {
         binding.keys = {"/payload/id"};
         decoders.emplace("items.v1", std::make_unique<event::Decoder>(binding, fixture.contracts));
         for (int i = 0; i < 2; ++i) {
-            shards.push_back(std::make_unique<engine::Shard>(*store, bell, "items", *under_way, false));
+            shards.push_back(std::make_unique<engine::Shard>(*store, bell, "items", *under_way, true));
         }
         engine::EventReader::Limits limits;
         limits.read_wait = std::chrono::milliseconds(10);
@@ -134,6 +158,24 @@ struct Field {
         REQUIRE(batch.size() == 1);
         shards[shard]->gate().wait_until(batch.front(), when);
         return batch.front();
+    }
+    /// Begins a batch, which ends when `open`.
+    void run(std::size_t shard, std::vector<engine::WorkPtr> batch) {
+        const plugin::Description &about = module->description();
+        store->migrate(about.schema);
+        std::string reason;
+        engine::HandlerLanes::Setup setup;
+        setup.instance = plugin::Instance::create(module, "items", "items", "{}", reason);
+        setup.marks = std::make_shared<engine::CrashMarks>(fixture.directory / "marks", "items");
+        setup.domain = "items";
+        setup.budget = std::chrono::minutes(10);
+        relay = std::make_unique<engine::OutboxRelay>(spec, *store, *fixture.broker);
+        shards[shard]->serve(std::make_unique<engine::HandlerLanes>(std::move(setup)),
+                             [&](engine::HandlerLanes &lanes, engine::KeyGate &gate) {
+                                 return std::make_unique<engine::BatchCycle>(spec, about, lanes, gate, *partitions, *relay);
+                             });
+        open(false);
+        shards[shard]->start(std::move(batch), {});
     }
     std::size_t held(std::size_t shard) const { return shards[shard]->gate().events(); }
 };
@@ -197,6 +239,25 @@ TEST_CASE("a shard brings to a key that waits in another no more than a batch at
         CHECK(field.held(1) == 1 + kMost);
         CHECK(field.assemble(1).size() == kMost); // the one that waited, and those behind it
         CHECK(field.assemble(0).size() == 5);     // what it has taken isn't due once more: everything may follow it
+        CHECK(field.held(1) == 1 + 100);
+    }
+    SECTION("the other runs a batch") {
+        field.read(waiting, 1);
+        CHECK(field.assemble(0).empty());
+        std::vector<engine::WorkPtr> batch = field.assemble(1);
+        REQUIRE(batch.size() == 1);
+        field.wait_in(1, waiting, Clock::now() + kLater);
+        field.run(1, std::move(batch));
+        field.dealer->use(field.shards, 1);
+        field.read(waiting, 100);
+        field.read(free, 5);
+        CHECK(field.assemble(0).empty());
+        CHECK(field.held(1) == 1 + kMost);
+        open(true);
+        field.shards[1]->wait();
+        engine::Counts counts;
+        CHECK(field.shards[1]->look(counts).decided.size() == 1);
+        CHECK(field.assemble(0).size() == 5);
         CHECK(field.held(1) == 1 + 100);
     }
     SECTION("the other has nothing to run, so that nobody would ask again") {
