@@ -77,6 +77,7 @@ private:
     void settle_range(std::size_t first, std::size_t last);
     void divide(std::size_t first, std::size_t last, const Verdict &verdict);
     std::size_t settle_folded(std::size_t first, std::size_t last, std::vector<store::TableFlush> flush);
+    bool settle_around(std::size_t first, std::size_t suspect, std::size_t last);
     void settle_up_to(std::size_t first, std::size_t suspect);
     std::vector<std::size_t> suspects(std::size_t first, std::size_t last, const Verdict &verdict);
     std::optional<std::size_t> suspect(std::size_t first, std::size_t last, const store::RefusedRow &row);

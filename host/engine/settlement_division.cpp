@@ -73,11 +73,79 @@ void Settlement::divide(std::size_t first, std::size_t last, const Verdict &verd
         return;
     }
     for (const std::size_t suspect : named) {
+        if (suspect == named.back() && settle_around(first, suspect, last)) {
+            return;
+        }
         settle_up_to(first, suspect);
         wrong_guesses_ += ran_[suspect].result.status == WEIR_REJECT ? 0 : 1;
         first = suspect + 1;
     }
     settle_range(first, last);
+}
+
+// What stands before a suspect, the suspect, and what stands behind it as if the suspect were dead, in one trip to the store: the usual
+// case, where that is so and nothing behind it needs it. @return false: nothing is settled, and it has to be done one after the other
+bool Settlement::settle_around(std::size_t first, std::size_t suspect, std::size_t last) {
+    if (first == suspect || suspect + 1 == last || wrong_guesses_ > 0) {
+        return false;
+    }
+    fold_again(first, suspect);
+    std::vector<store::TableFlush> before = rows_->finish();
+    std::vector<std::size_t> stale = rows_->stale();
+    const auto has_to_run = [this](std::size_t i) {
+        return fates_[i] == Fate::open && ran_[i].state == Ran::State::finished && !rows_->holds(i);
+    };
+    bool runs_again = rows_->is_read_behind(suspect);
+    for (std::size_t i = suspect; i < last && !runs_again; ++i) {
+        runs_again = has_to_run(i);
+    }
+    if (rows_->failure() || before.empty() || is_cut_ || runs_again) {
+        return false;
+    }
+    rows_->expect_written(before);
+    std::vector<store::TableFlush> alone;
+    std::vector<store::TableFlush> behind;
+    try {
+        fold_again(suspect, suspect + 1);
+        alone = rows_->finish();
+        if (!rows_->failure()) {
+            fold_again(suspect + 1, last);
+            behind = rows_->finish();
+        }
+    } catch (const store::RowsUnwritten &) {
+        alone.clear();
+    }
+    if (rows_->failure() || alone.empty() || behind.empty()) {
+        rows_->not_written();
+        return false;
+    }
+    stale.insert(stale.end(), rows_->stale().begin(), rows_->stale().end());
+    session_.savepoint(1);
+    store::FlushedAround done;
+    try {
+        done = session_.flush_around(before, alone, behind, 2);
+        pass(KillPoint::flush);
+    } catch (const store::DataRefused &) { // something before the suspect
+    }
+    if (!done.doubtful) {
+        session_.rollback_to(1);
+        session_.release(1);
+        rows_->not_written();
+        return false;
+    }
+    session_.release(1);
+    rows_->written({});
+    bury(suspect, kDataRefused, done.doubtful->what());
+    rows_->forget(suspect);
+    for (const std::size_t index : stale) {
+        stale_[index] = stale_[index] || index < suspect || !done.last;
+    }
+    if (done.last) {
+        divide(suspect + 1, last, {Verdict::Kind::refused, 0, done.last->what(), std::move(behind), std::move(done.last_row)});
+    } else {
+        rows_->written(std::move(behind));
+    }
+    return true;
 }
 
 // What stands before a suspect and the suspect behind it, in one trip to the store: the usual case, where nothing needs to be known of the
@@ -118,6 +186,7 @@ void Settlement::settle_up_to(std::size_t first, std::size_t suspect) {
         stale_[index] = true;
     }
     if (refusal) {
+        rows_->written({});
         bury(suspect, kDataRefused, refusal->what());
         rows_->forget(suspect);
         return;

@@ -100,4 +100,19 @@ bool BatchHistory::holds(std::size_t event) const {
     });
 }
 
+bool BatchHistory::is_read_behind(const std::deque<BatchTable> &tables, std::size_t event) const {
+    std::vector<std::uint64_t> changed;
+    for (const Place change : changes(event)) {
+        changed.push_back(row_number({change.table, tables[change.table].stated(change.number).slot}));
+    }
+    for (std::size_t behind = event + 1; behind < events_.size(); ++behind) {
+        for (const Place row : events_[behind].reads) {
+            if (std::find(changed.begin(), changed.end(), row_number(row)) != changed.end()) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 } // namespace weir::store

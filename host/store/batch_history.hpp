@@ -34,6 +34,7 @@ public:
     std::vector<std::size_t> changing(const std::deque<BatchTable> &tables, std::uint32_t table, std::uint32_t slot) const;
     void forget(const std::deque<BatchTable> &tables, std::size_t event);
     bool holds(std::size_t event) const;
+    bool is_read_behind(const std::deque<BatchTable> &tables, std::size_t event) const;
 
 private:
     struct OfEvent {

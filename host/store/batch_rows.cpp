@@ -32,6 +32,9 @@ struct BatchRows::State {
         if (slots.empty()) {
             return;
         }
+        if (is_ahead) {
+            throw RowsUnwritten();
+        }
         BatchTable &batch_table = tables[index];
         std::vector<Key> keys;
         keys.reserve(slots.size());
@@ -78,6 +81,7 @@ struct BatchRows::State {
         std::optional<Row> row;
     };
     std::vector<Replaced> expected; ///< what rows were before they were said to be about to be written
+    bool is_ahead = false;          ///< they are not written yet
 };
 
 BatchRows::BatchRows(const Schema &schema, FetchRows fetch) : state_(std::make_unique<State>(schema, std::move(fetch))) {}
@@ -165,10 +169,12 @@ void BatchRows::restart() {
 void BatchRows::written(std::vector<TableFlush> flush) {
     expect_written(std::move(flush));
     state_->expected.clear();
+    state_->is_ahead = false;
 }
 
 void BatchRows::expect_written(std::vector<TableFlush> flush) {
     state_->expected.clear();
+    state_->is_ahead = true;
     const auto replace = [&](std::uint32_t table, const Key &key, std::optional<Row> row) {
         const std::uint32_t slot = state_->tables[table].index(key);
         state_->expected.push_back({table, slot, std::exchange(state_->tables[table].at(slot).fetched, std::move(row))});
@@ -192,7 +198,10 @@ void BatchRows::not_written() {
         state_->tables[one.table].at(one.slot).fetched = std::move(one.row);
     }
     state_->expected.clear();
+    state_->is_ahead = false;
 }
+
+bool BatchRows::is_read_behind(std::size_t event) const { return state_->history.is_read_behind(state_->tables, event); }
 
 bool BatchRows::folds_by_itself(std::size_t event) const {
     constexpr std::size_t kLookedAt = 16; // each is a look at the whole batch

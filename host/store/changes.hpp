@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,12 @@ struct ChangeFailure {
     std::string reason;
 };
 
+/// Rows were asked for that the store can't tell yet; see `BatchRows::expect_written`. Nothing has changed.
+class RowsUnwritten : public std::logic_error {
+public:
+    RowsUnwritten() : std::logic_error("rows were asked for while others are still to be written") {}
+};
+
 /**
  * The rows that one batch works on: takes changes in order, reads through them, and folds them into one flush.
  *
@@ -146,12 +153,15 @@ public:
     /// Tells that the store took what `finish` returned, and keeps it.
     void written(std::vector<TableFlush> flush);
     /// The same of what the store is about to be given, together with what is folded next: it counts as written until it is said not to be.
+    /// Until then rows can't be fetched, since the store doesn't hold it yet: whatever needs one throws RowsUnwritten.
     void expect_written(std::vector<TableFlush> flush);
     /// The store did not take it.
     void not_written();
     /// Whether folding the event by itself fetches no row, wherever in the batch that is done: each row that it changes is known, or is
     /// changed by no other event. It doesn't have to be so for `false`.
     bool folds_by_itself(std::size_t event) const;
+    /// Whether an event behind it has read a row that it changes.
+    bool is_read_behind(std::size_t event) const;
     /// Whether an event would read what it has read: no event before it was forgotten since that changed, or changes now, a row that it
     /// read.
     bool holds(std::size_t event) const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ledger_generations.hpp"
 
+#include "store/refused_row.hpp"
+
 #include <algorithm>
 
 namespace weir::store {
@@ -108,6 +110,32 @@ std::optional<DataRefused> Session::flush_both(std::span<const TableFlush> first
     }
     release(depth);
     return refusal;
+}
+
+FlushedAround Session::flush_around(std::span<const TableFlush> first, std::span<const TableFlush> doubtful,
+                                    std::span<const TableFlush> last, int depth) {
+    FlushedAround result;
+    flush(first);
+    savepoint(depth);
+    try {
+        flush(doubtful);
+        release(depth);
+        return result;
+    } catch (const DataRefused &refused) {
+        result.doubtful.emplace(refused.what());
+        rollback_to(depth);
+    }
+    try {
+        flush(last);
+    } catch (const DataRefused &refused) {
+        result.last.emplace(refused.what());
+        if (const auto *of_row = dynamic_cast<const RowRefused *>(&refused)) {
+            result.last_row = of_row->row();
+        }
+        rollback_to(depth);
+    }
+    release(depth);
+    return result;
 }
 
 std::vector<Attempts> Session::attempts_of(std::span<const event::Uuid> ids) {

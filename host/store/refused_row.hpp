@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,6 +26,13 @@ public:
 
 private:
     std::shared_ptr<const RefusedRow> row_; ///< shared, since errors are copied without throwing
+};
+
+/// What came of `Session::flush_around`.
+struct FlushedAround {
+    std::optional<DataRefused> doubtful; ///< why it was refused; nothing: it was taken
+    std::optional<DataRefused> last;     ///< why that was refused, of which nothing is left then
+    std::optional<RefusedRow> last_row;  ///< which row of it that seems to be
 };
 
 } // namespace weir::store

@@ -192,6 +192,8 @@ struct UnappliedEvent {
     std::string context; ///< of its dead letter; empty where it has none
 };
 
+struct FlushedAround; // in refused_row.hpp
+
 /**
  * One connection to a domain's schema, used by one thread at a time. Everything between `begin` and `commit` is one transaction; any
  * exception but DataRefused leaves it to be ended by `rollback`. Never holds a statement open between calls.
@@ -236,6 +238,10 @@ public:
     virtual void flush(std::span<const TableFlush> tables) = 0;
     /// Flushes `first`, then `second` within a savepoint. @return why the second was refused, of which nothing is left then
     virtual std::optional<DataRefused> flush_both(std::span<const TableFlush> first, std::span<const TableFlush> second, int depth);
+    /// Flushes `first`; tries `doubtful` upon it, which is to be refused, and leaves nothing of it; flushes `last` upon `first`. What is
+    /// refused of `last` leaves `first`. Where `doubtful` is taken after all, `last` may be there or not: the caller rolls all of it back.
+    virtual FlushedAround flush_around(std::span<const TableFlush> first, std::span<const TableFlush> doubtful,
+                                       std::span<const TableFlush> last, int depth);
 
     virtual void add_dead_letters(std::span<const DeadLetter> letters) = 0;
     virtual void add_outbox(std::span<const OutboxEntry> entries) = 0;

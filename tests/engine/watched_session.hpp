@@ -58,6 +58,23 @@ public:
         }
     }
 
+    store::FlushedAround flush_around(std::span<const store::TableFlush> first, std::span<const store::TableFlush> doubtful,
+                                      std::span<const store::TableFlush> last, int depth) override {
+        ++trips;
+        flushes += 3;
+        try {
+            auto done = session_->flush_around(first, doubtful, last, depth);
+            refusals += (done.doubtful ? 1 : 0) + (done.last ? 1 : 0);
+            if (name_row && done.last) {
+                done.last_row = name_row(last);
+            }
+            return done;
+        } catch (const store::DataRefused &refused) {
+            flushes -= 2;
+            throw_refusal(refused, first);
+        }
+    }
+
     void begin(std::span<const store::Lease> leases) override {
         if (before_begin) {
             before_begin();

@@ -223,6 +223,112 @@ std::vector<Promise> refused_row_promises() {
              }
              CHECK_FALSE(on.has("zoe"));
          }},
+        {"around a part that is refused, what stands before and behind it stays, and nothing of it",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> first = {created(people::kTable, {person("eve", "eve@x.org", 5)})};
+             const std::vector<TableFlush> doubtful = {
+                 created(people::kTable, {person("odd", "odd@x.org", 1), person("zoe", "ADA@x.org", 6)}),
+                 created(pets::kTable, {{std::string("tom"), std::string("odd")}})}; // never come to: not even prepared
+             const std::vector<TableFlush> last = {created(people::kTable, {person("fay", "odd@x.org", 1)}),
+                                                   created(pets::kTable, {{std::string("rex"), std::string("eve")}})};
+             on.session->begin({});
+             on.session->fetch(people::kTable, std::vector<Key>{{std::string("eve")}}); // something has to be done by then
+             on.session->savepoint(1);
+             const FlushedAround done = on.session->flush_around(first, doubtful, last, 2);
+             REQUIRE(done.doubtful);
+             CHECK(std::string(done.doubtful->what()).find("@") == std::string::npos);
+             CHECK_FALSE(done.last);
+             on.session->release(1);
+             on.session->commit();
+             CHECK(on.has("eve"));
+             CHECK(on.has("fay"));
+             CHECK_FALSE(on.has("odd"));
+             CHECK_FALSE(on.has("zoe"));
+             CHECK(on.session->count_rows(pets::kTable) == 1);
+         }},
+        {"around a part that is refused, what stands behind it may be refused as well, with its row, and what stands before it stays",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> first = {created(people::kTable, {person("eve", "eve@x.org", 5)})};
+             const std::vector<TableFlush> doubtful = {created(people::kTable, {person("zoe", "ADA@x.org", 6)})};
+             on.session->begin({});
+             on.session->fetch(people::kTable, std::vector<Key>{{std::string("eve")}});
+             on.session->savepoint(1);
+             const FlushedAround done = on.session->flush_around(
+                 first, doubtful, std::vector<TableFlush>{created(people::kTable, many_with(person("odd", "EVE@x.org", 5)))}, 2);
+             REQUIRE(done.doubtful);
+             REQUIRE(done.last);
+             CHECK(std::string(done.last->what()).find("@") == std::string::npos);
+             CHECK(is_row(done.last_row, people::kTable, {std::string("odd")}));
+             on.session->flush(std::vector<TableFlush>{created(people::kTable, {person("fay", "fay@x.org", 1)})});
+             on.session->release(1);
+             on.session->commit();
+             CHECK(on.has("eve"));
+             CHECK(on.has("fay"));
+             CHECK_FALSE(on.has("zoe"));
+             CHECK_FALSE(on.has("odd"));
+             CHECK_FALSE(on.has("m100"));
+         }},
+        {"a part that is taken where it should be refused is told, and all goes where it is rolled back",
+         [](StorePlace &place) {
+             Opened on(place);
+             for (const char *email : {"fay@x.org", "zoe@x.org"}) { // what stands behind it may be refused because of it, or not
+                 on.session->begin({});
+                 on.session->fetch(people::kTable, std::vector<Key>{{std::string("eve")}});
+                 on.session->savepoint(1);
+                 const FlushedAround done =
+                     on.session->flush_around(std::vector<TableFlush>{created(people::kTable, {person("eve", "eve@x.org", 5)})},
+                                              std::vector<TableFlush>{created(people::kTable, {person("zoe", "zoe@x.org", 6)})},
+                                              std::vector<TableFlush>{created(people::kTable, {person("fay", email, 1)})}, 2);
+                 CHECK_FALSE(done.doubtful);
+                 on.session->rollback_to(1);
+                 on.session->release(1);
+                 on.session->flush(std::vector<TableFlush>{created(people::kTable, {person(std::string("only ") + email, email, 1)})});
+                 on.session->commit();
+                 CHECK(on.has(std::string("only ") + email));
+                 CHECK_FALSE(on.has("eve"));
+                 CHECK_FALSE(on.has("zoe"));
+                 CHECK_FALSE(on.has("fay"));
+             }
+         }},
+        {"before a part that is to be refused, another is refused as one alone is",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> ours = {created(people::kTable, {person("zoe", "zoe@x.org", 6)})};
+             std::optional<RefusedRow> row;
+             on.session->begin({});
+             on.session->fetch(people::kTable, std::vector<Key>{{std::string("eve")}});
+             on.session->savepoint(1);
+             try {
+                 on.session->flush_around(std::vector<TableFlush>{created(people::kTable, many_with(person("odd", "ADA@x.org", 5)))}, ours,
+                                          std::vector<TableFlush>{created(people::kTable, {person("fay", "fay@x.org", 1)})}, 2);
+                 FAIL_CHECK("nothing was refused");
+             } catch (const RowRefused &refused) {
+                 row = refused.row();
+             }
+             on.session->rollback_to(1);
+             on.session->flush(ours);
+             on.session->commit();
+             CHECK(is_row(row, people::kTable, {std::string("odd")}));
+             CHECK(on.has("zoe"));
+             CHECK_FALSE(on.has("fay"));
+             CHECK_FALSE(on.has("m100"));
+         }},
+        {"that somebody has made a row before or behind a part that is refused is seen",
+         [](StorePlace &place) {
+             Opened on(place);
+             const std::vector<TableFlush> theirs = {created(people::kTable, {person("bob", "bobby@x.org", 5)})};
+             const std::vector<TableFlush> ours = {created(people::kTable, {person("eve", "eve@x.org", 5)})};
+             const std::vector<TableFlush> doubtful = {created(people::kTable, {person("zoe", "ADA@x.org", 6)})};
+             for (const bool is_first : {true, false}) {
+                 on.session->begin({});
+                 on.session->fetch(people::kTable, std::vector<Key>{{std::string("eve")}});
+                 CHECK_THROWS_AS(on.session->flush_around(is_first ? theirs : ours, doubtful, is_first ? ours : theirs, 2), RunAgain);
+                 on.session->rollback();
+             }
+             CHECK_FALSE(on.has("eve"));
+         }},
         {"a sum that leaves the range of its type names no row but its own",
          [](StorePlace &place) {
              Opened on(place);

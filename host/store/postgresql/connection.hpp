@@ -7,6 +7,7 @@
 #include "reply_watch.hpp"
 #include "wire.hpp"
 
+#include <exception>
 #include <soci/postgresql/soci-postgresql.h>
 #include <soci/soci.h>
 
@@ -67,6 +68,15 @@ public:
     /// Sends all commands at once and returns their answers, as many. Throws what the first failure means; the commands after it are not
     /// run then. Throws InDoubt where `commit` is among them, it was sent, and its answer isn't the tag COMMIT.
     std::vector<Reply> exchange(std::vector<Command> commands);
+
+    struct Both {
+        std::exception_ptr first_failure; ///< DataRefused, as `exchange` would throw it; none: all of it was run
+        std::vector<Reply> second;
+        std::exception_ptr second_failure;
+    };
+    /// Two exchanges in one trip, of which neither commits: where something of the first is refused, the second is run all the same. Throws
+    /// what else the first failure means, with nothing known of the second.
+    Both exchange_both(std::vector<Command> first, std::vector<Command> second);
 
     /// A statement of SOCI by its text, prepared once.
     Query &query(const std::string &sql, std::size_t parameters, std::size_t results);

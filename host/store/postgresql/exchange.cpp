@@ -23,22 +23,62 @@ public:
 
     std::vector<Reply> run() {
         const ReplyWatch::Guard watched(connection_.watch_, PQsocket(handle()), connection_.reply_timeout_); // for when all is to end
-        commits_ = !commands_.empty() && is_commit(commands_.back());
+        enter();
+        send();
+        flush();
+        return receive_and_leave();
+    }
+
+    /// With another behind it that is sent before this one is answered.
+    Connection::Both run_with(Flight &second) {
+        const ReplyWatch::Guard watched(connection_.watch_, PQsocket(handle()), connection_.reply_timeout_);
+        enter();
+        send();
+        second.deadline_ = deadline_;
+        second.unprepared_ = &steps_;
+        second.send();
+        flush();
+        Connection::Both both;
+        is_last_ = false;
+        try {
+            receive();
+        } catch (const DataRefused &) {
+            both.first_failure = std::current_exception();
+        } catch (...) {
+            connection_.set_broken(); // the second one's answers are still to come
+            throw;
+        }
+        try {
+            both.second = second.receive_and_leave();
+        } catch (...) {
+            if (connection_.is_broken()) {
+                throw;
+            }
+            both.second_failure = std::current_exception();
+        }
+        return both;
+    }
+
+private:
+    void enter() {
         deadline_ = std::chrono::steady_clock::now() + connection_.reply_timeout_;
         if (PQstatus(handle()) != CONNECTION_OK || PQsetnonblocking(handle(), 1) != 0 || PQenterPipelineMode(handle()) != 1) {
             connection_.lost(false, PQerrorMessage(handle())); // nothing was sent
         }
+    }
+    void send() {
+        commits_ = !commands_.empty() && is_commit(commands_.back());
         for (const Command &command : commands_) {
             send(command);
         }
         check(PQpipelineSync(handle()) == 1);
-        flush();
+    }
+    std::vector<Reply> receive_and_leave() {
         std::vector<Reply> replies = receive();
         check(PQexitPipelineMode(handle()) == 1 && PQsetnonblocking(handle(), 0) == 0);
         return replies;
     }
 
-private:
     struct Step {
         enum class Kind { run, prepare, forget };
         const Command *command;
@@ -65,7 +105,7 @@ private:
             formats.push_back(parameter.array_type == 0 ? 0 : 1);
         }
         const int count = static_cast<int>(command.parameters.size());
-        if (!command.prepared) {
+        if (!command.prepared || is_doubtful(command)) {
             check(PQsendQueryParams(handle(), command.sql.c_str(), count, types.data(), values.data(), lengths.data(), formats.data(), 1) ==
                   1);
             steps_.push_back({&command, Step::Kind::run});
@@ -74,6 +114,13 @@ private:
         const std::string &name = prepare(command, types);
         check(PQsendQueryPrepared(handle(), name.c_str(), count, values.data(), lengths.data(), formats.data(), 1) == 1);
         steps_.push_back({&command, Step::Kind::run});
+    }
+
+    /// Whether it may not be prepared: that was asked for by an exchange that isn't answered yet, and may be skipped in it.
+    bool is_doubtful(const Command &command) const {
+        return unprepared_ && std::any_of(unprepared_->begin(), unprepared_->end(), [&](const Step &step) {
+                   return step.kind == Step::Kind::prepare && step.command->sql == command.sql;
+               });
     }
 
     const std::string &prepare(const Command &command, const std::vector<Oid> &types) {
@@ -179,7 +226,8 @@ private:
         const bool is_over = PQstatus(handle()) != CONNECTION_OK || !severity || std::string_view(severity) != "ERROR";
         if (!is_over) {
             const Reply synchronised(next());
-            if (PQstatus(handle()) != CONNECTION_OK || PQexitPipelineMode(handle()) != 1 || PQsetnonblocking(handle(), 0) != 0) {
+            if (PQstatus(handle()) != CONNECTION_OK ||
+                (is_last_ && (PQexitPipelineMode(handle()) != 1 || PQsetnonblocking(handle(), 0) != 0))) {
                 connection_.set_broken();
             }
         } else {
@@ -215,10 +263,18 @@ private:
     Connection &connection_;
     const std::vector<Command> &commands_;
     std::vector<Step> steps_;
+    const std::vector<Step> *unprepared_ = nullptr; ///< of the one in front that isn't answered yet
+    bool is_last_ = true;                           ///< nothing was sent behind it
     std::chrono::steady_clock::time_point deadline_;
     bool commits_ = false;
 };
 
 std::vector<Reply> Connection::exchange(std::vector<Command> commands) { return Flight(*this, commands).run(); }
+
+Connection::Both Connection::exchange_both(std::vector<Command> first, std::vector<Command> second) {
+    Flight in_front(*this, first);
+    Flight behind(*this, second);
+    return in_front.run_with(behind);
+}
 
 } // namespace weir::store::postgresql

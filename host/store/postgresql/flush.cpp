@@ -24,6 +24,16 @@ void require_touched(const FlushStatements &statements, std::span<const std::uin
     }
 }
 
+/// That the first statements were not refused, but one behind them, and touched what they should have.
+void require_first(const FlushStatements &statements, std::size_t of_first, const RefusedByServer &refused) {
+    const std::size_t at = statements.size() - 1 - refused.said().from_last;
+    if (at < of_first) {
+        refuse(statements, refused);
+    }
+    const std::vector<std::uint64_t> &touched = refused.said().touched; // whatever waited for this exchange in front
+    require_touched(statements, std::span(touched).subspan(touched.size() - at, of_first));
+}
+
 std::vector<std::uint64_t> touched_by(std::span<const Reply> replies) {
     std::vector<std::uint64_t> touched;
     for (const Reply &reply : replies) {
@@ -92,17 +102,52 @@ std::optional<DataRefused> PostgresqlSession::flush_both(std::span<const TableFl
         const std::vector<Reply> replies = exchange(statements.take());
         require_touched(statements, touched_by(replies));
     } catch (const RefusedByServer &refused) {
-        const std::size_t at = statements.size() - 1 - refused.said().from_last;
-        if (at < of_first) {
-            refuse(statements, refused);
-        }
-        const std::vector<std::uint64_t> &touched = refused.said().touched; // whatever waited for this exchange in front
-        require_touched(statements, std::span(touched).subspan(touched.size() - at, of_first));
+        require_first(statements, of_first, refused);
         refusal.emplace(refused.what());
         rollback_to(depth);
     }
     release(depth);
     return refusal;
+}
+
+// In one trip, too: whatever becomes of the doubtful part, the server goes back to where it was before that and writes the last one.
+FlushedAround PostgresqlSession::flush_around(std::span<const TableFlush> first, std::span<const TableFlush> doubtful,
+                                              std::span<const TableFlush> last, int depth) {
+    if (!connection_ || !has_begun_ || first.empty() || doubtful.empty() || last.empty()) {
+        return Session::flush_around(first, doubtful, last, depth);
+    }
+    const std::string savepoint = "s" + std::to_string(depth);
+    FlushStatements one;
+    write(first, one);
+    const std::size_t of_first = one.size();
+    one.add_unprepared("savepoint " + savepoint);
+    write(doubtful, one);
+    FlushStatements other;
+    other.add_unprepared("rollback to savepoint " + savepoint);
+    write(last, other);
+    const Connection::Both both = exchange_both(one.take(), other.take());
+    FlushedAround result;
+    if (!both.first_failure) {
+        return result;
+    }
+    try {
+        std::rethrow_exception(both.first_failure);
+    } catch (const RefusedByServer &refused) {
+        require_first(one, of_first, refused);
+        result.doubtful.emplace(refused.what());
+    }
+    try {
+        if (both.second_failure) {
+            std::rethrow_exception(both.second_failure);
+        }
+        require_touched(other, touched_by(both.second));
+    } catch (const RefusedByServer &refused) {
+        result.last.emplace(refused.what());
+        result.last_row = other.refused(refused);
+        rollback_to(depth);
+    }
+    release(depth);
+    return result;
 }
 
 } // namespace weir::store::postgresql

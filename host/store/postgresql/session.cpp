@@ -39,6 +39,18 @@ std::vector<Reply> PostgresqlSession::exchange(std::vector<Command> commands) {
     return replies;
 }
 
+Connection::Both PostgresqlSession::exchange_both(std::vector<Command> first, std::vector<Command> second) {
+    std::vector<Command> all = std::move(waiting_);
+    waiting_.clear();
+    std::move(first.begin(), first.end(), std::back_inserter(all));
+    try {
+        return connection_->exchange_both(std::move(all), std::move(second));
+    } catch (...) {
+        wants_new_ = connection_->is_broken();
+        throw;
+    }
+}
+
 Connection &PostgresqlSession::connection() {
     if (!waiting_.empty()) {
         exchange({});

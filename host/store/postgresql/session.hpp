@@ -54,6 +54,8 @@ public:
     std::vector<std::optional<Row>> fetch(std::uint32_t table, std::span<const Key> keys) override;
     void flush(std::span<const TableFlush> tables) override;
     std::optional<DataRefused> flush_both(std::span<const TableFlush> first, std::span<const TableFlush> second, int depth) override;
+    FlushedAround flush_around(std::span<const TableFlush> first, std::span<const TableFlush> doubtful, std::span<const TableFlush> last,
+                               int depth) override;
     std::uint64_t count_rows(std::uint32_t table) override;
     std::vector<Row> scan(const Scan &scan) override;
 
@@ -91,6 +93,8 @@ private:
     void defer(std::string sql) { waiting_.push_back({std::move(sql), {}, false}); }
     /// Sends what waits and these commands. @return the answers to these
     std::vector<Reply> exchange(std::vector<Command> commands);
+    /// The same of two, in one trip, in a transaction in which something was done. Not retried.
+    Connection::Both exchange_both(std::vector<Command> first, std::vector<Command> second);
     Connection &live() { return connection(); }
 
     /// Runs `work` in the transaction that was begun, or in one of its own.
