@@ -358,8 +358,8 @@ TEST_CASE("a store that names wrong rows costs two tries each, and no more than 
         return field.session->flushes;
     };
     const std::size_t honest = flushes(false);
-    // k0 and k1 stand twice in the batch: which of the two it is, is tried as well. The first is believed to be dead, and what stands behind
-    // it written at once, in vain.
+    // k0 and k1 stand twice in the batch: which of the two it is, is tried as well. The first is believed to be dead, and what stands
+    // behind it written at once, in vain.
     CHECK(flushes(true) <= honest + 2 * 2 + 4 + 1);
 }
 
