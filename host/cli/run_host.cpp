@@ -347,6 +347,9 @@ Exit run_host(const RunOptions &options, config::Loaded loaded, const Brokers &b
         HostReport last;
         last.started = report.started;
         last.missing_topics = not_drained;
+        last.refused_plugins = plugins.refused_now();
+        last.refused_configuration = refused_configuration.now();
+        last.disabled = supervisor.disabled();
         std::printf("%s\n", status_json(domains, last).c_str());
     } else {
         std::printf("%s", counts_table(domains).c_str());

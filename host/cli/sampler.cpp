@@ -92,10 +92,10 @@ private:
             if (stop_) {
                 break;
             }
-            wanted_ = false;
             lock.unlock();
             auto samples = std::make_shared<Samples>(ask());
             lock.lock();
+            wanted_ = false; // who asked meanwhile gets this
             last_ = std::move(samples);
             changed_.notify_all();
         }

@@ -30,7 +30,7 @@ std::vector<Ran> Settlement::settle(std::span<const WorkPtr> work, Ledger ledger
     });
     searches_ = wrong_guesses_ = 0;
     again_until_.reset();
-    is_cut_ = false;
+    is_ahead_ = is_cut_ = false;
     find_copies();
     run_handlers();
     if (const Verdict verdict = write(0, work.size(), rows_->finish()); verdict.kind != Verdict::Kind::settled) {

@@ -77,7 +77,8 @@ private:
     void settle_range(std::size_t first, std::size_t last);
     void divide(std::size_t first, std::size_t last, const Verdict &verdict);
     std::size_t settle_folded(std::size_t first, std::size_t last, std::vector<store::TableFlush> flush);
-    bool settle_around(std::size_t first, std::size_t suspect, std::size_t last);
+    std::size_t settle_around(std::size_t first, std::size_t suspect, std::size_t last);
+    bool has_to_run_again(std::size_t index) const;
     void settle_up_to(std::size_t first, std::size_t suspect);
     std::vector<std::size_t> suspects(std::size_t first, std::size_t last, const Verdict &verdict);
     std::optional<std::size_t> suspect(std::size_t first, std::size_t last, const store::RefusedRow &row);
@@ -106,6 +107,7 @@ private:
     std::vector<bool> stale_;
     std::optional<store::BatchRows> rows_;
     std::optional<std::chrono::steady_clock::time_point> again_until_; ///< until when handlers may run again
+    bool is_ahead_ = false;                                            ///< folding upon rows that the store doesn't hold yet
     bool is_cut_ = false;           ///< they did not come to an end by then: nothing further of the batch is settled
     std::size_t searches_ = 0;      ///< for refused rows
     std::size_t wrong_guesses_ = 0; ///< events that were named and the store took

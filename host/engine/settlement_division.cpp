@@ -26,6 +26,11 @@ bool Settlement::waits(std::size_t index) const {
     return to_run && (ran_[index].state != Ran::State::finished || ran_[index].result.status == WEIR_RETRY);
 }
 
+// Whether it has read what is another row now.
+bool Settlement::has_to_run_again(std::size_t index) const {
+    return fates_[index] == Fate::open && ran_[index].state == Ran::State::finished && !rows_->holds(index);
+}
+
 // Keys that wait because of what has been settled so far.
 std::unordered_set<std::string> Settlement::blocked_before(std::size_t index) const {
     std::unordered_set<std::string> blocked;
@@ -73,10 +78,13 @@ void Settlement::divide(std::size_t first, std::size_t last, const Verdict &verd
         return;
     }
     for (const std::size_t suspect : named) {
-        if (suspect == named.back() && settle_around(first, suspect, last)) {
+        const std::size_t next = suspect == named.back() ? settle_around(first, suspect, last) : first;
+        if (next == last) {
             return;
         }
-        settle_up_to(first, suspect);
+        if (next == first) {
+            settle_up_to(first, suspect);
+        }
         wrong_guesses_ += ran_[suspect].result.status == WEIR_REJECT ? 0 : 1;
         first = suspect + 1;
     }
@@ -84,25 +92,24 @@ void Settlement::divide(std::size_t first, std::size_t last, const Verdict &verd
 }
 
 // What stands before a suspect, the suspect, and what stands behind it as if the suspect were dead, in one trip to the store: the usual
-// case, where that is so and nothing behind it needs it. @return false: nothing is settled, and it has to be done one after the other
-bool Settlement::settle_around(std::size_t first, std::size_t suspect, std::size_t last) {
-    if (first == suspect || suspect + 1 == last || wrong_guesses_ > 0) {
-        return false;
+// case, where that is so and nothing behind it needs it. @return the first that is still to be settled: `first` where that was not the case
+std::size_t Settlement::settle_around(std::size_t first, std::size_t suspect, std::size_t last) {
+    if (first == suspect || suspect + 1 == last || wrong_guesses_ > 0 || is_cut_) {
+        return first;
+    }
+    for (std::size_t i = first; i < last; ++i) {
+        if (has_to_run_again(i)) {
+            return first;
+        }
     }
     fold_again(first, suspect);
     std::vector<store::TableFlush> before = rows_->finish();
     std::vector<std::size_t> stale = rows_->stale();
-    const auto has_to_run = [this](std::size_t i) {
-        return fates_[i] == Fate::open && ran_[i].state == Ran::State::finished && !rows_->holds(i);
-    };
-    bool runs_again = rows_->is_read_behind(suspect);
-    for (std::size_t i = suspect; i < last && !runs_again; ++i) {
-        runs_again = has_to_run(i);
-    }
-    if (rows_->failure() || before.empty() || is_cut_ || runs_again) {
-        return false;
+    if (rows_->failure() || before.empty() || rows_->is_read_behind(suspect)) {
+        return first;
     }
     rows_->expect_written(before);
+    is_ahead_ = true;
     std::vector<store::TableFlush> alone;
     std::vector<store::TableFlush> behind;
     try {
@@ -115,9 +122,10 @@ bool Settlement::settle_around(std::size_t first, std::size_t suspect, std::size
     } catch (const store::RowsUnwritten &) {
         alone.clear();
     }
+    is_ahead_ = false;
     if (rows_->failure() || alone.empty() || behind.empty()) {
         rows_->not_written();
-        return false;
+        return first;
     }
     stale.insert(stale.end(), rows_->stale().begin(), rows_->stale().end());
     session_.savepoint(1);
@@ -125,13 +133,18 @@ bool Settlement::settle_around(std::size_t first, std::size_t suspect, std::size
     try {
         done = session_.flush_around(before, alone, behind, 2);
         pass(KillPoint::flush);
-    } catch (const store::DataRefused &) { // something before the suspect
+    } catch (const store::DataRefused &refused) { // it was another one, or not it alone
+        const Verdict verdict = roll_back(refused, std::move(before));
+        rows_->not_written();
+        divide(first, suspect, verdict);
+        settle_range(suspect, suspect + 1);
+        return suspect + 1;
     }
     if (!done.doubtful) {
         session_.rollback_to(1);
         session_.release(1);
         rows_->not_written();
-        return false;
+        return first;
     }
     session_.release(1);
     rows_->written({});
@@ -145,7 +158,7 @@ bool Settlement::settle_around(std::size_t first, std::size_t suspect, std::size
     } else {
         rows_->written(std::move(behind));
     }
-    return true;
+    return last;
 }
 
 // What stands before a suspect and the suspect behind it, in one trip to the store: the usual case, where nothing needs to be known of the
@@ -163,8 +176,15 @@ void Settlement::settle_up_to(std::size_t first, std::size_t suspect) {
         return settle_range(suspect, suspect + 1);
     }
     rows_->expect_written(before);
-    fold_again(suspect, suspect + 1);
-    std::vector<store::TableFlush> alone = rows_->finish();
+    is_ahead_ = true;
+    std::vector<store::TableFlush> alone;
+    try {
+        fold_again(suspect, suspect + 1);
+        alone = rows_->finish();
+    } catch (const store::RowsUnwritten &) { // it was folded blindly with one that is dead by now, and isn't without it
+        alone.clear();
+    }
+    is_ahead_ = false;
     if (rows_->failure() || alone.empty()) {
         rows_->not_written();
         settle_range(first, suspect);
@@ -302,9 +322,11 @@ void Settlement::hold(std::size_t first, std::size_t last) {
 // Runs an event again, and those right behind it that have to as well. @return the first behind them
 std::size_t Settlement::run_again(std::size_t first, std::size_t last, HandlerLanes::Place place,
                                   std::chrono::steady_clock::time_point deadline, bool at_least_one) {
+    if (is_ahead_) { // it may read what the store doesn't hold yet
+        throw store::RowsUnwritten();
+    }
     Stretch stretch{first, first, {}};
-    const auto has_to = [&](std::size_t i) { return fates_[i] == Fate::open && ran_[i].state == Ran::State::finished && !rows_->holds(i); };
-    while (stretch.last < last && has_to(stretch.last)) {
+    while (stretch.last < last && has_to_run_again(stretch.last)) {
         ++stretch.last;
     }
     for (std::size_t i = first; i < stretch.last; ++i) {

@@ -341,6 +341,21 @@ TEST_CASE("an update that is refused, of a row that only an event before it make
     CHECK(field.rows(0)[0][1] == store::Value(std::int64_t{3}));
 }
 
+TEST_CASE("an event that was folded blindly with one that is dead by now is folded without it, upon what the store holds then") {
+    Field field;
+    field.settle({field.work(5000, "owner", R"(,"mark":"o","badge":"gold")")});
+    const std::string gold = R"(,"badge":"gold")";
+    const std::vector<engine::Ran> ran =
+        field.settle({field.work(0, "x", gold + mark('x')), field.work(1, "k", gold + R"(,"add":1)"), field.work(2, "o", mark('o')),
+                      field.work(3, "k", gold + R"(,"count":2)"), field.work(4, "p", mark('p'))});
+    for (std::size_t i = 0; i < ran.size(); ++i) {
+        CAPTURE(i);
+        CHECK((i % 2 == 0 && i > 0 ? was_applied(ran[i]) : is_dead(ran[i])));
+    }
+    CHECK(field.fixture.trail(field.description, "o") == "o");
+    CHECK(field.fixture.trail(field.description, "p") == "p");
+}
+
 TEST_CASE("a store that names wrong rows costs two tries each, and no more than two times") {
     const auto flushes = [](bool lies) {
         Field field;

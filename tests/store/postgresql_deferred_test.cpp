@@ -2,6 +2,7 @@
 // Two flushes in one trip, on tables to which an operator has added what the server looks at when a transaction ends.
 #include "contract_schema.hpp"
 #include "postgresql_places.hpp"
+#include "store/refused_row.hpp"
 
 using namespace weir;
 using namespace weir::store;
@@ -138,6 +139,24 @@ TEST_CASE(
     on.session->release(1);
     on.session->commit();
     CHECK(on.rows() == std::string(is_later ? "before 1, " : "") + "free 3, kept 1 gold, second 7");
+}
+
+TEST_CASE("around a part that only a deferred constraint refuses nothing of it stays, and what is refused behind it leaves the rest") {
+    const std::size_t kind = GENERATE(range(std::size_t{0}, std::size_t{6}));
+    const bool is_refused = GENERATE(false, true);
+    CAPTURE(kind, is_refused);
+    Items on;
+    on.session->begin({});
+    on.session->flush(std::vector{adding({item("before", 1)})});
+    on.session->savepoint(1);
+    const FlushedAround done =
+        on.session->flush_around(std::vector{adding({item("first", 7), item("free", 1)})}, std::vector{refused_kinds()[kind]},
+                                 std::vector{created(0, {item("new", is_refused ? 91 : 8)}), adding({item("free", 10)})}, 2);
+    CHECK(done.doubtful);
+    CHECK(done.last.has_value() == is_refused);
+    on.session->release(1);
+    on.session->commit();
+    CHECK(on.rows() == (is_refused ? "before 1, first 7, free 3, kept 1 gold" : "before 1, first 7, free 13, kept 1 gold, new 8"));
 }
 
 TEST_CASE("two flushes in one trip are looked at one after the other by what is deferred, as two transactions would be") {

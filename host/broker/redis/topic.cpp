@@ -16,7 +16,8 @@ constexpr std::uint32_t kWindow = 64; ///< partitions looked for at once; the ne
 constexpr std::string_view kMarker = "weir.incarnation";
 constexpr std::uint64_t kFirstPlausible = 1'000'000'000'000; ///< 2001, in milliseconds: an id from before was made up by its producer
 constexpr std::uint64_t kCounted = 1000;
-constexpr std::uint64_t kLooked = 100; // entries, however long each is
+constexpr std::uint64_t kLooked = 100;
+constexpr std::uint64_t kLookedBytes = 256 * 1024; // counting entries reads them
 
 std::uint64_t half(const event::Uuid &id, std::size_t from) {
     std::uint64_t out = 0;
@@ -192,6 +193,24 @@ bool make_group(Connection &connection, const std::string &key, const std::strin
     return true;
 }
 
+namespace {
+
+std::uint64_t count_from(Connection &connection, const std::string &key, const std::string &from, std::uint64_t most) {
+    return check(connection.options(), connection.execute({"XRANGE", key, from, "+", "COUNT", std::to_string(most)}), "XRANGE", key).count;
+}
+
+// How many entries to count, which is to read them, by the length of the first.
+std::uint64_t worth_counting(Connection &connection, const std::string &key, const std::string &from, std::uint64_t most) {
+    const Reply &found = check(connection.options(), connection.execute({"XRANGE", key, from, "+", "COUNT", "1"}), "XRANGE", key);
+    std::uint64_t bytes = 1;
+    for (const Reply &field : found[0][1].array()) {
+        bytes += field.text.size();
+    }
+    return std::clamp<std::uint64_t>(kLookedBytes / bytes, 1, most);
+}
+
+} // namespace
+
 std::uint64_t backlog_of(Connection &connection, const std::string &key, const Reply &group, std::uint64_t length) {
     const auto delivered = parse_id(group.value_of("last-delivered-id").text);
     if (!delivered || length == 0) {
@@ -202,20 +221,20 @@ std::uint64_t backlog_of(Connection &connection, const std::string &key, const R
         const auto told = static_cast<std::uint64_t>(std::max<std::int64_t>(lag.integer, 0)); // `group` is of no use after the next call
         // A Redis that reads its append-only file when it starts doesn't count what the group had been given since that was rewritten, and
         // is wrong by as much from then on (seen with 7.0). So few are counted.
-        const std::uint64_t left =
-            check(connection.options(), connection.execute({"XRANGE", key, from, "+", "COUNT", std::to_string(kLooked)}), "XRANGE", key)
-                .count;
-        return left < kLooked ? left : std::clamp(told, left, std::max(left, length));
+        const std::uint64_t looked = worth_counting(connection, key, from, kLooked);
+        const std::uint64_t left = count_from(connection, key, from, looked);
+        return left < looked ? left : std::clamp(told, left, std::max(left, length));
     }
+    const std::uint64_t most = worth_counting(connection, key, from, kCounted);
     Commands commands;
-    commands.add({"XRANGE", key, from, "+", "COUNT", std::to_string(kCounted)}).add({"XRANGE", key, "-", "+", "COUNT", "1"});
+    commands.add({"XRANGE", key, from, "+", "COUNT", std::to_string(most)}).add({"XRANGE", key, "-", "+", "COUNT", "1"});
     commands.add({"XREVRANGE", key, "+", "-", "COUNT", "1"});
     const auto answers = connection.execute(commands);
     const std::uint64_t counted = check(connection.options(), *answers[0], "XRANGE", key).count;
     const auto first = parse_id((*answers[1])[0][0].text);
     const auto last = parse_id((*answers[2])[0][0].text);
-    if (counted < kCounted || !first || !last || *delivered < *first || last->high <= first->high) {
-        return counted < kCounted ? counted : std::max(length, counted);
+    if (counted < most || !first || !last || *delivered < *first || last->high <= first->high) {
+        return counted < most ? counted : std::max(length, counted);
     }
     const double share =
         static_cast<double>(last->high - std::min(delivered->high, last->high)) / static_cast<double>(last->high - first->high);

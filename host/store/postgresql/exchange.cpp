@@ -40,13 +40,16 @@ public:
         flush();
         Connection::Both both;
         is_last_ = false;
+        std::exception_ptr other;
         try {
             receive();
         } catch (const DataRefused &) {
             both.first_failure = std::current_exception();
         } catch (...) {
-            connection_.set_broken(); // the second one's answers are still to come
-            throw;
+            if (connection_.is_broken()) {
+                throw;
+            }
+            other = std::current_exception(); // when the second one's answers are read
         }
         try {
             both.second = second.receive_and_leave();
@@ -55,6 +58,9 @@ public:
                 throw;
             }
             both.second_failure = std::current_exception();
+        }
+        if (other) {
+            std::rethrow_exception(other);
         }
         return both;
     }
