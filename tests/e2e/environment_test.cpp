@@ -43,8 +43,11 @@ private:
 /// The highest number behind a word of the XREADGROUPs that Redis was asked lately (SLOWLOG, which gives a word a line); 0: none.
 long highest(const std::string &asked, const std::string &word) {
     long most = 0;
-    for (std::size_t at = asked.find("\n" + word + "\n"); at != std::string::npos; at = asked.find("\n" + word + "\n", at + 1)) {
-        most = std::max(most, std::strtol(asked.c_str() + at + word.size() + 2, nullptr, 10));
+    for (std::size_t read = asked.find("\nXREADGROUP\n"); read != std::string::npos; read = asked.find("\nXREADGROUP\n", read + 1)) {
+        const std::size_t at = asked.find("\n" + word + "\n", read);
+        if (at < asked.find("\nSTREAMS\n", read)) { // what is told of a topic's lag has a COUNT as well
+            most = std::max(most, std::strtol(asked.c_str() + at + word.size() + 2, nullptr, 10));
+        }
     }
     return most;
 }
